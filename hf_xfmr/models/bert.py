@@ -1,0 +1,530 @@
+"""BERT (Devlin et al., 2018): a bidirectional encoder, pre-trained to fill in masked words and to tell whether two
+sentences follow one another."""
+
+import torch
+from huggingface_hub.dataclasses import strict
+from torch import Tensor, nn
+from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import initialization as init
+from transformers.conversion_mapping import register_checkpoint_conversion_mapping
+from transformers.core_model_loading import WeightRenaming
+from transformers.masking_utils import create_bidirectional_mask
+from transformers.modeling_layers import GradientCheckpointingLayer
+from transformers.modeling_outputs import (
+    BaseModelOutputWithPooling,
+    MaskedLMOutput,
+    MultipleChoiceModelOutput,
+    NextSentencePredictorOutput,
+    QuestionAnsweringModelOutput,
+    SequenceClassifierOutput,
+    TokenClassifierOutput,
+)
+from transformers.models.bert.modeling_bert import BertForPreTrainingOutput
+from transformers.utils.generic import can_return_tuple, merge_with_config_defaults
+from transformers.utils.output_capturing import OutputRecorder, capture_outputs
+
+from .blocks import Attention, FeedForward, activation
+from .losses import IGNORE, cross_entropy, mean_loss, sequence_classification_loss, vocabulary_loss
+from .packing import Packing, Spans, is_packable, packed_rows, within
+from .stock import LoadOnlyRename, StockConfig, StockModel, register
+
+
+@strict
+class XfmrBertConfig(StockConfig, PreTrainedConfig):
+    """Fields are named as in `transformers.BertConfig`, so any BERT `config.json` on the Hub loads unchanged.
+
+    `class_weights`, one number per label, weight the loss of `XfmrBertForSequenceClassification`; stock has no such
+    field.
+    """
+
+    model_type = "xfmr_bert"
+    stock_model_type = "bert"
+
+    vocab_size: int = 30522
+    hidden_size: int = 768
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 12
+    intermediate_size: int = 3072
+    hidden_act: str = "gelu"
+    hidden_dropout_prob: float | int = 0.1
+    attention_probs_dropout_prob: float | int = 0.1
+    max_position_embeddings: int = 512
+    type_vocab_size: int = 2
+    initializer_range: float = 0.02
+    layer_norm_eps: float = 1e-12
+    pad_token_id: int | None = 0
+    use_cache: bool = True
+    classifier_dropout: float | int | None = None
+    is_decoder: bool = False
+    add_cross_attention: bool = False
+    bos_token_id: int | None = None
+    eos_token_id: int | list[int] | None = None
+    tie_word_embeddings: bool = True
+    class_weights: list[float] | None = None
+
+    def __post_init__(self, **kwargs):
+        super().__post_init__(**kwargs)
+        if self.is_decoder or self.add_cross_attention:
+            raise ValueError(
+                "is_decoder and add_cross_attention make BERT a decoder, which XfmrBert is not: use transformers' "
+                "BertLMHeadModel for such a checkpoint"
+            )
+
+
+class Embeddings(nn.Module):
+    """Word + position + segment (figure 2), then norm and dropout."""
+
+    def __init__(self, config: XfmrBertConfig):
+        super().__init__()
+        self.word = nn.Embedding(config.vocab_size, config.hidden_size, padding_idx=config.pad_token_id)
+        self.position = nn.Embedding(config.max_position_embeddings, config.hidden_size)
+        self.segment = nn.Embedding(config.type_vocab_size, config.hidden_size)
+        self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+
+    def forward(self, words: Tensor, position_ids: Tensor, token_type_ids: Tensor) -> Tensor:
+        """words: embedded (B, T, E); position_ids and token_type_ids (B, T) or (1, T), int64."""
+        x = words + self.segment(token_type_ids) + self.position(position_ids)
+        return self.dropout(self.norm(x))
+
+
+class Block(GradientCheckpointingLayer):
+    """Post-norm encoder layer: each sublayer is added to its input, and the sum is normed."""
+
+    def __init__(self, config: XfmrBertConfig, layer_idx: int):
+        super().__init__()
+        self.attention = Attention(
+            config, config.hidden_size, config.num_attention_heads, config.attention_probs_dropout_prob, layer_idx
+        )
+        self.attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.feed_forward = FeedForward(config.hidden_size, config.intermediate_size, config.hidden_act)
+        self.feed_forward_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+
+    def forward(self, x: Tensor, mask: Tensor | Spans | None, **kwargs) -> Tensor:
+        x = self.attention_norm(x + self.dropout(self.attention(x, mask, **kwargs)[0]))
+        return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
+
+
+class XfmrBertPreTrainedModel(StockModel, PreTrainedModel):
+    config: XfmrBertConfig
+    config_class = XfmrBertConfig
+    base_model_prefix = "bert"
+    supports_gradient_checkpointing = True
+    _no_split_modules = ["Embeddings", "Block"]
+    _supports_sdpa = _supports_flash_attn = _supports_flex_attn = _supports_attention_backend = True
+    _can_compile_fullgraph = True
+    _can_record_outputs = {"hidden_states": Block, "attentions": OutputRecorder(Attention, index=1)}
+    heads = ("pooler", "mlm_head", "nsp_head", "classifier", "qa_outputs")
+
+    @torch.no_grad()
+    def _init_weights(self, module):
+        super()._init_weights(module)
+        if isinstance(module, MaskedLMHead):
+            init.zeros_(module.bias)
+
+
+class XfmrBertModel(XfmrBertPreTrainedModel):
+    """The encoder, with a tanh layer on [CLS] (the pooler) on top.
+
+    Args of forward: input_ids, attention_mask, token_type_ids, position_ids (B, T) int64, or inputs_embeds (B, T, E) in
+    place of the ids. `pack=False` computes the padding too, as stock classes do; the real tokens come out the same.
+    Returns last_hidden_state (B, T, E), zeros at padding unless it was computed, and pooler_output (B, E), which reads
+    the first real token of a row (stock classes read column 0, padding if it is on the left).
+    """
+
+    def __init__(self, config: XfmrBertConfig, add_pooling_layer: bool = True):
+        super().__init__(config)
+        self.embeddings = Embeddings(config)
+        self.blocks = nn.ModuleList(Block(config, i) for i in range(config.num_hidden_layers))
+        self.pooler = nn.Linear(config.hidden_size, config.hidden_size) if add_pooling_layer else None
+        self.gradient_checkpointing = False
+        self.post_init()
+
+    def get_input_embeddings(self):
+        return self.embeddings.word
+
+    def set_input_embeddings(self, value):
+        self.embeddings.word = value
+
+    @merge_with_config_defaults
+    @capture_outputs
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        pack: bool = True,
+        **kwargs,
+    ) -> BaseModelOutputWithPooling:
+        if (input_ids is None) == (inputs_embeds is None):
+            raise ValueError("give either input_ids or inputs_embeds")
+        shape = (input_ids if input_ids is not None else inputs_embeds).shape[:2]
+        device = (input_ids if input_ids is not None else inputs_embeds).device
+        rows = packed_rows(shape, position_ids, attention_mask, kwargs.get("cu_seq_lens_q"))
+        if position_ids is None:
+            position_ids = torch.arange(shape[1], device=device).unsqueeze(0)  # (1, T)
+        if token_type_ids is None:
+            token_type_ids = torch.zeros_like(position_ids)  # (1, T)
+
+        packing = (
+            Packing.of(shape, attention_mask, rows) if pack and is_packable(self, attention_mask, kwargs) else None
+        )
+        if packing is not None:
+            input_ids, inputs_embeds = packing.pack(input_ids), packing.pack(inputs_embeds)  # (1, N), (1, N, E)
+            position_ids, token_type_ids = packing.pack(position_ids), packing.pack(token_type_ids)
+        words = self.embeddings.word(input_ids) if inputs_embeds is None else inputs_embeds
+        x = self.embeddings(words, position_ids, token_type_ids)  # (B, T, E), or packed (1, N, E)
+        if packing is not None:
+            mask = packing.spans()
+        else:
+            mask = create_bidirectional_mask(
+                config=self.config, inputs_embeds=x, attention_mask=attention_mask, and_mask_function=within(rows)
+            )
+        for block in self.blocks:
+            x = block(x, mask, **kwargs)
+        if packing is not None:
+            x = packing.unpack(x)  # (B, T, E)
+        pooled = torch.tanh(self.pooler(first_token(x, attention_mask))) if self.pooler is not None else None
+        return BaseModelOutputWithPooling(last_hidden_state=x, pooler_output=pooled)
+
+
+def first_token(x: Tensor, attention_mask: Tensor | None) -> Tensor:
+    """The vector of [CLS], the first token that is not padding: (B, T, E) to (B, E)."""
+    if attention_mask is None or attention_mask.dim() != 2:
+        return x[:, 0]
+    first = (attention_mask != 0).long().argmax(1)
+    return x[torch.arange(len(x), device=x.device), first]
+
+
+class MaskedLMHead(nn.Module):
+    """Vocabulary scores; the decoder shares the word embedding's matrix and has a bias of its own."""
+
+    def __init__(self, config: XfmrBertConfig):
+        super().__init__()
+        self.dense = nn.Linear(config.hidden_size, config.hidden_size)
+        self.act = activation(config.hidden_act)
+        self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.decoder = nn.Linear(config.hidden_size, config.vocab_size)
+        self.bias = nn.Parameter(torch.zeros(config.vocab_size))  # the decoder's, under the name it has on disk
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.decoder(self.norm(self.act(self.dense(x))))  # (..., E) -> (..., vocab)
+
+
+class XfmrBertForPreTraining(XfmrBertPreTrainedModel):
+    """Both pre-training tasks of section 3.1: masked words and next sentence."""
+
+    _tied_weights_keys = {
+        "mlm_head.decoder.weight": "bert.embeddings.word.weight",
+        "mlm_head.decoder.bias": "mlm_head.bias",
+    }
+
+    def __init__(self, config: XfmrBertConfig):
+        super().__init__(config)
+        self.bert = XfmrBertModel(config)
+        self.mlm_head = MaskedLMHead(config)
+        self.nsp_head = nn.Linear(config.hidden_size, 2)
+        self.post_init()
+
+    def get_output_embeddings(self):
+        return self.mlm_head.decoder
+
+    def set_output_embeddings(self, new_embeddings):
+        self.mlm_head.decoder, self.mlm_head.bias = new_embeddings, new_embeddings.bias
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        next_sentence_label: Tensor | None = None,
+        num_items_in_batch: Tensor | int | None = None,
+        **kwargs,
+    ) -> BertForPreTrainingOutput:
+        """labels (B, T): the masked words, -100 elsewhere; next_sentence_label (B,): 0 if B follows A, else 1.
+
+        The loss is the sum of both means. Of an optimizer step cut into several batches (`num_items_in_batch` masked
+        words in all), a batch's next-sentence loss counts by its share of the masked words.
+        """
+        out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
+        words, follows = None, self.nsp_head(out.pooler_output)
+        loss = None
+        if labels is not None and next_sentence_label is not None:
+            share = mean_loss((labels != IGNORE).sum().float(), (labels != IGNORE).sum(), num_items_in_batch)
+            loss = vocabulary_loss(out.last_hidden_state, labels, self.mlm_head, num_items_in_batch)
+            loss = loss + share * cross_entropy(follows, next_sentence_label)
+        if loss is None or not self.training:
+            words = self.mlm_head(out.last_hidden_state)  # (B, T, vocab)
+        return BertForPreTrainingOutput(
+            loss=loss,
+            prediction_logits=words,
+            seq_relationship_logits=follows,
+            hidden_states=out.hidden_states,
+            attentions=out.attentions,
+        )
+
+
+class XfmrBertForMaskedLM(XfmrBertPreTrainedModel):
+    """Fills in masked words (section 3.1, task 1)."""
+
+    _tied_weights_keys = XfmrBertForPreTraining._tied_weights_keys
+
+    def __init__(self, config: XfmrBertConfig):
+        super().__init__(config)
+        self.bert = XfmrBertModel(config, add_pooling_layer=False)
+        self.mlm_head = MaskedLMHead(config)
+        self.post_init()
+
+    get_output_embeddings = XfmrBertForPreTraining.get_output_embeddings
+    set_output_embeddings = XfmrBertForPreTraining.set_output_embeddings
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        num_items_in_batch: Tensor | int | None = None,
+        **kwargs,
+    ) -> MaskedLMOutput:
+        """labels (B, T): the masked words, -100 elsewhere. In training with labels the logits are None: only the
+        masked words are scored."""
+        out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
+        loss, logits = None, None
+        if labels is not None:
+            loss = vocabulary_loss(out.last_hidden_state, labels, self.mlm_head, num_items_in_batch)
+        if loss is None or not self.training:
+            logits = self.mlm_head(out.last_hidden_state)  # (B, T, vocab)
+        return MaskedLMOutput(loss=loss, logits=logits, hidden_states=out.hidden_states, attentions=out.attentions)
+
+
+class XfmrBertForNextSentencePrediction(XfmrBertPreTrainedModel):
+    """Tells whether sentence B follows sentence A (section 3.1, task 2)."""
+
+    def __init__(self, config: XfmrBertConfig):
+        super().__init__(config)
+        self.bert = XfmrBertModel(config)
+        self.nsp_head = nn.Linear(config.hidden_size, 2)
+        self.post_init()
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        num_items_in_batch: Tensor | int | None = None,
+        **kwargs,
+    ) -> NextSentencePredictorOutput:
+        """labels (B,): 0 if B follows A, 1 if it is random."""
+        out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
+        logits = self.nsp_head(out.pooler_output)  # (B, 2)
+        loss = None if labels is None else cross_entropy(logits, labels, num_items_in_batch)
+        return NextSentencePredictorOutput(
+            loss=loss, logits=logits, hidden_states=out.hidden_states, attentions=out.attentions
+        )
+
+
+def head_dropout(config: XfmrBertConfig) -> nn.Dropout:
+    own = config.classifier_dropout
+    return nn.Dropout(config.hidden_dropout_prob if own is None else own)
+
+
+class XfmrBertForSequenceClassification(XfmrBertPreTrainedModel):
+    """A linear layer on the pooled [CLS] vector (section 4.1)."""
+
+    def __init__(self, config: XfmrBertConfig):
+        super().__init__(config)
+        self.bert = XfmrBertModel(config)
+        self.dropout, self.classifier = head_dropout(config), nn.Linear(config.hidden_size, config.num_labels)
+        self.post_init()
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        window_row: Tensor | None = None,
+        num_items_in_batch: Tensor | int | None = None,
+        **kwargs,
+    ) -> SequenceClassifierOutput:
+        """labels (B,) int64, (B, num_labels) float for several labels at once, or (B,) float for regression.
+
+        A long text may come as several windows: window_row (W,) int64 then says of each input row which text it is
+        from (0 to B - 1, ascending), and the logits (B, num_labels) are the means over a text's windows.
+        """
+        out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
+        logits = self.classifier(self.dropout(out.pooler_output))  # (B, num_labels)
+        if window_row is not None:
+            logits = mean_by_row(logits, window_row)  # (W, num_labels) -> (B, num_labels)
+        loss = None
+        if labels is not None:
+            loss = sequence_classification_loss(logits, labels, self.config, num_items_in_batch)
+        return SequenceClassifierOutput(
+            loss=loss, logits=logits, hidden_states=out.hidden_states, attentions=out.attentions
+        )
+
+
+def mean_by_row(x: Tensor, row: Tensor) -> Tensor:
+    """Means of the rows of x (W, C) that share a number in row (W,): (max(row) + 1, C)."""
+    count = torch.bincount(row).to(x.dtype).unsqueeze(1)
+    return x.new_zeros(len(count), x.size(1)).index_add(0, row, x) / count
+
+
+class XfmrBertForMultipleChoice(XfmrBertPreTrainedModel):
+    """One score for each way a text may continue (section 4.4)."""
+
+    def __init__(self, config: XfmrBertConfig):
+        super().__init__(config)
+        self.bert = XfmrBertModel(config)
+        self.dropout, self.classifier = head_dropout(config), nn.Linear(config.hidden_size, 1)
+        self.post_init()
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        num_items_in_batch: Tensor | int | None = None,
+        **kwargs,
+    ) -> MultipleChoiceModelOutput:
+        """Inputs (B, choices, T); labels (B,): the right choice. logits (B, choices)."""
+        choices = (input_ids if input_ids is not None else inputs_embeds).shape[1]
+        flat = [
+            None if t is None else t.flatten(0, 1)
+            for t in (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds)
+        ]
+        out = self.bert(*flat, **kwargs)
+        logits = self.classifier(self.dropout(out.pooler_output)).view(-1, choices)
+        loss = None if labels is None else cross_entropy(logits, labels, num_items_in_batch)
+        return MultipleChoiceModelOutput(
+            loss=loss, logits=logits, hidden_states=out.hidden_states, attentions=out.attentions
+        )
+
+
+class XfmrBertForTokenClassification(XfmrBertPreTrainedModel):
+    """A label for each token, as for named entities (section 5.3)."""
+
+    def __init__(self, config: XfmrBertConfig):
+        super().__init__(config)
+        self.bert = XfmrBertModel(config, add_pooling_layer=False)
+        self.dropout, self.classifier = head_dropout(config), nn.Linear(config.hidden_size, config.num_labels)
+        self.post_init()
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        num_items_in_batch: Tensor | int | None = None,
+        **kwargs,
+    ) -> TokenClassifierOutput:
+        """labels (B, T): -100 where there is none. logits (B, T, num_labels)."""
+        out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
+        logits = self.classifier(self.dropout(out.last_hidden_state))
+        loss = None if labels is None else cross_entropy(logits, labels, num_items_in_batch)
+        return TokenClassifierOutput(
+            loss=loss, logits=logits, hidden_states=out.hidden_states, attentions=out.attentions
+        )
+
+
+class XfmrBertForQuestionAnswering(XfmrBertPreTrainedModel):
+    """Where an answer starts and ends in the passage (section 4.2)."""
+
+    def __init__(self, config: XfmrBertConfig):
+        super().__init__(config)
+        self.bert = XfmrBertModel(config, add_pooling_layer=False)
+        self.qa_outputs = nn.Linear(config.hidden_size, 2)
+        self.post_init()
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        start_positions: Tensor | None = None,
+        end_positions: Tensor | None = None,
+        **kwargs,
+    ) -> QuestionAnsweringModelOutput:
+        """start_positions and end_positions (B,); positions beyond the input do not count. Both logits (B, T)."""
+        kwargs.pop("num_items_in_batch", None)  # counts `labels`, which this head has none of
+        out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
+        start, end = self.qa_outputs(out.last_hidden_state).unbind(-1)  # (B, T) each
+        loss = None
+        if start_positions is not None and end_positions is not None:
+            ends = [
+                cross_entropy(logits, where.flatten().clamp(0, logits.size(1)), ignore_index=logits.size(1))
+                for logits, where in ((start, start_positions), (end, end_positions))
+            ]
+            loss = sum(ends) / 2
+        return QuestionAnsweringModelOutput(
+            loss=loss, start_logits=start, end_logits=end, hidden_states=out.hidden_states, attentions=out.attentions
+        )
+
+
+# On disk the tensors keep the names `transformers` gives them; here they have ours. Applied on load, undone on save.
+# Each rule must hold on its own in both directions: no right-hand side may occur inside another.
+_BERT_KEYS = [
+    LoadOnlyRename(r"LayerNorm\.gamma", r"LayerNorm\.weight"),  # Google's original files
+    LoadOnlyRename(r"LayerNorm\.beta", r"LayerNorm\.bias"),
+    WeightRenaming(r"embeddings\.word_embeddings\.", r"embeddings\.word\."),
+    WeightRenaming(r"embeddings\.position_embeddings\.", r"embeddings\.position\."),
+    WeightRenaming(r"embeddings\.token_type_embeddings\.", r"embeddings\.segment\."),
+    WeightRenaming(r"embeddings\.LayerNorm\.", r"embeddings\.norm\."),
+    WeightRenaming(r"encoder\.layer\.", r"blocks\."),
+    WeightRenaming(r"\.attention\.self\.query\.", r"\.attention\.query\."),
+    WeightRenaming(r"\.attention\.self\.key\.", r"\.attention\.key\."),
+    WeightRenaming(r"\.attention\.self\.value\.", r"\.attention\.value\."),
+    WeightRenaming(r"\.attention\.output\.dense\.", r"\.attention\.out\."),
+    WeightRenaming(r"\.attention\.output\.LayerNorm\.", r"\.attention_norm\."),
+    WeightRenaming(r"\.intermediate\.dense\.", r"\.feed_forward\.up\."),
+    WeightRenaming(r"(?<!attention)\.output\.dense\.", r"\.feed_forward\.down\."),
+    WeightRenaming(r"(?<!attention)\.output\.LayerNorm\.", r"\.feed_forward_norm\."),
+    WeightRenaming(r"pooler\.dense\.", r"pooler\."),
+    WeightRenaming(r"cls\.predictions\.transform\.dense\.", r"mlm_head\.dense\."),
+    WeightRenaming(r"cls\.predictions\.transform\.LayerNorm\.", r"mlm_head\.norm\."),
+    WeightRenaming(r"cls\.predictions\.decoder\.", r"mlm_head\.decoder\."),
+    WeightRenaming(r"cls\.predictions\.bias", r"mlm_head\.bias"),
+    WeightRenaming(r"cls\.seq_relationship\.", r"nsp_head\."),
+]
+register_checkpoint_conversion_mapping(XfmrBertConfig.model_type, _BERT_KEYS, overwrite=True)
+
+register(
+    XfmrBertConfig,
+    AutoModel=XfmrBertModel,
+    AutoModelForPreTraining=XfmrBertForPreTraining,
+    AutoModelForMaskedLM=XfmrBertForMaskedLM,
+    AutoModelForNextSentencePrediction=XfmrBertForNextSentencePrediction,
+    AutoModelForSequenceClassification=XfmrBertForSequenceClassification,
+    AutoModelForMultipleChoice=XfmrBertForMultipleChoice,
+    AutoModelForTokenClassification=XfmrBertForTokenClassification,
+    AutoModelForQuestionAnswering=XfmrBertForQuestionAnswering,
+)

@@ -1,0 +1,106 @@
+"""The parts every model here is made of. A model file says how they are wired; nothing in this file knows a model.
+
+Shapes, everywhere:  B batch, T target (query) length, S source (key) length, H heads, D head dim, E = H * D model dim,
+N real tokens of a batch whose padding was dropped (packing.py).
+"""
+
+import math
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers.activations import ACT2FN
+from transformers.cache_utils import Cache
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+from .packing import Spans, packed_attention
+
+
+def eager_attention(module, query, key, value, attention_mask, scaling, dropout=0.0, **_):
+    """softmax(q k^T / sqrt(D)) v, written out: the reference the fused kernels are tested against."""
+    scores = query @ key.transpose(-2, -1) * scaling  # (B, H, T, S)
+    if attention_mask is not None:
+        scores = scores + attention_mask
+    weights = F.dropout(scores.softmax(-1), dropout, module.training)
+    return (weights @ value).transpose(1, 2).contiguous(), weights  # (B, T, H, D), (B, H, T, S)
+
+
+class Attention(nn.Module):
+    """Multi-head attention (Vaswani et al., 2017, section 3.2.2). `memory` makes it cross-attention.
+
+    What may be seen is the mask's business; `is_causal` only lets a fused kernel skip building one. A mask is what
+    `transformers.masking_utils` made for the chosen attention backend, or the `Spans` of a batch without padding.
+    """
+
+    def __init__(self, config, dim: int, num_heads: int, dropout: float, layer_idx: int, is_causal: bool = False):
+        super().__init__()
+        if dim % num_heads:
+            raise ValueError(f"the model dim ({dim}) must be a multiple of the number of heads ({num_heads})")
+        self.config, self.head_dim, self.dropout = config, dim // num_heads, dropout
+        self.layer_idx, self.is_causal = layer_idx, is_causal
+        self.query, self.key, self.value, self.out = (nn.Linear(dim, dim) for _ in range(4))
+
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | Spans | None = None,
+        memory: Tensor | None = None,
+        cache: Cache | None = None,
+        **kwargs,
+    ) -> tuple[Tensor, Tensor | None]:
+        """(B, T, E) and, for cross-attention, memory (B, S, E) to (B, T, E) and the weights (B, H, T, S), if eager.
+
+        Further arguments go to the attention backend (sequence boundaries for flash and paged attention).
+        """
+        q = self.heads(self.query(x))  # (B, H, T, D)
+        if memory is not None and cache is not None and cache.get_seq_length(self.layer_idx):
+            past = cache.layers[self.layer_idx]  # memory never changes, so it is projected once
+            k, v = past.keys, past.values
+        else:
+            source = x if memory is None else memory
+            k, v = self.heads(self.key(source)), self.heads(self.value(source))  # (B, H, S, D)
+            if cache is not None:
+                k, v = cache.update(k, v, self.layer_idx)
+        attend = ALL_ATTENTION_FUNCTIONS.get_interface(self.config._attn_implementation, eager_attention)
+        if isinstance(mask, Spans):
+            attend = packed_attention
+        dropout = self.dropout if self.training else 0.0
+        y, weights = attend(self, q, k, v, mask, scaling=self.head_dim**-0.5, dropout=dropout, **kwargs)
+        return self.out(y.reshape(*x.shape)), weights  # (B, T, H, D) -> (B, T, E)
+
+    def heads(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, T, E) -> (B, H, T, D)
+
+
+class FeedForward(nn.Module):
+    """Position-wise feed-forward network (section 3.3): widen, bend, narrow. `dropout` acts on the widened vector."""
+
+    def __init__(self, dim: int, inner_dim: int, activation_name: str, dropout: float = 0.0):
+        super().__init__()
+        self.up, self.act, self.down = nn.Linear(dim, inner_dim), activation(activation_name), nn.Linear(inner_dim, dim)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down(self.dropout(self.act(self.up(x))))
+
+
+# transformers spells these three names of one tanh formula out in elementwise steps; torch has it as one kernel.
+_TANH_GELU = {"gelu_new", "gelu_fast", "gelu_pytorch_tanh"}
+
+
+def activation(name: str):
+    """The activation function a config names: fused where torch has the same formula in one kernel."""
+    return partial(F.gelu, approximate="tanh") if name in _TANH_GELU else ACT2FN[name]
+
+
+def sinusoids(length: int, dim: int) -> Tensor:
+    """Position signals of section 3.5: sine on even channels, cosine on odd ones, wavelengths 2 pi to 10000 * 2 pi.
+
+    Returns a float32 table (length, dim).
+    """
+    position = torch.arange(length).unsqueeze(1)  # (T, 1)
+    rate = torch.exp(torch.arange(0, dim, 2) * (-math.log(10000.0) / dim))  # (E / 2,)
+    table = torch.zeros(length, dim)
+    table[:, 0::2], table[:, 1::2] = torch.sin(position * rate), torch.cos(position * rate)
+    return table

@@ -1,0 +1,83 @@
+"""Cross-entropy over labelled rows only. A loss here is a sum over the labelled rows divided by their number.
+
+Under gradient accumulation or on several processes the number is that of the whole optimizer step, which `Trainer`
+passes as `num_items_in_batch`; so a step's gradient does not depend on how its batch was cut.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+IGNORE = -100  # the label of a row that is not to be predicted, everywhere in torch and transformers
+
+
+def mean_loss(total: Tensor, count: Tensor | int, num_items_in_batch: Tensor | int | None) -> Tensor:
+    """`total`, a sum over `count` rows, as this batch's share of the step's mean."""
+    count = count if num_items_in_batch is None else num_items_in_batch
+    count = torch.as_tensor(count, dtype=total.dtype, device=total.device)
+    return total / count.clamp(min=1)  # no labelled row: 0, not NaN
+
+
+def cross_entropy(
+    logits: Tensor,
+    labels: Tensor,
+    num_items_in_batch: Tensor | int | None = None,
+    *,
+    ignore_index: int = IGNORE,
+    class_weights: Tensor | None = None,
+) -> Tensor:
+    """Mean cross-entropy, float32. logits [..., C], labels [...] int64; rows labelled `ignore_index` do not count.
+
+    `class_weights` [C] multiply each row's loss; the sum is divided by the number of rows, not by the sum of their
+    weights, so that the loss of a row does not depend on its neighbours.
+    """
+    labels = labels.to(logits.device).flatten()
+    weight = None if class_weights is None else class_weights.to(logits.device, torch.float32)
+    total = F.cross_entropy(
+        logits.flatten(0, -2).float(), labels, weight=weight, ignore_index=ignore_index, reduction="sum"
+    )
+    return mean_loss(total, (labels != ignore_index).sum(), num_items_in_batch)
+
+
+def sequence_classification_loss(
+    logits: Tensor, labels: Tensor, config, num_items_in_batch: Tensor | int | None = None
+) -> Tensor:
+    """The loss of `config.problem_type`, which, if unset, is found from the labels as stock classes find it.
+
+    logits [B, C]. Single label: labels [B] int64. Multi-label: labels [B, C] float, one binary cross-entropy each.
+    Regression: labels [B] or [B, C] float, squared error.
+    """
+    if config.problem_type is None:
+        if config.num_labels == 1:
+            config.problem_type = "regression"
+        elif labels.dtype in (torch.int64, torch.int32):
+            config.problem_type = "single_label_classification"
+        else:
+            config.problem_type = "multi_label_classification"
+    labels = labels.to(logits.device)
+    if config.problem_type == "single_label_classification":
+        weights = getattr(config, "class_weights", None)
+        class_weights = None if weights is None else torch.tensor(weights)
+        return cross_entropy(logits, labels, num_items_in_batch, class_weights=class_weights)
+    logits, labels = logits.float(), labels.float()
+    if config.problem_type == "regression":
+        error = F.mse_loss(logits.flatten(), labels.flatten(), reduction="sum")
+        return mean_loss(error, labels.numel(), num_items_in_batch)
+    if config.problem_type == "multi_label_classification":
+        error = F.binary_cross_entropy_with_logits(logits, labels, reduction="sum")
+        return mean_loss(error, labels.numel(), num_items_in_batch)
+    raise ValueError(
+        f"config.problem_type is {config.problem_type!r}; it must be one of 'regression', "
+        "'single_label_classification', 'multi_label_classification'"
+    )
+
+
+def vocabulary_loss(
+    hidden: Tensor, labels: Tensor, head: nn.Module, num_items_in_batch: Tensor | int | None = None
+) -> Tensor:
+    """Cross-entropy of `head(hidden)` against labels, scoring the labelled rows only.
+
+    hidden [B, T, E], labels [B, T] int64, `head` any map from [N, E] to vocabulary scores [N, vocab].
+    """
+    labelled = labels.to(hidden.device) != IGNORE  # (B, T)
+    return cross_entropy(head(hidden[labelled]), labels.to(hidden.device)[labelled], num_items_in_batch)

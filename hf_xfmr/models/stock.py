@@ -1,0 +1,234 @@
+"""Checkpoints speak `transformers`' names, models here speak the paper's: what makes the two meet.
+
+A model file ends in a table of names (registered with `register_checkpoint_conversion_mapping`), which
+`from_pretrained` applies and `save_pretrained` undoes. Three things that the library leaves open are closed here: a
+stock `model_type` in a config would hide ours, so that no table is found and every weight stays random;
+`load_state_dict`, by which `Trainer` resumes, converts nothing; and a table half-used on load would be half-undone on
+save.
+"""
+
+import logging
+import re
+from collections import defaultdict
+from copy import deepcopy
+
+from transformers.conversion_mapping import get_model_conversion_mapping
+from transformers.core_model_loading import (
+    PrefixChange,
+    WeightConverter,
+    WeightRenaming,
+    dot_natural_key,
+    rename_source_key,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that does not fit the model: of another kind, incomplete, or with tensors nothing takes."""
+
+
+class StockConfig:
+    """Mixin for configs: reads a stock `config.json` of the same architecture, and writes where our code is."""
+
+    stock_model_type: str
+    auto_classes: dict[str, str] = {}  # "AutoModelForMaskedLM" -> "bert.XfmrBertForMaskedLM", filled by `register`
+
+    @classmethod
+    def get_config_dict(cls, pretrained_model_name_or_path, **kwargs):
+        config, kwargs = super().get_config_dict(pretrained_model_name_or_path, **kwargs)
+        kind = config.get("model_type", cls.model_type)
+        if kind not in (cls.model_type, cls.stock_model_type):
+            raise CheckpointError(
+                f"{pretrained_model_name_or_path} is a checkpoint of kind '{kind}'; {cls.__name__} reads "
+                f"'{cls.stock_model_type}' and '{cls.model_type}'. Name another checkpoint, or load this one with "
+                "the class of its kind."
+            )
+        return {**config, "model_type": cls.model_type}, kwargs
+
+    def __post_init__(self, **kwargs):
+        kwargs.pop("model_type", None)  # a stock one would hide ours, by which the table of names is found
+        super().__post_init__(**kwargs)
+
+    def save_pretrained(self, save_directory, push_to_hub: bool = False, **kwargs):
+        self.auto_map = dict(self.auto_classes)  # every head, not only the one being saved
+        super().save_pretrained(save_directory, push_to_hub, **kwargs)
+
+
+def register(config_class: type, **models: type) -> None:
+    """Say which class an `AutoModel…` gives for this config, for folders read with `trust_remote_code=True`.
+
+    `models` maps names of Auto classes to model classes of the same file as `config_class`.
+    """
+    config_class.register_for_auto_class()
+    for auto_class, model_class in models.items():
+        model_class.register_for_auto_class(auto_class)
+    config_class.auto_classes = {
+        auto_class: f"{cls.__module__.split('.')[-1]}.{cls.__name__}"
+        for auto_class, cls in {"AutoConfig": config_class, **models}.items()
+    }
+
+
+class LoadOnlyRename(PrefixChange):
+    """A renaming for old files only: applied on load, never written back on save."""
+
+    __slots__ = ()
+
+    def __init__(self, source_patterns: str, target_patterns: str):
+        self.prefix_to_add = self.prefix_to_remove = None
+        self.model_prefix = ""
+        WeightRenaming.__init__(self, source_patterns, target_patterns)
+
+    def reverse_transform(self) -> WeightRenaming:
+        return WeightRenaming(r"(?!x)x", "x")  # matches nothing
+
+
+class _ReportFilter(logging.Filter):
+    """Keeps transformers' table of missing and unexpected tensors, which `check_loading` replaces, off the screen."""
+
+    report = ""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        if "LOAD REPORT" not in text:
+            return True
+        self.report = text
+        return False
+
+
+class StockModel:
+    """Mixin for models: `load_state_dict` takes stock names too, and what does not fit is an error that names it."""
+
+    heads: tuple[str, ...] = ()  # parts that one model of the family has and another has not
+    tables_on_disk = r"(^|\.)(position_ids|token_type_ids)$"  # constants that old files carry
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
+        """As `PreTrainedModel.from_pretrained`. Raises `CheckpointError` where stock classes print a table: a tensor
+        of the model that is not in the checkpoint and not a new head, a tensor of the checkpoint that nothing took,
+        or (without `ignore_mismatched_sizes`) one of another shape."""
+        report = _ReportFilter()
+        stock_logger = logging.getLogger("transformers.modeling_utils")
+        stock_logger.addFilter(report)
+        wants_info = kwargs.pop("output_loading_info", False)
+        ignore_sizes = kwargs.pop("ignore_mismatched_sizes", False)
+        try:
+            model, info = super().from_pretrained(
+                pretrained_model_name_or_path,
+                *args,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,
+                **kwargs,
+            )
+        except RuntimeError as error:
+            if not report.report:
+                raise
+            raise CheckpointError(f"{pretrained_model_name_or_path} can't be converted: {report.report}") from error
+        finally:
+            stock_logger.removeFilter(report)
+        model.check_loading(pretrained_model_name_or_path, info, ignore_sizes)
+        return (model, info) if wants_info else model
+
+    def check_loading(self, name, info: dict, ignore_mismatched_sizes: bool = False) -> None:
+        """Judge what a checkpoint lacked and left over; log new heads and known leftovers in one line.
+
+        Raises `CheckpointError` naming the tensors otherwise.
+        """
+        missing, unexpected = sorted(info["missing_keys"]), sorted(info["unexpected_keys"])
+        sizes = sorted(info["mismatched_keys"])
+        if sizes and not ignore_mismatched_sizes:
+            key, there, here = sizes[0]
+            raise CheckpointError(
+                f"{name}: {key} is {list(there)} in the checkpoint and {list(here)} in {type(self).__name__}"
+                f"{_and_more(sizes[1:])}. Give the checkpoint's sizes (num_labels, vocab_size, …) in the config, or "
+                "ignore_mismatched_sizes=True to start such tensors anew."
+            )
+        new, lost = self._new_heads(missing)
+        if lost:
+            raise CheckpointError(
+                f"{name} lacks {lost[0]}{_and_more(lost[1:])}, without which {type(self).__name__} would compute "
+                "noise. The file is incomplete or of another architecture."
+            )
+        others = tuple(prefix for head in self.heads if not self._has(head) for prefix in self._prefixes(head))
+        strange = [key for key in unexpected if not (key.startswith(others) or re.search(self.tables_on_disk, key))]
+        if strange:
+            raise CheckpointError(
+                f"{name} holds {strange[0]}{_and_more(strange[1:])}, which nothing in {type(self).__name__} takes. "
+                "The file is of another architecture or of a newer version of it."
+            )
+        notes = []
+        if new:
+            notes.append(f"new, not in the checkpoint: {', '.join(new)}")
+        if sizes:
+            notes.append(f"new, of another size there: {', '.join(key for key, *_ in sizes)}")
+        if unexpected:
+            notes.append(f"not used from it: {', '.join(_parts(unexpected))}")
+        if notes:
+            logger.warning("%s from %s: %s", type(self).__name__, name, "; ".join(notes))
+
+    def _new_heads(self, missing: list[str]) -> tuple[list[str], list[str]]:
+        """Of the missing tensors: the heads that are new as a whole, and the tensors for which that is no excuse."""
+        tied = getattr(self, "all_tied_weights_keys", {})
+        own = [name for name, _ in self.named_parameters() if name not in tied]
+        new = []
+        for head in self.heads:
+            tensors = [name for name in own if name.startswith(self._prefixes(head))]
+            if tensors and all(name in missing for name in tensors):
+                new.append(head)
+        excused = tuple(prefix for head in new for prefix in self._prefixes(head))
+        return new, [name for name in missing if not name.startswith(excused)]
+
+    def _prefixes(self, head: str) -> tuple[str, str]:
+        return f"{head}.", f"{self.base_model_prefix}.{head}."
+
+    def _has(self, head: str) -> bool:
+        return any(getattr(model, head, None) is not None for model in (self, self.base_model))
+
+    # `from_pretrained` keeps only the conversions that matched, and `save_pretrained` undoes only those; a head model
+    # loaded from a base checkpoint would be saved with half its names. None stands for the whole table.
+    @property
+    def _weight_conversions(self):
+        return None
+
+    @_weight_conversions.setter
+    def _weight_conversions(self, value):
+        pass
+
+    def load_state_dict(self, state_dict, strict: bool = True, assign: bool = False):
+        """As `nn.Module.load_state_dict`, for tensors under our names or under stock's."""
+        own = self.state_dict().keys()
+        if any(key not in own for key in state_dict):
+            state_dict = to_own_names(self, state_dict)
+        return super().load_state_dict(state_dict, strict=strict, assign=assign)
+
+
+def to_own_names(model, state_dict: dict) -> dict:
+    """A state dict under stock names, converted as `from_pretrained` converts a file."""
+    table = get_model_conversion_mapping(model)
+    renamings = [entry for entry in table if isinstance(entry, WeightRenaming)]
+    converters = [entry for entry in table if isinstance(entry, WeightConverter)]
+    by_pattern = {pattern: entry for entry in converters for pattern in entry.source_patterns}
+    own, groups = model.state_dict(), {}
+    for key, tensor in sorted(state_dict.items(), key=lambda item: dot_natural_key(item[0])):
+        name, pattern = rename_source_key(key, renamings, converters, model.base_model_prefix, own)
+        if name not in own and key in own:
+            name, pattern = key, None
+        fresh = deepcopy(by_pattern[pattern]) if pattern else WeightRenaming(key, name)
+        groups.setdefault(name, fresh).add_tensor(name, key, pattern or key, tensor)
+    converted = {}
+    for key, group in groups.items():
+        for name, value in group.convert(key, model=model, config=model.config).items():
+            converted[name] = value[0] if isinstance(value, list) else value
+    return converted
+
+
+def _and_more(keys: list) -> str:
+    return f" and {len(keys)} more tensors" if keys else ""
+
+
+def _parts(keys: list[str]) -> list[str]:
+    """Tensor names without their last component, each with the number of tensors it stands for."""
+    counts: dict[str, int] = defaultdict(int)
+    for key in keys:
+        counts[key.rpartition(".")[0] or key] += 1
+    return [f"{part} ({count})" for part, count in counts.items()]
