@@ -4,6 +4,7 @@ sentences follow one another."""
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
+from torch.nn import functional as F
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
 from transformers.conversion_mapping import register_checkpoint_conversion_mapping
@@ -250,16 +251,20 @@ class XfmrBertForPreTraining(XfmrBertPreTrainedModel):
     ) -> BertForPreTrainingOutput:
         """labels (B, T): the masked words, -100 elsewhere; next_sentence_label (B,): 0 if B follows A, else 1.
 
-        The loss is the sum of both means. Of an optimizer step cut into several batches (`num_items_in_batch` masked
-        words in all), a batch's next-sentence loss counts by its share of the masked words.
+        The loss is the sum of both means. Of an optimizer step cut into several batches only the number of masked
+        words is known (`num_items_in_batch`): there a row's next-sentence loss counts by its share of them.
         """
         out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
         words, follows = None, self.nsp_head(out.pooler_output)
         loss = None
         if labels is not None and next_sentence_label is not None:
-            share = mean_loss((labels != IGNORE).sum().float(), (labels != IGNORE).sum(), num_items_in_batch)
             loss = vocabulary_loss(out.last_hidden_state, labels, self.mlm_head, num_items_in_batch)
-            loss = loss + share * cross_entropy(follows, next_sentence_label)
+            if num_items_in_batch is None:
+                loss = loss + cross_entropy(follows, next_sentence_label)
+            else:
+                masked = (labels != IGNORE).sum(1)  # (B,)
+                each = F.cross_entropy(follows.float(), next_sentence_label.flatten(), reduction="none")
+                loss = loss + mean_loss((masked * each).sum(), masked.sum(), num_items_in_batch)
         if loss is None or not self.training:
             words = self.mlm_head(out.last_hidden_state)  # (B, T, vocab)
         return BertForPreTrainingOutput(
@@ -472,22 +477,31 @@ class XfmrBertForQuestionAnswering(XfmrBertPreTrainedModel):
         inputs_embeds: Tensor | None = None,
         start_positions: Tensor | None = None,
         end_positions: Tensor | None = None,
+        num_items_in_batch: Tensor | int | None = None,
         **kwargs,
     ) -> QuestionAnsweringModelOutput:
-        """start_positions and end_positions (B,); positions beyond the input do not count. Both logits (B, T)."""
-        kwargs.pop("num_items_in_batch", None)  # counts `labels`, which this head has none of
+        """start_positions and end_positions (B,); positions beyond the text do not count. Both logits (B, T), the
+        lowest number at padding, which is no answer (stock classes score it)."""
         out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
         start, end = self.qa_outputs(out.last_hidden_state).unbind(-1)  # (B, T) each
+        text = torch.ones_like(start, dtype=torch.bool)
+        if attention_mask is not None and attention_mask.dim() == 2:
+            text = attention_mask != 0
+            start, end = (logits.masked_fill(~text, torch.finfo(logits.dtype).min) for logits in (start, end))
         loss = None
         if start_positions is not None and end_positions is not None:
-            ends = [
-                cross_entropy(logits, where.flatten().clamp(0, logits.size(1)), ignore_index=logits.size(1))
-                for logits, where in ((start, start_positions), (end, end_positions))
-            ]
-            loss = sum(ends) / 2
+            start_loss = cross_entropy(start, within_text(start_positions, text), num_items_in_batch)
+            end_loss = cross_entropy(end, within_text(end_positions, text), num_items_in_batch)
+            loss = (start_loss + end_loss) / 2
         return QuestionAnsweringModelOutput(
             loss=loss, start_logits=start, end_logits=end, hidden_states=out.hidden_states, attentions=out.attentions
         )
+
+
+def within_text(positions: Tensor, text: Tensor) -> Tensor:
+    """Positions (B,) as labels, `IGNORE` if beyond the text (B, T), as where an answer was cut off."""
+    positions = positions.flatten().clamp(0, text.size(1))
+    return positions.masked_fill(~F.pad(text, (0, 1)).gather(1, positions.unsqueeze(1)).squeeze(1), IGNORE)
 
 
 # On disk the tensors keep the names `transformers` gives them; here they have ours. Applied on load, undone on save.

@@ -1,0 +1,159 @@
+"""What the tests measure against: tiny stock twins, attention written as loops in float64, and fresh processes."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+import transformers
+from safetensors.torch import load_file
+
+import hf_xfmr
+from hf_xfmr.models.stock import to_own_names
+
+TINY = {
+    "bert": {
+        "vocab_size": 99,
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 48,
+        "max_position_embeddings": 40,
+    },
+    "gpt2": {
+        "vocab_size": 99,
+        "n_embd": 32,
+        "n_layer": 2,
+        "n_head": 4,
+        "n_positions": 40,
+        "bos_token_id": 97,
+        "eos_token_id": 98,
+    },
+    "marian": {
+        "vocab_size": 99,
+        "d_model": 32,
+        "encoder_layers": 2,
+        "decoder_layers": 2,
+        "encoder_attention_heads": 4,
+        "decoder_attention_heads": 4,
+        "encoder_ffn_dim": 48,
+        "decoder_ffn_dim": 48,
+        "max_position_embeddings": 40,
+        "pad_token_id": 98,
+        "eos_token_id": 97,
+        "decoder_start_token_id": 98,
+        "scale_embedding": True,
+    },
+}
+
+
+def tiny_stock(stock_class: type, seed: int = 0, **config) -> transformers.PreTrainedModel:
+    """A small stock model in eval mode, with weights far enough from their initial values (std 0.3; norms around 1,
+    biases not 0) that a wrong name, norm or bias shows. `config` overrides the tiny sizes; no dropout unless given."""
+    config_class = stock_class.config_class
+    no_dropout = {name: 0.0 for name in vars(config_class()) if "drop" in name and name != "classifier_dropout"}
+    model = stock_class(config_class(**{**no_dropout, **TINY[config_class.model_type], **config}))
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "embed_positions" in name and not parameter.requires_grad:
+                continue  # a table of sines is no weight
+            noise = torch.randn(parameter.shape, generator=generator)
+            is_norm = parameter.dim() == 1 and name.endswith("weight")
+            parameter.copy_(1 + 0.3 * noise if is_norm else 0.3 * noise)
+    return model.eval()
+
+
+BERT_HEADS = {
+    suffix: (getattr(transformers, f"Bert{suffix}"), getattr(hf_xfmr, f"XfmrBert{suffix}"))
+    for suffix in (
+        "Model",
+        "ForPreTraining",
+        "ForMaskedLM",
+        "ForNextSentencePrediction",
+        "ForSequenceClassification",
+        "ForTokenClassification",
+        "ForQuestionAnswering",
+        "ForMultipleChoice",
+    )
+}  # (stock class, our class)
+
+
+def twin(our_class: type, stock: transformers.PreTrainedModel) -> transformers.PreTrainedModel:
+    """Our model with the weights, config, attention backend and mode of a stock one."""
+    config = our_class.config_class.from_dict(stock.config.to_dict())
+    config._attn_implementation = stock.config._attn_implementation
+    ours = our_class.from_pretrained(None, config=config, state_dict=stock.state_dict())
+    return ours.train(stock.training)
+
+
+def tensors(folder: Path) -> dict[str, torch.Tensor]:
+    """All tensors of a saved model, whether in one file or in shards."""
+    return {
+        name: tensor for file in sorted(Path(folder).glob("*.safetensors")) for name, tensor in load_file(file).items()
+    }
+
+
+def same_tensors(folder_a: Path, folder_b: Path) -> None:
+    """Asserts that two saved models have the same tensor names, dtypes, shapes and bits."""
+    a, b = tensors(folder_a), tensors(folder_b)
+    assert sorted(a) == sorted(b)
+    for name in a:
+        assert (a[name].dtype, a[name].shape) == (b[name].dtype, b[name].shape), name
+        assert torch.equal(a[name].view(torch.uint8), b[name].view(torch.uint8)), name
+
+
+def same_gradients(ours: torch.nn.Module, stock: torch.nn.Module, atol: float = 1e-5, rtol: float = 1e-5) -> None:
+    """Asserts that each parameter of ours has the gradient of its namesake in the stock model."""
+    theirs = to_own_names(ours, {name: p.grad for name, p in stock.named_parameters() if p.grad is not None})
+    mine = {name: p.grad for name, p in ours.named_parameters() if p.grad is not None}
+    assert sorted(mine) == sorted(theirs)
+    for name, gradient in mine.items():
+        torch.testing.assert_close(
+            gradient, theirs[name], atol=atol, rtol=rtol, msg=lambda text, name=name: f"{name}: {text}"
+        )
+
+
+def loop_attention(q, k, v, visible) -> torch.Tensor:
+    """softmax(q k^T / sqrt(D)) v in float64, one query at a time. q [B, H, T, D], k and v [B, H, S, D],
+    visible(b, i, j): whether query i of row b may see key j. Returns [B, T, H, D]; a query that sees nothing gets 0."""
+    q, k, v = q.double(), k.double(), v.double()
+    out = torch.zeros(q.shape[0], q.shape[2], q.shape[1], q.shape[3], dtype=torch.float64)
+    for b in range(q.shape[0]):
+        for i in range(q.shape[2]):
+            seen = [j for j in range(k.shape[2]) if visible(b, i, j)]
+            for h in range(q.shape[1] if seen else 0):
+                weights = torch.softmax(k[b, h, seen] @ q[b, h, i] / q.shape[3] ** 0.5, 0)
+                out[b, i, h] = weights @ v[b, h, seen]
+    return out
+
+
+_BLOCKER = """
+import sys
+class _NotInstalled:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "hf_xfmr":
+            raise ModuleNotFoundError("No module named 'hf_xfmr'", name=name)
+sys.meta_path.insert(0, _NotInstalled())
+"""
+
+
+def fresh_process(code: str, *, without_package: bool = False, timeout: float = 120) -> str:
+    """Runs Python code in a new process, another folder and a new, offline Hugging Face home (so that code which a
+    model folder carries is copied anew); returns what it printed. `without_package` makes hf_xfmr impossible to import.
+    """
+    with tempfile.TemporaryDirectory() as home:
+        environment = {**os.environ, "HF_HOME": home, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+        environment.pop("HF_MODULES_CACHE", None)
+        done = subprocess.run(
+            [sys.executable, "-c", (_BLOCKER if without_package else "") + code],
+            cwd=home,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return done.stdout
