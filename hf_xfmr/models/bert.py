@@ -197,7 +197,7 @@ def first_token(x: Tensor, attention_mask: Tensor | None) -> Tensor:
     if attention_mask is None or attention_mask.dim() != 2:
         return x[:, 0]
     first = (attention_mask != 0).long().argmax(1)
-    return x[torch.arange(len(x), device=x.device), first]
+    return x[torch.arange(x.size(0), device=x.device), first]
 
 
 class MaskedLMHead(nn.Module):
