@@ -82,8 +82,6 @@ def packed_rows(
     `cu_seq_lens` [n + 1] are boundaries in the flattened batch; or `position_ids` [B, T] count 0, 1, 2, ... anew for
     each sequence. Positions that count in any other way (at real tokens) say nothing about sequences.
     """
-    if torch.compiler.is_compiling():
-        return None  # depends on the data; compile dense input, or pass a 4D mask
     if cu_seq_lens is not None:
         starts = torch.zeros(shape.numel(), dtype=torch.int64, device=cu_seq_lens.device)
         starts[cu_seq_lens[1:-1].long()] = 1
@@ -96,8 +94,9 @@ def packed_rows(
     if attention_mask is not None and attention_mask.dim() == 2:
         real = (attention_mask[:, 1:] != 0) & (attention_mask[:, :-1] != 0)
         starts, follows = starts & real, follows | ~real
-    if not bool(starts.any()) or not bool((starts | follows).all()):
-        return None
+    starts = starts & (starts | follows).all()
+    if not torch.compiler.is_compiling() and not bool(starts.any()):
+        return None  # a compiled graph can't ask what the data are
     return F.pad(starts.cumsum(1), (1, 0))
 
 
