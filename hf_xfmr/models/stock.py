@@ -8,9 +8,11 @@ save.
 """
 
 import logging
+import os
 import re
 from collections import defaultdict
 from copy import deepcopy
+from pathlib import Path
 
 from transformers.conversion_mapping import get_model_conversion_mapping
 from transformers.core_model_loading import (
@@ -20,6 +22,7 @@ from transformers.core_model_loading import (
     dot_natural_key,
     rename_source_key,
 )
+from transformers.modeling_utils import load_state_dict
 
 logger = logging.getLogger(__name__)
 
@@ -84,16 +87,16 @@ class LoadOnlyRename(PrefixChange):
 
 
 class _ReportFilter(logging.Filter):
-    """Keeps transformers' table of missing and unexpected tensors, which `check_loading` replaces, off the screen."""
+    """Keeps off the screen what `check_loading` replaces: transformers' table of missing and unexpected tensors, and
+    its suspicion of every checkpoint on which a head with tied weights is new."""
 
     report = ""
 
     def filter(self, record: logging.LogRecord) -> bool:
         text = record.getMessage()
-        if "LOAD REPORT" not in text:
-            return True
-        self.report = text
-        return False
+        if "LOAD REPORT" in text:
+            self.report = text
+        return not ("LOAD REPORT" in text or "checkpoint seem corrupted" in text)
 
 
 class StockModel:
@@ -106,7 +109,7 @@ class StockModel:
     def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
         """As `PreTrainedModel.from_pretrained`. Raises `CheckpointError` where stock classes print a table: a tensor
         of the model that is not in the checkpoint and not a new head, a tensor of the checkpoint that nothing took,
-        or (without `ignore_mismatched_sizes`) one of another shape."""
+        or (without `ignore_mismatched_sizes`) one of another shape; and for a file that is cut off or damaged."""
         report = _ReportFilter()
         stock_logger = logging.getLogger("transformers.modeling_utils")
         stock_logger.addFilter(report)
@@ -120,10 +123,13 @@ class StockModel:
                 ignore_mismatched_sizes=True,
                 **kwargs,
             )
-        except RuntimeError as error:
-            if not report.report:
-                raise
-            raise CheckpointError(f"{pretrained_model_name_or_path} can't be converted: {report.report}") from error
+        except Exception as error:
+            damaged = _damaged_file(pretrained_model_name_or_path)
+            if damaged:
+                raise CheckpointError(f"{damaged} is cut off or damaged: copy or download it again.") from error
+            if isinstance(error, RuntimeError) and report.report:
+                raise CheckpointError(f"{pretrained_model_name_or_path} can't be converted: {report.report}") from error
+            raise
         finally:
             stock_logger.removeFilter(report)
         model.check_loading(pretrained_model_name_or_path, info, ignore_sizes)
@@ -146,15 +152,15 @@ class StockModel:
         new, lost = self._new_heads(missing)
         if lost:
             raise CheckpointError(
-                f"{name} lacks {lost[0]}{_and_more(lost[1:])}, without which {type(self).__name__} would compute "
-                "noise. The file is incomplete or of another architecture."
+                f"{name} lacks {self._both_names(lost[0])}{_and_more(lost[1:])}, without which "
+                f"{type(self).__name__} would compute noise. The file is incomplete or of another architecture."
             )
         others = tuple(prefix for head in self.heads if not self._has(head) for prefix in self._prefixes(head))
         strange = [key for key in unexpected if not (key.startswith(others) or re.search(self.tables_on_disk, key))]
         if strange:
             raise CheckpointError(
-                f"{name} holds {strange[0]}{_and_more(strange[1:])}, which nothing in {type(self).__name__} takes. "
-                "The file is of another architecture or of a newer version of it."
+                f"{name} holds {self._both_names(strange[0])}{_and_more(strange[1:])}, which nothing in "
+                f"{type(self).__name__} takes. The file is of another architecture or of a newer version of it."
             )
         notes = []
         if new:
@@ -162,7 +168,7 @@ class StockModel:
         if sizes:
             notes.append(f"new, of another size there: {', '.join(key for key, *_ in sizes)}")
         if unexpected:
-            notes.append(f"not used from it: {', '.join(_parts(unexpected))}")
+            notes.append(f"not used from it: {', '.join(_parts([stock_name(self, key) for key in unexpected]))}")
         if notes:
             logger.warning("%s from %s: %s", type(self).__name__, name, "; ".join(notes))
 
@@ -177,6 +183,10 @@ class StockModel:
                 new.append(head)
         excused = tuple(prefix for head in new for prefix in self._prefixes(head))
         return new, [name for name in missing if not name.startswith(excused)]
+
+    def _both_names(self, key: str) -> str:
+        on_disk = stock_name(self, key)
+        return key if on_disk == key else f"{key} (on disk {on_disk})"
 
     def _prefixes(self, head: str) -> tuple[str, str]:
         return f"{head}.", f"{self.base_model_prefix}.{head}."
@@ -205,8 +215,7 @@ class StockModel:
 def to_own_names(model, state_dict: dict) -> dict:
     """A state dict under stock names, converted as `from_pretrained` converts a file."""
     table = get_model_conversion_mapping(model)
-    renamings = [entry for entry in table if isinstance(entry, WeightRenaming)]
-    converters = [entry for entry in table if isinstance(entry, WeightConverter)]
+    renamings, converters = _by_kind(table)
     by_pattern = {pattern: entry for entry in converters for pattern in entry.source_patterns}
     own, groups = model.state_dict(), {}
     for key, tensor in sorted(state_dict.items(), key=lambda item: dot_natural_key(item[0])):
@@ -222,13 +231,40 @@ def to_own_names(model, state_dict: dict) -> dict:
     return converted
 
 
+def stock_name(model, key: str) -> str:
+    """The name that a tensor of ours has on disk, or, if it is a part of a tensor there, that tensor's."""
+    table = get_model_conversion_mapping(model, add_legacy=False)
+    renamings, converters = _by_kind([entry.reverse_transform() for entry in reversed(table)])
+    return rename_source_key(key, renamings, converters, reverse=True)[0]
+
+
+def _by_kind(table: list) -> tuple[list[WeightRenaming], list[WeightConverter]]:
+    return (
+        [entry for entry in table if isinstance(entry, WeightRenaming)],
+        [entry for entry in table if isinstance(entry, WeightConverter)],
+    )
+
+
+def _damaged_file(folder) -> Path | None:
+    """The first file of tensors in a local folder that can't be opened."""
+    if folder is None or not os.path.isdir(folder):
+        return None
+    files = [*Path(folder).glob("model*.safetensors")] or [*Path(folder).glob("pytorch_model*.bin")]
+    for file in sorted(files):
+        try:
+            load_state_dict(file, map_location="meta")
+        except Exception:
+            return file
+    return None
+
+
 def _and_more(keys: list) -> str:
-    return f" and {len(keys)} more tensors" if keys else ""
+    return f" and {len(keys)} more tensor{'s' * (len(keys) > 1)}" if keys else ""
 
 
 def _parts(keys: list[str]) -> list[str]:
-    """Tensor names without their last component, each with the number of tensors it stands for."""
-    counts: dict[str, int] = defaultdict(int)
+    """Tensor names, where several share all but their last component as that and their number."""
+    groups: dict[str, list[str]] = defaultdict(list)
     for key in keys:
-        counts[key.rpartition(".")[0] or key] += 1
-    return [f"{part} ({count})" for part, count in counts.items()]
+        groups[key.rpartition(".")[0] or key].append(key)
+    return [group[0] if len(group) == 1 else f"{part} ({len(group)})" for part, group in groups.items()]
