@@ -150,6 +150,7 @@ def fresh_process(code: str, *, without_package: bool = False, timeout: float = 
         done = subprocess.run(
             [sys.executable, "-c", (_BLOCKER if without_package else "") + code],
             cwd=home,
+            stdin=subprocess.DEVNULL,
             env=environment,
             capture_output=True,
             text=True,
