@@ -14,6 +14,7 @@ from collections import defaultdict
 from copy import deepcopy
 from pathlib import Path
 
+from transformers import PreTrainedConfig
 from transformers.conversion_mapping import get_model_conversion_mapping
 from transformers.core_model_loading import (
     PrefixChange,
@@ -41,13 +42,16 @@ class StockConfig:
     def get_config_dict(cls, pretrained_model_name_or_path, **kwargs):
         config, kwargs = super().get_config_dict(pretrained_model_name_or_path, **kwargs)
         kind = config.get("model_type", cls.model_type)
+        cls.check_kind(kind, pretrained_model_name_or_path)
+        return {**config, "model_type": cls.model_type}, kwargs
+
+    @classmethod
+    def check_kind(cls, kind: str, name) -> None:
         if kind not in (cls.model_type, cls.stock_model_type):
             raise CheckpointError(
-                f"{pretrained_model_name_or_path} is a checkpoint of kind '{kind}'; {cls.__name__} reads "
-                f"'{cls.stock_model_type}' and '{cls.model_type}'. Name another checkpoint, or load this one with "
-                "the class of its kind."
+                f"{name} is a checkpoint of kind '{kind}'; {cls.__name__} reads '{cls.stock_model_type}' and "
+                f"'{cls.model_type}'. Name another checkpoint, or load this one with the class of its kind."
             )
-        return {**config, "model_type": cls.model_type}, kwargs
 
     def __post_init__(self, **kwargs):
         kwargs.pop("model_type", None)  # a stock one would hide ours, by which the table of names is found
@@ -110,6 +114,10 @@ class StockModel:
         """As `PreTrainedModel.from_pretrained`. Raises `CheckpointError` where stock classes print a table: a tensor
         of the model that is not in the checkpoint and not a new head, a tensor of the checkpoint that nothing took,
         or (without `ignore_mismatched_sizes`) one of another shape; and for a file that is cut off or damaged."""
+        config = kwargs.get("config")
+        if isinstance(config, PreTrainedConfig) and not isinstance(config, cls.config_class):
+            cls.config_class.check_kind(config.model_type, f"the config given for {pretrained_model_name_or_path}")
+            kwargs["config"] = cls.config_class.from_dict(config.to_dict())
         report = _ReportFilter()
         stock_logger = logging.getLogger("transformers.modeling_utils")
         stock_logger.addFilter(report)
