@@ -118,6 +118,7 @@ class StockModel:
         if isinstance(config, PreTrainedConfig) and not isinstance(config, cls.config_class):
             cls.config_class.check_kind(config.model_type, f"the config given for {pretrained_model_name_or_path}")
             kwargs["config"] = cls.config_class.from_dict(config.to_dict())
+            kwargs["config"]._attn_implementation = config._attn_implementation
         report = _ReportFilter()
         stock_logger = logging.getLogger("transformers.modeling_utils")
         stock_logger.addFilter(report)
