@@ -86,8 +86,10 @@ def test_a_state_dict_loads_without_a_folder(suffix):
 
 def test_a_stock_config_object_is_taken_too(tmp_path):
     stock_folder(tmp_path, "ForMaskedLM")
-    ours = load(tmp_path, "ForMaskedLM", config=transformers.AutoConfig.from_pretrained(tmp_path))
+    config = transformers.AutoConfig.from_pretrained(tmp_path, attn_implementation="eager")
+    ours = load(tmp_path, "ForMaskedLM", config=config)
     assert isinstance(ours.config, hf_xfmr.XfmrBertConfig)
+    assert ours.config._attn_implementation == "eager"
     with pytest.raises(CheckpointError, match="'gpt2'"):
         load(tmp_path, "ForMaskedLM", config=transformers.GPT2Config())
 
