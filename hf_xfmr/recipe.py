@@ -1,0 +1,245 @@
+"""What every recipe shares: settings from a YAML file and flags, and a run from the first check to the saved model."""
+
+import argparse
+import dataclasses
+import difflib
+import json
+import os
+import platform
+import re
+import shlex
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+import yaml
+from transformers import HfArgumentParser, set_seed
+from transformers.trainer_utils import get_last_checkpoint
+
+from . import report, samples
+from .errors import UserError
+from .models.stock import CheckpointError
+from .training import XfmrTrainer, XfmrTrainingArguments
+
+
+def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *, argv: Sequence[str] | None = None):
+    """Settings and training arguments from `[CONFIG.yaml] [--key value ...]`; a flag overrides the file.
+
+    Seeds are set here, before any model is made. `output_dir`, if not given, is `runs/` and the config's name.
+    Raises `UserError` for an unknown key (naming the nearest), a value of the wrong type, or an output folder that
+    cannot be written.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    parser = HfArgumentParser(
+        [settings_class, arguments_class],  # type: ignore[list-item]
+        description=sys.modules[settings_class.__module__].__doc__,
+        usage="%(prog)s [CONFIG.yaml] [--key value ...]",
+        argument_default=argparse.SUPPRESS,
+    )
+    actions = {}
+    for action in parser._actions:
+        if action.dest != "help":
+            action.default, action.required = argparse.SUPPRESS, False  # only what was given, to lay over the file
+            actions.update(dict.fromkeys((option.lstrip("-") for option in action.option_strings), action))
+    config = Path(argv.pop(0)) if argv and not argv[0].startswith("-") else None
+    values = _read_yaml(config, actions) if config else {}
+    values |= _read_flags(parser, argv, actions)
+    values.setdefault("output_dir", f"runs/{config.stem}" if config else None)
+    if values["output_dir"] is None:
+        raise UserError("no output folder: give --output_dir FOLDER, or a config file, whose name it then takes")
+    lacking = [
+        f.name
+        for f in dataclasses.fields(settings_class)
+        if f.default is f.default_factory is dataclasses.MISSING and f.name not in values
+    ]
+    if lacking:
+        raise UserError(f"{lacking[0]} is not given: put it into the config file or add --{lacking[0]}")
+    try:
+        settings, args = parser.parse_dict(values)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{config or 'the flags'}: {error}") from error
+    _check_writable(Path(args.output_dir))
+    set_seed(args.seed)
+    return settings, args
+
+
+def _read_yaml(path: Path, actions: dict) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such config file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path} must hold `key: value` lines")
+    for key, value in values.items():
+        if key not in actions:
+            raise UserError(f"{path}: unknown key '{key}'{_nearest(key, actions)}")
+        kind = actions[key].type
+        # YAML reads 1e-4 as text, and `type` is what would read it from the command line.
+        if isinstance(value, str) and kind in (int, float):
+            try:
+                values[key] = kind(value)
+            except ValueError:
+                raise UserError(f"{path}: {key} must be a number, not '{value}'") from None
+        elif isinstance(value, bool) and kind in (int, float):
+            raise UserError(f"{path}: {key} must be a number, not {str(value).lower()}")
+        elif isinstance(value, int) and kind is float:
+            values[key] = float(value)
+    return values
+
+
+def _read_flags(parser: argparse.ArgumentParser, argv: list[str], actions: dict) -> dict[str, Any]:
+    for word in argv:
+        key = word.removeprefix("--").split("=")[0]
+        if word.startswith("--") and key not in actions and key != "help":
+            raise UserError(f"unknown option '--{key}'{_nearest(key, actions)}")
+
+    def stop(message: str):
+        raise UserError(message)
+
+    parser.error = stop  # type: ignore[method-assign]
+    parser.allow_abbrev = False
+    return vars(parser.parse_args(argv))
+
+
+def _nearest(key: str, known) -> str:
+    near = difflib.get_close_matches(str(key), list(known), n=1)
+    return f"; did you mean '{near[0]}'?" if near else "; --help lists them"
+
+
+def _check_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise UserError(
+            f"the output folder {folder} can't be written ({error.strerror}): give another --output_dir"
+        ) from None
+
+
+def checkpoint(name: str) -> str:
+    """A checkpoint's name or folder as `from_pretrained` takes it; `sample:` names are fetched and cached."""
+    if samples.is_sample(name):
+        return str(samples.checkpoint(name))
+    if not Path(name).exists() and (name.startswith((".", "/", "~")) or name.count("/") > 1):
+        raise UserError(f"model: there is no folder {name}")
+    return name
+
+
+def from_pretrained(auto_class, name: str, **kwargs):
+    """`auto_class.from_pretrained` of a folder, a `sample:` or a Hub name, with one clear error if it can't be had."""
+    try:
+        return auto_class.from_pretrained(checkpoint(name), **kwargs)
+    except OSError as error:
+        if Path(name).exists():
+            reason = " ".join(str(error).split())
+            raise UserError(f"model: {name} can't be loaded as {auto_class.__name__}: {reason}") from error
+        raise UserError(
+            f"model: '{name}' is no folder here and can't be had from the Hub (no network, no such model, or no "
+            "access): give a local folder, or sample:minilm, or connect first"
+        ) from error
+
+
+def main(recipe: Callable[[], Any]) -> None:
+    """Run a recipe as a program: what the user can put right is one line on stderr and exit code 2."""
+    try:
+        recipe()
+    except (UserError, CheckpointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
+        sys.exit(130)
+
+
+def say(*lines: str) -> None:
+    """Print for the user, once, whatever the number of processes."""
+    if int(os.environ.get("RANK", "0")) == 0:
+        print(*lines, sep="\n", flush=True)
+
+
+def precision(args: XfmrTrainingArguments) -> str:
+    """What is computed in, in words."""
+    if args.fp16:
+        return "float16"
+    if not args.bf16:
+        return "float32"
+    return "bfloat16" + (
+        " (chosen: this machine is fast at it; --bf16 false for float32)" if args.bf16_chosen_here else ""
+    )
+
+
+def train(trainer: XfmrTrainer) -> float:
+    """Train, from the last checkpoint if there is one and `resume` is on. Returns the seconds it took."""
+    args = trainer.args
+    last = get_last_checkpoint(args.output_dir) if args.resume else None
+    last = args.resume_from_checkpoint or last
+    say(f"training in {precision(args)} on {args.device}" + (f", resumed from {last}" if last else ""))
+    begin = time.perf_counter()
+    trainer.train(resume_from_checkpoint=last)
+    return time.perf_counter() - begin
+
+
+def finish(
+    trainer: XfmrTrainer, settings, *, model=None, tokenizer=None, metrics: dict[str, dict], seconds: float, **record
+) -> Path:
+    """Save the model and its tokenizer, write `run.json` and the report. Returns the run's folder.
+
+    `record` are further entries of run.json; report.py says which it shows.
+    """
+    folder = Path(str(trainer.args.output_dir))
+    if trainer.is_world_process_zero():
+        model = trainer.accelerator.unwrap_model(trainer.model) if model is None else model
+        model.save_pretrained(folder)
+        if tokenizer is not None:
+            tokenizer.save_pretrained(folder)
+        run = {
+            "title": folder.name,
+            "recipe": Path(sys.argv[0]).stem,
+            "command": shlex.join(["python", *sys.argv]),
+            "settings": dataclasses.asdict(settings),
+            "arguments": {
+                k: v for k, v in trainer.args.to_dict().items() if "token" not in k or k.startswith("include")
+            },
+            "metrics": metrics,
+            "log_history": trainer.state.log_history,
+            "environment": environment(trainer.args),
+            "seconds": seconds,
+            **record,
+        }
+        (folder / "run.json").write_text(json.dumps(run, ensure_ascii=False, indent=2, default=str), encoding="utf-8")
+        say(f"report: {report.write(folder)}", f"model:  {folder}")
+    trainer.accelerator.wait_for_everyone()
+    return folder
+
+
+def environment(args: XfmrTrainingArguments) -> dict[str, str]:
+    """Versions and device, for the report."""
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else _cpu()
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "device": device,
+        "precision": precision(args).split()[0],
+        "processes": str(args.world_size),
+    }
+
+
+def _cpu() -> str:
+    names = re.findall(r"model name\s*: (.*)", _read("/proc/cpuinfo"))
+    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""

@@ -1,0 +1,44 @@
+"""Fine-tune BERT to classify texts or pairs of texts (one label or several), or to rate them.
+
+    python recipes/classify_bert.py recipes/configs/classify_bert/movie-reviews.yaml [--key value ...]
+
+Ends with per-class metrics beside a TF-IDF baseline, a predictions file, a report, and a folder that loads with
+`from_pretrained` and `pipeline`.
+"""
+
+from dataclasses import dataclass, field
+
+from hf_xfmr import classify, data, recipe
+
+
+@dataclass(kw_only=True)
+class Settings(data.ClassificationSettings, classify.ModelSettings):
+    dataset: str = field(
+        metadata={"help": "sample:NAME, a CSV, TSV, JSON(L) or Parquet file, a folder of them, or a dataset on the Hub"}
+    )
+    baseline: bool = field(default=True, metadata={"help": "Fit TF-IDF + a linear model on the same split, to compare"})
+
+
+def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
+    """Run the recipe. Returns the metrics of each split and of the baseline."""
+    settings, args = recipe.parse(Settings, argv=argv)
+    classify.check(settings, args)
+    config, tokenizer = classify.load_parts(settings)
+    corpus = data.classification(
+        settings.dataset,
+        tokenizer,
+        settings,
+        max_positions=config.max_position_embeddings,
+        vocab_size=config.vocab_size if settings.model else None,
+    )
+    corpus.tokenizer = tokenizer
+    recipe.say(*corpus.report)
+    against = classify.fit_baseline(corpus) if settings.baseline and "test" in corpus.splits else None
+    model = classify.build_model(settings, config, corpus)
+    trainer, splits = classify.make_trainer(settings, args, model, corpus)
+    seconds = recipe.train(trainer)
+    return classify.finish(trainer, settings, model, corpus, splits, seconds, against)
+
+
+if __name__ == "__main__":
+    recipe.main(main)

@@ -1,0 +1,80 @@
+"""Settings from a file and flags, as a user meets them."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from hf_xfmr import recipe
+from hf_xfmr.errors import UserError
+from hf_xfmr.training import fast_bf16
+
+
+@dataclasses.dataclass(kw_only=True)
+class Settings:
+    """Settings of a recipe made for these tests."""
+
+    dataset: str
+    max_length: int | None = None
+    share: float = 0.5
+
+
+def parse(tmp_path, yaml: str, *flags: str):
+    (tmp_path / "run.yaml").write_text(yaml, encoding="utf-8")
+    return recipe.parse(Settings, argv=[str(tmp_path / "run.yaml"), "--output_dir", str(tmp_path / "out"), *flags])
+
+
+def test_flags_override_the_file_and_the_rest_keeps_its_defaults(tmp_path):
+    settings, args = parse(tmp_path, "dataset: a.csv\nlearning_rate: 1e-4\nmax_length: 64\n", "--max_length", "32")
+    assert settings == Settings(dataset="a.csv", max_length=32)
+    assert args.learning_rate == 1e-4  # which YAML itself reads as text
+    assert args.num_train_epochs == 3.0
+
+
+def test_the_output_folder_is_named_after_the_config(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my-run.yaml").write_text("dataset: a.csv\n")
+    _, args = recipe.parse(Settings, argv=["my-run.yaml"])
+    assert args.output_dir == "runs/my-run"
+
+
+@pytest.mark.parametrize(
+    ("yaml", "flags", "message"),
+    [
+        ("dataset: a\nlearning_rat: 1\n", [], r"run\.yaml: unknown key 'learning_rat'; did you mean 'learning_rate'\?"),
+        ("dataset: a\n", ["--max_lenght", "3"], r"unknown option '--max_lenght'; did you mean 'max_length'\?"),
+        ("dataset: a\nlearning_rate: fast\n", [], r"run\.yaml: learning_rate must be a number, not 'fast'"),
+        ("dataset: a\nshare: true\n", [], r"run\.yaml: share must be a number, not true"),
+        ("dataset: a\n", ["--max_length", "long"], "invalid int value: 'long'"),
+        ("max_length: 3\n", [], "dataset is not given: put it into the config file or add --dataset"),
+        ("- dataset\n", [], r"run\.yaml must hold `key: value` lines"),
+        ("dataset: [a\n", [], r"run\.yaml is not YAML: .*line"),
+    ],
+)
+def test_a_mistake_in_the_settings_is_one_sentence(tmp_path, yaml, flags, message):
+    with pytest.raises(UserError, match=message) as caught:
+        parse(tmp_path, yaml, *flags)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_output_folder_that_cannot_be_written_is_found_before_anything_runs(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"the output folder .*file/out can't be written \(.*\): give another"):
+        parse(tmp_path, "dataset: a\n", "--output_dir", str(tmp_path / "file" / "out"))
+
+
+def test_seeds_are_set_before_any_model_is_made(tmp_path):
+    draws = []
+    for _ in range(2):
+        torch.manual_seed(torch.seed())
+        parse(tmp_path, "dataset: a\nseed: 7\n")
+        draws.append(torch.rand(3))
+    assert torch.equal(*draws)
+
+
+def test_bf16_is_chosen_where_it_is_fast_and_said(tmp_path):
+    _, args = parse(tmp_path, "dataset: a\n")
+    assert args.bf16 == fast_bf16()
+    assert ("chosen" in recipe.precision(args)) == fast_bf16()
+    _, args = parse(tmp_path, "dataset: a\nbf16: false\n")
+    assert recipe.precision(args) == "float32"
