@@ -1,0 +1,15 @@
+"""Dataset -> model columns: where rows come from, how texts become ids, and the batches a model reads."""
+
+from .classification import ClassificationData, ClassificationSettings, classification
+from .collate import ClassificationCollator
+from .overlong import Encoder
+from .sources import load_dataset_dict
+
+__all__ = [
+    "ClassificationCollator",
+    "ClassificationData",
+    "ClassificationSettings",
+    "Encoder",
+    "classification",
+    "load_dataset_dict",
+]

@@ -1,0 +1,36 @@
+"""The splits a dataset does not come with, carved from its train split by a hash of the text."""
+
+from datasets import Dataset
+
+from ..errors import UserError
+from ..splits import split_of
+
+
+def carve(splits: dict[str, Dataset], column: str, *, validation: float, test: float) -> dict[str, Dataset]:
+    """The same splits, with a missing `validation` or `test` taken out of `train`; a given one is never touched.
+
+    `validation` and `test` are shares of the train split, in [0, 1); 0 makes no such split. The side of a row depends
+    on the text in `column` alone, so rows with equal texts (up to case, width and white space) share a side, and
+    neither the order of the rows nor other rows matter. Raises UserError for impossible shares and for a train split
+    too small to share.
+    """
+    if min(validation, test) < 0 or validation + test >= 1:
+        raise UserError(
+            f"validation_fraction {validation} and test_fraction {test} leave nothing to train on; "
+            "each is at least 0 and together they stay under 1"
+        )
+    shares = {"validation": validation, "test": test}
+    shares = {split: 0.0 if split in splits else share for split, share in shares.items()}
+    if not any(shares.values()):
+        return dict(splits)
+    train = splits["train"]
+    sides = [split_of(text, **shares) for text in train[column][:]]
+    carved = dict(splits)
+    for split in ("train", *(split for split, share in shares.items() if share)):
+        if split not in sides:
+            raise UserError(
+                f"the train split's {len(train):,} rows are too few to carve {split} rows from "
+                f"({split} would get none of them); add rows, or give a {split} file"
+            )
+        carved[split] = train.select([row for row, side in enumerate(sides) if side == split])
+    return carved

@@ -1,0 +1,237 @@
+"""Text classification: a dataset's rows -> the columns a BERT-like model reads, and a report of what was done to
+them."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from datasets import Dataset, DatasetDict
+from transformers import PreTrainedTokenizerBase
+from transformers.tokenization_utils_base import LARGE_INTEGER
+
+from ..errors import UserError
+from . import summary
+from .carve import carve
+from .columns import Columns, find_columns
+from .encode import check_ids, encode_rows
+from .labels import (
+    LABEL_FEATURES,
+    REGRESSION,
+    SINGLE,
+    check_seen,
+    encode_labels,
+    label_name,
+    label_values,
+    problem_type_of,
+)
+from .overlong import STRATEGIES, Encoder
+from .rows import has_no_labels, limit_rows, read_rows
+from .sources import load_dataset_dict, with_usual_names
+from .wording import listed
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(kw_only=True)
+class ClassificationSettings:
+    """What a recipe's user may say about the data; everything has a default."""
+
+    dataset_config: str | None = field(
+        default=None, metadata={"help": "configuration of a Hub dataset, as mrpc of glue"}
+    )
+    text_column: str | None = field(default=None, metadata={"help": "column of the text; none: found by name"})
+    text_pair_column: str | None = field(
+        default=None, metadata={"help": "column of a second text, read as segment B; none: single texts"}
+    )
+    label_column: str | None = field(default=None, metadata={"help": "column of the label; none: found by name"})
+    problem_type: str | None = field(
+        default=None,
+        metadata={
+            "help": f"{', '.join(LABEL_FEATURES)}; none: decimal numbers are ratings to regress on, lists are "
+            "multi-label, the rest is single-label"
+        },
+    )
+    max_length: int | None = field(
+        default=None,
+        metadata={"help": "longest row in tokens, special tokens included; none: what tokenizer and model can read"},
+    )
+    over_long: str = field(
+        default="head", metadata={"help": f"what is read of a row longer than max_length: {', '.join(STRATEGIES)}"}
+    )
+    window_stride: int | None = field(
+        default=None, metadata={"help": "tokens that neighbouring windows share; none: a quarter of a window"}
+    )
+    drop_empty: bool = field(
+        default=False, metadata={"help": "leave out rows without text instead of stopping at them"}
+    )
+    validation_fraction: float = field(
+        default=0.1, metadata={"help": "share of train that becomes validation where the dataset has none"}
+    )
+    test_fraction: float = field(
+        default=0.1, metadata={"help": "share of train that becomes test where the dataset has none"}
+    )
+    max_train_rows: int | None = field(
+        default=None, metadata={"help": "train on this many rows, chosen by a hash of their text; none: all"}
+    )
+    max_validation_rows: int | None = field(default=None, metadata={"help": "the same for validation"})
+    max_test_rows: int | None = field(default=None, metadata={"help": "the same for test"})
+
+
+@dataclass(kw_only=True)
+class ClassificationData:
+    """Splits ready for Trainer and `ClassificationCollator`, their tokenizer, and what a recipe needs to know of them.
+
+    `splits` holds `train`, `validation` and `test` (the latter two unless their fraction is 0). Model columns:
+    `input_ids` and, where the tokenizer has them, `token_type_ids` (under `windows` instead `windows`,
+    `windows_token_type_ids`, lists of such lists), `labels` (int64; multi-label a float32 list with 1.0 for each label
+    that holds; regression float32). Passengers: `text`, `text_pair` for pairs, `id` (the dataset's, or the row's
+    number in the split it came from, from 0), `cut` (bool: the model does not see all of the row), `length` (tokens
+    the model reads, for batches of like lengths). Trainer must be told remove_unused_columns=False: the collator
+    leaves the passengers behind.
+
+    `label_names` is None for regression. `text_window` is how `Encoder` treats long texts, for whoever encodes more of
+    them.
+    """
+
+    splits: DatasetDict
+    tokenizer: PreTrainedTokenizerBase
+    problem_type: str
+    label_names: list[str] | None
+    model_columns: list[str]
+    passenger_columns: list[str]
+    text_window: dict
+    report: list[str]
+
+    @property
+    def num_labels(self) -> int:
+        return len(self.label_names) if self.label_names else 1
+
+    def class_weights(self) -> list[float]:
+        """Weights that make all classes of train count alike: rows / (classes * rows of the class), 0.0 for a class
+        without rows. Raises UserError unless every row has one label.
+        """
+        if self.problem_type != SINGLE:
+            raise UserError(
+                f"class weights need one label a row, but this is {self.problem_type}; leave class_weights out"
+            )
+        count = Counter(self.splits["train"]["labels"][:])
+        return [
+            len(self.splits["train"]) / (len(count) * count[label]) if count[label] else 0.0
+            for label in range(self.num_labels)
+        ]
+
+
+def classification(
+    dataset: str | DatasetDict,
+    tokenizer: PreTrainedTokenizerBase | Callable[[list[str]], PreTrainedTokenizerBase],
+    settings: ClassificationSettings,
+    *,
+    max_positions: int | None = None,
+    vocab_size: int | None = None,
+) -> ClassificationData:
+    """Load (a name as `load_dataset_dict` takes), check, carve, label, tokenize and cut a dataset.
+
+    Instead of a tokenizer, a function can be given that makes one of the texts of the train split, and of no other.
+    `max_positions` and `vocab_size` are the model's: no row gets longer than the one, and no id may reach the other.
+    Label ids follow a ClassLabel's order, the size of numbers, or the natural order of texts ("2" before "10").
+
+    A missing validation or test split is carved from train by a hash of the text; validation never comes from test. A
+    test split without labels (a missing column, or -1 throughout as in GLUE) cannot be scored: it is left out, and
+    carved like a missing one. A given validation split stays validation, so that its figures compare with published
+    ones.
+
+    Raises UserError, one sentence, for every input that cannot be used as it stands.
+    """
+    if isinstance(dataset, str):
+        loaded = load_dataset_dict(dataset, config=settings.dataset_config)
+    else:
+        loaded = with_usual_names(dataset)
+    if "train" not in loaded:
+        raise UserError(f"the dataset has no train split, only {listed(loaded)}; there is nothing to train on")
+    columns = find_columns(
+        loaded["train"], text=settings.text_column, pair=settings.text_pair_column, label=settings.label_column
+    )
+    feature = loaded["train"].features[columns.label]
+    problem_type = problem_type_of(feature, column=columns.label, told=settings.problem_type)
+
+    notes: list[str] = []
+    given = _read(loaded, columns, problem_type, drop_empty=settings.drop_empty, notes=notes)
+    carved = carve(given, "text", validation=settings.validation_fraction, test=settings.test_fraction)
+    splits = {split: carved[split] for split in SPLITS if split in carved}
+    source = {split: split if split in given else "train" for split in splits}
+    known: list = []
+    if problem_type != REGRESSION:
+        known = label_values(splits["train"]["label"][:], feature, column=columns.label)
+        for split in splits:
+            check_seen(splits[split], splits["train"], split=split, source=source[split], column=columns.label)
+    label_names = [label_name(value) for value in known] or None
+    for split in splits:
+        splits[split] = limit_rows(splits[split], getattr(settings, f"max_{split}_rows"), split=split, notes=notes)
+
+    if not isinstance(tokenizer, PreTrainedTokenizerBase):
+        texts = [splits["train"][name][:] for name in ("text", "text_pair") if name in splits["train"].column_names]
+        tokenizer = tokenizer([text for column in texts for text in column])
+    encoder = Encoder(
+        tokenizer,
+        max_length=_max_length(settings.max_length, tokenizer, max_positions),
+        over_long=settings.over_long,
+        overlap=settings.window_stride,
+        pair=columns.pair is not None,
+    )
+    encoded = DatasetDict()
+    for split, rows in splits.items():
+        labels = encode_labels(rows["label"][:], problem_type, known)
+        encoded[split] = encode_rows(
+            rows, labels, LABEL_FEATURES[problem_type], encoder, split=split, source=source[split]
+        )
+        check_ids(encoded[split], tokenizer, vocab_size)
+
+    report = [
+        f"data: {dataset if isinstance(dataset, str) else 'a DatasetDict'}, {problem_type.replace('_', ' ')}",
+        summary.splits_line(encoded, source, unused=[split for split in loaded if split not in SPLITS]),
+        summary.columns_line(columns),
+        *notes,
+        summary.labels_line(encoded["train"]["labels"][:], problem_type, label_names or []),
+        *summary.length_lines(encoded, encoder),
+        summary.unknown_line(encoded["train"], encoder),
+    ]
+    encoded = encoded.remove_columns(["tokens", "kept"])
+    model_columns = [*encoder.columns, "labels"]
+    return ClassificationData(
+        splits=encoded,
+        tokenizer=tokenizer,
+        problem_type=problem_type,
+        label_names=label_names,
+        model_columns=model_columns,
+        passenger_columns=[name for name in encoded["train"].column_names if name not in model_columns],
+        text_window={
+            "max_length": encoder.max_length,
+            "over_long": encoder.over_long,
+            "overlap": settings.window_stride,
+        },
+        report=report,
+    )
+
+
+def _read(
+    loaded: DatasetDict, columns: Columns, problem_type: str, *, drop_empty: bool, notes: list[str]
+) -> dict[str, Dataset]:
+    """The checked rows of train, validation and test, as far as they were given and can be scored."""
+    usable = [split for split in SPLITS if split in loaded]
+    if "test" in usable and has_no_labels(loaded["test"], columns.label, known=loaded["train"]):
+        usable.remove("test")
+        notes.append(
+            f"test: the given split's {len(loaded['test']):,} rows have no labels and cannot be scored; left out"
+        )
+    return {
+        split: read_rows(loaded[split], split, columns, problem_type=problem_type, drop_empty=drop_empty, notes=notes)
+        for split in usable
+    }
+
+
+def _max_length(told: int | None, tokenizer, max_positions: int | None) -> int | None:
+    """The told length, or else the smaller of the tokenizer's and the model's limit; None where neither has one."""
+    if told is not None and max_positions is not None and told > max_positions:
+        raise UserError(f"max_length {told} is more than the {max_positions} positions of the model; lower it")
+    limits = [limit for limit in (tokenizer.model_max_length, max_positions) if limit and limit < LARGE_INTEGER]
+    return told if told is not None else min(limits, default=None)

@@ -1,0 +1,71 @@
+"""Which columns of a dataset are the text, its pair, the label and the id."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from datasets import Dataset, Value
+
+from ..errors import UserError
+from .wording import listed
+
+# Names by which columns are known, in any letter case.
+LABELS = ["label", "labels", "category", "class", "target", "sentiment", "polarity", "rating", "score", "stars"]
+LABELS += ["标签", "类别"]
+TEXTS = ["text", "sentence", "review", "content", "comment", "document", "tweet", "query", "question", "body"]
+TEXTS += ["sentence1", "sentence2", "text1", "text2", "question1", "question2", "premise", "hypothesis"]
+TEXTS += ["文本", "内容", "评论"]
+IDS = ["id", "idx"]
+
+
+class Columns(NamedTuple):
+    """Names of columns in the dataset; `pair` and `id` may be missing."""
+
+    text: str
+    pair: str | None
+    label: str
+    id: str | None
+    unused: list[str]
+
+
+def find_columns(rows: Dataset, *, text: str | None, pair: str | None, label: str | None) -> Columns:
+    """The columns the user named, and for what is None the one column that is known by its name (in any letter case).
+
+    A text column may also be found as the only column of texts. Raises UserError if a named column is missing, is not
+    of texts, or if none or several could be meant.
+    """
+    names = rows.column_names
+    for option, name in (("text_column", text), ("text_pair_column", pair), ("label_column", label)):
+        if name is not None and name not in names:
+            raise UserError(f'{option} is "{name}", but the dataset has no such column; it has {listed(names)}')
+        if option != "label_column" and name is not None and not _is_text(rows, name):
+            raise UserError(f'{option} is "{name}", which holds {rows.features[name]}, not texts; name another column')
+    if label is None:
+        label = _only(_known(names, LABELS, without=(text, pair)), names, option="label_column", what="label")
+    if text is None:
+        texts = [name for name in names if _is_text(rows, name) and name not in (label, pair)]
+        hint = "" if pair else ", and text_pair_column too if two of them are a pair"
+        text = _only(_known(texts, TEXTS) or texts, names, option="text_column", what="text", hint=hint)
+    if len({text, pair, label}) < 3:
+        raise UserError(
+            f'text_column "{text}", text_pair_column "{pair}" and label_column "{label}" must be different columns'
+        )
+    ids = _known(names, IDS, without=(text, pair, label))
+    used = (text, pair, label, ids[0] if ids else None)
+    return Columns(*used, unused=[name for name in names if name not in used])
+
+
+def _is_text(rows: Dataset, name: str) -> bool:
+    feature = rows.features[name]
+    return isinstance(feature, Value) and feature.dtype in ("string", "large_string")
+
+
+def _known(names: Sequence[str], known: Sequence[str], *, without: Sequence[str | None] = ()) -> list[str]:
+    return [name for name in names if name.casefold() in known and name not in without]
+
+
+def _only(candidates: list[str], names: Sequence[str], *, option: str, what: str, hint: str = "") -> str:
+    if len(candidates) == 1:
+        return candidates[0]
+    if candidates:
+        raise UserError(f"the {what} column could be {listed(candidates)}; say which with {option}{hint}")
+    raise UserError(f"no column is known to be the {what}; say which with {option}: the dataset has {listed(names)}")

@@ -1,0 +1,132 @@
+"""A dataset's name -> its splits: a Hub name, a sample, a local file, a folder of files, or a saved dataset."""
+
+from collections.abc import Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import datasets
+import huggingface_hub.constants
+from datasets import Dataset, DatasetDict
+from huggingface_hub import HfApi
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, RepositoryNotFoundError
+
+from .. import samples
+from ..errors import UserError
+from .files import READERS, read_files
+
+FORMATS = ", ".join(suffix.removeprefix(".") for suffix in READERS)
+# Other names of the three splits, in files and on the Hub.
+ALIASES = {"training": "train", "dev": "validation", "valid": "validation", "val": "validation"}
+
+
+def load_dataset_dict(name: str, *, config: str | None = None) -> DatasetDict:
+    """All splits of a dataset, as they stand; nothing is carved, dropped or converted here.
+
+    `name` is one of
+    - `sample:NAME`, a corpus of `hf_xfmr.samples`;
+    - a CSV, TSV, JSON, JSONL or Parquet file, which becomes the split `train`;
+    - a folder with `train`, `validation` (or `dev`, `valid`, `val`) and `test` files in these formats;
+    - a folder written by `DatasetDict.save_to_disk` (or `Dataset.save_to_disk`: the split `train`);
+    - a name on the Hub, with its configuration `config`; one that was loaded before is found without a connection.
+
+    A split called `dev`, `valid` or `val` is called `validation` from here on. Raises UserError for what cannot be
+    read.
+    """
+    path = Path(name).expanduser()
+    if samples.is_sample(name):
+        splits, local = samples.load(name), True
+    elif path.is_file():
+        splits, local = _file(path), True
+    elif path.is_dir():
+        splits, local = _folder(path), True
+    elif path.suffix.lower() in READERS or path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
+        raise UserError(f"{name}: no such file or folder; check the path, which is seen from {Path.cwd()}")
+    else:
+        splits, local = _hub(name, config), False
+    if local and config is not None:
+        raise UserError(f'dataset_config "{config}" is for datasets of the Hub, but {name} is local; leave it out')
+    return with_usual_names(splits)
+
+
+def with_usual_names(splits: Mapping[str, Dataset]) -> DatasetDict:
+    """The same splits, one called `dev`, `valid` or `val` under the name `validation` unless another has it."""
+    usual = {split: ALIASES.get(split.lower(), split) for split in splits}
+    return DatasetDict({split if usual[split] in splits else usual[split]: rows for split, rows in splits.items()})
+
+
+def _file(path: Path) -> dict[str, Dataset]:
+    if path.suffix.lower() not in READERS:
+        raise UserError(f"{path}: files that end in {path.suffix or 'nothing'} cannot be read; give one of {FORMATS}")
+    return read_files({"train": path})
+
+
+def _folder(path: Path) -> dict[str, Dataset]:
+    if (path / "dataset_dict.json").exists() or (path / "state.json").exists():
+        try:
+            saved = datasets.load_from_disk(str(path))
+        except Exception as error:  # whatever pyarrow, json or the file system say of a damaged folder
+            raise UserError(
+                f"{path}: the saved dataset cannot be loaded ({_one_line(error)}); save it again"
+            ) from error
+        return saved if isinstance(saved, DatasetDict) else {"train": saved}
+    found: dict[str, Path] = {}
+    for file in sorted(path.iterdir()):
+        split = ALIASES.get(file.stem.lower(), file.stem.lower())
+        if file.suffix.lower() in READERS and split in ("train", "validation", "test"):
+            if split in found:
+                raise UserError(
+                    f"{path}: {found[split].name} and {file.name} are both the {split} split; keep one of them"
+                )
+            found[split] = file
+    if "train" not in found:
+        raise UserError(f"{path}: the folder has no train file; name it train.EXT, where EXT is one of {FORMATS}")
+    return read_files(found)
+
+
+def _hub(name: str, config: str | None) -> DatasetDict:
+    try:
+        HfApi().dataset_info(name, timeout=10)  # fails at once where load_dataset tries for half a minute
+    except RepositoryNotFoundError:
+        raise UserError(
+            f"{name}: there is no file or folder of this name here and no dataset on the Hub that you can see; "
+            "check the spelling, or log in (hf auth login) if it is private"
+        ) from None
+    except HFValidationError:
+        raise UserError(
+            f"{name}: there is no file or folder of this name here, and it cannot be the name of a dataset on the Hub; "
+            "check the spelling"
+        ) from None
+    except HfHubHTTPError as error:
+        raise UserError(f"{name}: the Hub refuses it ({_one_line(error)})") from None
+    except Exception as error:  # no name service, no route, a proxy, offline mode: each library has its own class
+        reason = "offline mode is on" if isinstance(error, OfflineModeIsEnabled) else _one_line(error)
+        with _offline():
+            return _load(name, config, unreachable=reason)
+    return _load(name, config)
+
+
+def _load(name: str, config: str | None, *, unreachable: str = "the connection broke") -> DatasetDict:
+    try:
+        return datasets.load_dataset(name, config)
+    except ConnectionError:
+        raise UserError(
+            f"{name}: there is no file or folder of this name here, and the Hub cannot be reached ({unreachable}); "
+            "a local file or a sample: name works in the same place"
+        ) from None
+    except Exception as error:  # the library's own words, for what only the dataset's author or its page can explain
+        raise UserError(f"{name}: the Hub's dataset cannot be loaded: {_one_line(error)}") from error
+
+
+@contextmanager
+def _offline():
+    """Offline mode, so that what is in the cache is used without asking the Hub again."""
+    before = huggingface_hub.constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE
+    huggingface_hub.constants.HF_HUB_OFFLINE = datasets.config.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        huggingface_hub.constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE = before
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
