@@ -141,6 +141,43 @@ def test_outputs_loss_and_gradients_equal_stock(case, attention):
                     same_gradients(ours, stock)
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        *({"hidden_act": name} for name in ("relu", "silu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh")),
+        {"layer_norm_eps": 0.1},
+        {"type_vocab_size": 4, "pad_token_id": 5, "max_position_embeddings": 64, "num_attention_heads": 2},
+        {"pad_token_id": None},
+        {"tie_word_embeddings": False},
+    ],
+    ids=str,
+)
+def test_every_field_of_the_config_means_what_it_means_in_stock(config):
+    stock, ours = make_twins("MaskedLM", **config)
+    batch = make_batch("MaskedLM", "none")
+    batch["token_type_ids"][0] = config.get("type_vocab_size", 2) - 1
+    batch["input_ids"][0, 3] = 5
+    theirs, mine = stock(**batch), ours(**batch)
+    theirs.loss.backward()
+    mine.loss.backward()
+    torch.testing.assert_close(mine.logits, theirs.logits, atol=1e-5, rtol=1e-5)
+    same_gradients(ours, stock)
+
+
+@pytest.mark.parametrize("case", ["single-label", "TokenClassification", "MultipleChoice"])
+def test_dropout_before_the_classifier(case):
+    """`classifier_dropout` if it is set, else `hidden_dropout_prob`."""
+    for config, expected in (({"classifier_dropout": 0.6}, 0.6), ({}, 0.1)):
+        _, ours = make_twins(case, hidden_dropout_prob=0.1, **config)
+        caught = []
+        ours.classifier.register_forward_pre_hook(lambda _, args, caught=caught: caught.append(args[0]))
+        ours.train()
+        torch.manual_seed(0)
+        for _ in range(20):
+            ours(**make_batch(case, "none"))
+        assert abs((torch.stack(caught) == 0).float().mean() - expected) < 0.04
+
+
 def test_left_padding_changes_nothing():
     """With positions that count real tokens, a row gives the same logits whatever side it is padded on."""
     _, ours = make_twins("single-label")
@@ -295,11 +332,18 @@ def test_resized_vocabulary(case, size, tmp_path):
         )
 
 
-@pytest.mark.parametrize("case", ["PreTraining", "single-label", "TokenClassification"])
-def test_compiles_to_one_graph(case):
+@pytest.mark.parametrize(
+    ("case", "backend"),
+    [
+        ("PreTraining", "aot_eager"),
+        ("TokenClassification", "aot_eager"),
+        pytest.param("single-label", "inductor", marks=pytest.mark.slow),
+    ],
+)
+def test_compiles_to_one_graph(case, backend):
     _, ours = make_twins(case)
     batch = make_batch(case, "left")
-    compiled = torch.compile(ours, fullgraph=True, backend="aot_eager")
+    compiled = torch.compile(ours, fullgraph=True, backend=backend)
     eager, out = ours(**batch, pack=False), compiled(**batch)
     for name in eager:
         torch.testing.assert_close(out[name], eager[name], atol=1e-5, rtol=1e-5)
