@@ -5,7 +5,7 @@ Importing this package makes every `AutoModel…` give these classes for folders
 
 import transformers
 
-from .models import bert
+from .models import bert, gpt2
 from .models.bert import (
     XfmrBertConfig,
     XfmrBertForMaskedLM,
@@ -16,6 +16,13 @@ from .models.bert import (
     XfmrBertForSequenceClassification,
     XfmrBertForTokenClassification,
     XfmrBertModel,
+)
+from .models.gpt2 import (
+    XfmrGPT2Config,
+    XfmrGPT2ForCausalLM,
+    XfmrGPT2ForSequenceClassification,
+    XfmrGPT2ForTokenClassification,
+    XfmrGPT2Model,
 )
 
 __version__ = "0.1.0"
@@ -30,6 +37,11 @@ __all__ = [
     "XfmrBertForSequenceClassification",
     "XfmrBertForTokenClassification",
     "XfmrBertModel",
+    "XfmrGPT2Config",
+    "XfmrGPT2ForCausalLM",
+    "XfmrGPT2ForSequenceClassification",
+    "XfmrGPT2ForTokenClassification",
+    "XfmrGPT2Model",
 ]
 
 
@@ -43,3 +55,4 @@ def _register(module, config_class) -> None:
 
 
 _register(bert, XfmrBertConfig)
+_register(gpt2, XfmrGPT2Config)

@@ -39,6 +39,7 @@ class Attention(nn.Module):
             raise ValueError(f"the model dim ({dim}) must be a multiple of the number of heads ({num_heads})")
         self.config, self.head_dim, self.dropout = config, dim // num_heads, dropout
         self.layer_idx, self.is_causal = layer_idx, is_causal
+        self.scaling = self.head_dim**-0.5
         self.query, self.key, self.value, self.out = (nn.Linear(dim, dim) for _ in range(4))
 
     def forward(
@@ -60,13 +61,15 @@ class Attention(nn.Module):
         else:
             source = x if memory is None else memory
             k, v = self.heads(self.key(source)), self.heads(self.value(source))  # (B, H, S, D)
-            if cache is not None:
+            if isinstance(cache, Cache):
                 k, v = cache.update(k, v, self.layer_idx)
+            elif cache is not None:
+                kwargs["cache"] = cache  # a paged one (continuous batching), which the attention backend keeps
         attend = ALL_ATTENTION_FUNCTIONS.get_interface(self.config._attn_implementation, eager_attention)
         if isinstance(mask, Spans):
             attend = packed_attention
         dropout = self.dropout if self.training else 0.0
-        y, weights = attend(self, q, k, v, mask, scaling=self.head_dim**-0.5, dropout=dropout, **kwargs)
+        y, weights = attend(self, q, k, v, mask, scaling=self.scaling, dropout=dropout, **kwargs)
         return self.out(y.reshape(*x.shape)), weights  # (B, T, H, D) -> (B, T, E)
 
     def heads(self, x: Tensor) -> Tensor:

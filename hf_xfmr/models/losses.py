@@ -25,16 +25,23 @@ def cross_entropy(
     *,
     ignore_index: int = IGNORE,
     class_weights: Tensor | None = None,
+    label_smoothing: float = 0.0,
 ) -> Tensor:
     """Mean cross-entropy, float32. logits [..., C], labels [...] int64; rows labelled `ignore_index` do not count.
 
     `class_weights` [C] multiply each row's loss; the sum is divided by the number of rows, not by the sum of their
-    weights, so that the loss of a row does not depend on its neighbours.
+    weights, so that the loss of a row does not depend on its neighbours. `label_smoothing`, 0 to 1, is the share of a
+    row's target that is spread evenly over all classes.
     """
     labels = labels.to(logits.device).flatten()
     weight = None if class_weights is None else class_weights.to(logits.device, torch.float32)
     total = F.cross_entropy(
-        logits.flatten(0, -2).float(), labels, weight=weight, ignore_index=ignore_index, reduction="sum"
+        logits.flatten(0, -2).float(),
+        labels,
+        weight=weight,
+        ignore_index=ignore_index,
+        reduction="sum",
+        label_smoothing=label_smoothing,
     )
     return mean_loss(total, (labels != ignore_index).sum(), num_items_in_batch)
 
@@ -72,12 +79,31 @@ def sequence_classification_loss(
     )
 
 
+def next_tokens(labels: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+    """What each position of a causal model is to predict: labels [B, T] int64, shifted left by one.
+
+    The last position of a row predicts nothing; nor does, with an attention_mask [B, T] (0 at padding), padding or the
+    position before it. So a row's loss does not depend on the side it is padded on.
+    """
+    targets = F.pad(labels[:, 1:], (0, 1), value=IGNORE)
+    if attention_mask is None or attention_mask.dim() != 2:
+        return targets
+    real = attention_mask[:, -labels.size(1) :] != 0
+    return targets.masked_fill(~(real & real.roll(-1, dims=1)), IGNORE)
+
+
 def vocabulary_loss(
-    hidden: Tensor, labels: Tensor, head: nn.Module, num_items_in_batch: Tensor | int | None = None
+    hidden: Tensor,
+    labels: Tensor,
+    head: nn.Module,
+    num_items_in_batch: Tensor | int | None = None,
+    *,
+    label_smoothing: float = 0.0,
 ) -> Tensor:
     """Cross-entropy of `head(hidden)` against labels, scoring the labelled rows only.
 
     hidden [B, T, E], labels [B, T] int64, `head` any map from [N, E] to vocabulary scores [N, vocab].
     """
-    labelled = labels.to(hidden.device) != IGNORE  # (B, T)
-    return cross_entropy(head(hidden[labelled]), labels.to(hidden.device)[labelled], num_items_in_batch)
+    labels = labels.to(hidden.device)
+    labelled = labels != IGNORE  # (B, T)
+    return cross_entropy(head(hidden[labelled]), labels[labelled], num_items_in_batch, label_smoothing=label_smoothing)

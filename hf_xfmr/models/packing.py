@@ -100,6 +100,13 @@ def packed_rows(
     return F.pad(starts.cumsum(1), (1, 0))
 
 
+def positions_within(rows: Tensor) -> Tensor:
+    """Where each token stands in its sequence, from 0: rows [B, T] of `packed_rows` to positions [B, T] int64."""
+    place = torch.arange(rows.size(1), device=rows.device).expand_as(rows)
+    starts = F.pad(rows[:, 1:] != rows[:, :-1], (1, 0), value=True)
+    return place - torch.where(starts, place, 0).cummax(1).values
+
+
 def within(rows: Tensor | None) -> Callable | None:
     """The rule "only within a sequence", as `transformers.masking_utils` takes it (`and_mask_function`)."""
     return None if rows is None else lambda b, h, q, k: rows[b, q] == rows[b, k]
