@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import yaml
 from datasets import Dataset
 from transformers import AutoTokenizer, EarlyStoppingCallback
 
@@ -32,8 +33,9 @@ class ModelSettings:
         default=False,
         metadata={"help": "Train the linear layer on [CLS] only, on features computed once (dropout off)"},
     )
-    class_weights: str | dict | None = field(
-        default=None, metadata={"help": "auto: rare labels count more, each label the same in sum; or {label: weight}"}
+    class_weights: str | None = field(
+        default=None,
+        metadata={"help": "auto: rare labels count more, so that all labels weigh the same in sum; or {label: weight}"},
     )
     lora_rank: int | None = field(
         default=None, metadata={"help": "Train low-rank updates of query, key and value only (needs hf_xfmr[lora])"}
@@ -112,9 +114,10 @@ def _class_weights(settings: ModelSettings, corpus: ClassificationData) -> list[
         return None
     if settings.class_weights == "auto":
         return corpus.class_weights()
-    if not isinstance(settings.class_weights, dict):
-        raise UserError(f"class_weights is '{settings.class_weights}'; it can be auto or {{label: weight}}")
-    weights = {str(name): weight for name, weight in settings.class_weights.items()}
+    told = yaml.safe_load(settings.class_weights) if isinstance(settings.class_weights, str) else settings.class_weights
+    if not isinstance(told, dict) or not all(isinstance(weight, int | float) for weight in told.values()):
+        raise UserError(f"class_weights is '{settings.class_weights}'; it can be auto or {{label: weight, …}}")
+    weights = {str(name): weight for name, weight in told.items()}
     names = corpus.label_names or []
     if unknown := sorted(set(weights) - set(names)):
         raise UserError(f"class_weights names the label '{unknown[0]}', but the labels are {', '.join(names)}")

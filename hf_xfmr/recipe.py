@@ -149,6 +149,7 @@ def from_pretrained(auto_class, name: str, **kwargs):
 
 def main(recipe: Callable[[], Any]) -> None:
     """Run a recipe as a program: what the user can put right is one line on stderr and exit code 2."""
+    transformers.utils.logging.disable_progress_bar()  # those of loading and saving files; training keeps its own
     try:
         recipe()
     except (UserError, CheckpointError) as error:

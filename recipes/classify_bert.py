@@ -31,7 +31,6 @@ def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
         max_positions=config.max_position_embeddings,
         vocab_size=config.vocab_size if settings.model else None,
     )
-    corpus.tokenizer = tokenizer
     recipe.say(*corpus.report)
     against = classify.fit_baseline(corpus) if settings.baseline and "test" in corpus.splits else None
     model = classify.build_model(settings, config, corpus)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from oracles import fresh_process
 from transformers import (
     AutoModelForSequenceClassification,
     BertConfig,
@@ -264,11 +265,34 @@ def test_regression_pairs_and_several_labels(tmp_path, checkpoint):
         for text, label in rows(200):
             tags = [label] + (["long"] if len(text) > 14 else [])
             file.write(json.dumps({"text": text, "labels": tags}) + "\n")
-    metrics = run(tmp_path / "c", model=checkpoint, dataset=several, num_train_epochs=6)
+    metrics = run(tmp_path / "c", model=checkpoint, dataset=several, num_train_epochs=15)
     assert metrics["test"]["f1_micro"] > 0.8
     assert {"|".join(sorted(line["gold"].split("|"))) for line in predictions(tmp_path / "c")} <= {
         "long|neg", "long|pos", "neg", "pos"
     }  # fmt: skip
+
+
+CLASSIFY = """
+from transformers import pipeline
+classify = pipeline("text-classification", {folder!r}, trust_remote_code={remote})
+print(type(classify.model).__module__.split(".")[0], *(answer["label"] for answer in classify({texts!r})))
+"""
+
+
+@pytest.mark.parametrize("without_package", [False, True])
+def test_the_folder_classifies_in_a_fresh_process_in_english_and_chinese(tmp_path, checkpoint, without_package):
+    mixed = [
+        (text.replace("good", "好").replace("bad", "坏") if i % 2 else text, label)
+        for i, (text, label) in enumerate(rows())
+    ]
+    mixed = [(text, {"pos": "好评", "neg": "差评"}[label]) for text, label in mixed]
+    run(tmp_path, model=checkpoint, dataset=write_csv(tmp_path / "mixed.csv", mixed), num_train_epochs=8)
+    code = CLASSIFY.format(
+        folder=str(tmp_path / "run"), remote=without_package, texts=["the good film", "the bad film", "好看", "看 坏"]
+    )
+    printed = fresh_process(code if without_package else f"import hf_xfmr{code}", without_package=without_package)
+    module = "transformers_modules" if without_package else "hf_xfmr"
+    assert printed.split() == [module, "好评", "差评", "好评", "差评"]
 
 
 @pytest.mark.parametrize("over_long", ["head", "tail", "head+tail", "windows"])
@@ -276,12 +300,14 @@ def test_the_deciding_word_is_seen_where_the_strategy_says_so(tmp_path, checkpoi
     """The word that decides stands at the end of a text far longer than the model reads."""
     draw = np.random.default_rng(0)
     lines = []
-    for _ in range(160):
+    for _ in range(640 if over_long == "windows" else 160):  # the loss sees the word in one window of four
         filler = [str(draw.choice(WORDS[:26])) for _ in range(90)]
         good = bool(draw.integers(2))
         lines.append((" ".join([*filler, "good" if good else "bad"]), "pos" if good else "neg"))
     data = write_csv(tmp_path / "long.csv", lines)
-    metrics = run(tmp_path, model=checkpoint, dataset=data, over_long=over_long, num_train_epochs=12, baseline=False)
+    metrics = run(
+        tmp_path, model=checkpoint, dataset=data, over_long=over_long, num_train_epochs=25, learning_rate=3e-3
+    )
     assert (metrics["test"]["accuracy"] > 0.9) == (over_long != "head"), metrics
     answers = list(predict.Classifier(str(tmp_path / "run"))([line["text"] for line in predictions(tmp_path)]))
     assert [a["label"] for a in answers] == [line["predicted"] for line in predictions(tmp_path)]
