@@ -40,10 +40,14 @@ def outputs(model) -> torch.Tensor:
         return model(IDS, use_cache=False)[0]
 
 
-@pytest.mark.parametrize("case", CASES := [*CLASSES, "untied", "sharded", "bfloat16"])
+@pytest.mark.parametrize("case", [*CLASSES, "untied", "48-layers", "sharded", "bfloat16"])
 def test_a_stock_checkpoint_comes_out_as_it_went_in(case, tmp_path):
     """Same tensors, and either class computes the same from either folder."""
-    more = {"untied": {"tie_word_embeddings": False}, "sharded": {"shard": "20KB"}}.get(case, {})
+    more = {
+        "untied": {"tie_word_embeddings": False},
+        "48-layers": {"n_layer": 48},
+        "sharded": {"shard": "20KB"},
+    }.get(case, {})
     dtype = torch.bfloat16 if case == "bfloat16" else torch.float32
     case = case if case in CLASSES else "CausalLM"
     stock_class, our_class, _ = CLASSES[case]
