@@ -18,7 +18,7 @@ def imports(file: Path) -> list[tuple[int, str, list[str]]]:
     """Every import of a file, wherever it stands in it, as (level, module, names): (1, "blocks", ["Attention"]) is
     `from .blocks import Attention`."""
     found = []
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"), filename=str(file))):
         if isinstance(node, ast.Import):
             found += [(0, alias.name, []) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
