@@ -1,0 +1,130 @@
+"""The run report: one self-contained `report.html` and the same figures as `report.json`, from what a recipe left.
+
+A run's folder holds `run.json` and, for classification and regression, `predictions-test.csv` and
+`predictions-validation.csv` (see results.py). `run.json` is an object with any of
+
+    title, recipe, command                texts
+    settings, arguments, environment      objects shown as tables
+    data, samples                         lists of texts
+    problem_type, label_names             as in the model's config
+    metrics                               {"validation": {name: number}, "test": {name: number}}
+    baseline                              {"name": text, "test": {name: number}}
+    log_history                           Trainer's
+    seconds                               of training
+    loss_by_position                      [number]: mean loss of the token at position 0, 1, ...
+    translations                          [{"source": text, "reference": text, "translation": text}]
+
+and pictures `attention-*.png` may lie beside it. What is missing is left out of the report.
+"""
+
+import json
+import math
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from . import evaluation, plots, results
+from .calibration import Bins
+from .errors import UserError
+from .report_page import render
+from .results import Predictions
+
+
+def write(folder: str | Path) -> Path:
+    """Write `report.html` and `report.json` into a run's folder and return the path of the HTML.
+
+    The JSON holds every figure shown; `temperature` is the one fitted on the validation predictions, or null.
+    Without test predictions those on validation are shown, and no temperature is fitted. Raises
+    `UserError` if run.json is missing or a file can't be read.
+    """
+    folder = Path(folder)
+    run = _read_run(folder / "run.json")
+    validation, test = (_read_predictions(folder / f"predictions-{split}.csv", run) for split in ("validation", "test"))
+    if test is not None and validation is not None and test.labels != validation.labels:
+        raise UserError(
+            f"{folder}: the columns p_<label> of predictions-test.csv and predictions-validation.csv differ"
+        )
+    split = "test" if test is not None else "validation"
+    # Without test rows the validation rows are what is shown; nothing can then be fitted on others.
+    shown, fitted_on = (test, validation) if test is not None else (validation, None)
+    figures = _figures(run, shown, fitted_on, split=split)
+    page = render(folder, run, shown, figures, fitted=fitted_on is not None)
+    (folder / "report.json").write_text(
+        json.dumps(_plain(figures), ensure_ascii=False, indent=2, allow_nan=False) + "\n", encoding="utf-8"
+    )
+    path = folder / "report.html"
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def _read_run(path: Path) -> dict[str, Any]:
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"{path.parent} holds no run.json: give the output folder of a recipe that has finished"
+        ) from None
+    except ValueError as error:
+        raise UserError(f"{path} is not JSON ({error}): let the recipe write it again") from None
+    if not isinstance(run, dict):
+        raise UserError(f"{path} must hold one object: let the recipe write it again")
+    return run
+
+
+def _read_predictions(path: Path, run: dict) -> Predictions | None:
+    if not path.exists():
+        return None
+    return results.read(path, problem_type=run.get("problem_type"), labels=run.get("label_names"))
+
+
+def _figures(run: dict, rows: Predictions | None, fitted_on: Predictions | None, *, split: str) -> dict[str, Any]:
+    metrics = {split: _with_perplexity(values, run) for split, values in (run.get("metrics") or {}).items() if values}
+    speeds = [speed for _, speed in plots.series(run.get("log_history") or [], "tokens_per_second")]
+    figures: dict[str, Any] = {
+        "title": run.get("title") or run.get("recipe") or "run",
+        "recipe": run.get("recipe"),
+        "problem_type": run.get("problem_type"),
+        "metrics": metrics,
+        "baseline": run.get("baseline"),
+        "seconds": run.get("seconds"),
+        "tokens_per_second": median(speeds) if speeds else None,
+        "temperature": None,
+    }
+    if rows is not None:
+        figures["split"], figures["rows"] = split, len(rows)
+        figures["headline"] = evaluation.headline(rows)
+        figures["slices"] = evaluation.slices(rows)
+        if rows.labels:
+            calibration = evaluation.calibrate(rows, fitted_on)
+            figures["temperature"] = calibration["temperature"] if calibration else None
+            figures["per_label"] = evaluation.per_label(rows)
+            figures["calibration"] = calibration
+            figures["thresholds"] = evaluation.thresholds(rows, fitted_on, figures["temperature"])
+            if rows.gold.ndim == 1:
+                figures["confusion"] = {"labels": rows.labels, "counts": evaluation.confusion(rows)}
+        figures["wrong_rows"] = int(len(rows) - evaluation.right(rows).sum()) if rows.labels else None
+        figures["worst"] = evaluation.worst(rows)
+    return figures
+
+
+def _with_perplexity(metrics: dict[str, Any], run: dict) -> dict[str, Any]:
+    """A language model's metrics with exp(loss), if the recipe gave none."""
+    language_model = run.get("samples") or run.get("loss_by_position")
+    if language_model and "loss" in metrics and "perplexity" not in metrics:
+        return {"perplexity": math.exp(min(metrics["loss"], 700)), **metrics}
+    return metrics
+
+
+def _plain(value):
+    """As JSON has it: arrays as lists, NaN and infinity as null."""
+    if isinstance(value, Bins):
+        value = {"confidence": value.confidence, "accuracy": value.accuracy, "rows": value.rows}
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
