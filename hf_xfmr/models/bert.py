@@ -26,7 +26,7 @@ from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
 from .blocks import Attention, FeedForward, activation
 from .losses import IGNORE, cross_entropy, mean_loss, sequence_classification_loss, vocabulary_loss
-from .packing import Packing, Spans, is_packable, packed_rows, within
+from .packing import Packing, Spans, is_packable, packed_rows, positions_within, within
 from .stock import LoadOnlyRename, StockConfig, StockModel, register
 
 
@@ -166,7 +166,8 @@ class XfmrBertModel(XfmrBertPreTrainedModel):
         device = (input_ids if input_ids is not None else inputs_embeds).device
         rows = packed_rows(shape, position_ids, attention_mask, kwargs.get("cu_seq_lens_q"))
         if position_ids is None:
-            position_ids = torch.arange(shape[1], device=device).unsqueeze(0)  # (1, T)
+            start_anew = torch.zeros((1, shape[1]), dtype=torch.int64, device=device) if rows is None else rows
+            position_ids = positions_within(start_anew)  # (1, T), or (B, T) where a row holds several sequences
         if token_type_ids is None:
             token_type_ids = torch.zeros_like(position_ids)  # (1, T)
 
