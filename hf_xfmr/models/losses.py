@@ -23,11 +23,10 @@ def cross_entropy(
     labels: Tensor,
     num_items_in_batch: Tensor | int | None = None,
     *,
-    ignore_index: int = IGNORE,
     class_weights: Tensor | None = None,
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """Mean cross-entropy, float32. logits [..., C], labels [...] int64; rows labelled `ignore_index` do not count.
+    """Mean cross-entropy, float32. logits [..., C], labels [...] int64; rows labelled `IGNORE` do not count.
 
     `class_weights` [C] multiply each row's loss; the sum is divided by the number of rows, not by the sum of their
     weights, so that the loss of a row does not depend on its neighbours. `label_smoothing`, 0 to 1, is the share of a
@@ -39,11 +38,11 @@ def cross_entropy(
         logits.flatten(0, -2).float(),
         labels,
         weight=weight,
-        ignore_index=ignore_index,
+        ignore_index=IGNORE,
         reduction="sum",
         label_smoothing=label_smoothing,
     )
-    return mean_loss(total, (labels != ignore_index).sum(), num_items_in_batch)
+    return mean_loss(total, (labels != IGNORE).sum(), num_items_in_batch)
 
 
 def sequence_classification_loss(
