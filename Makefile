@@ -19,11 +19,14 @@ $(READY): pyproject.toml constraints.txt
 finetune: $(READY)  ## fine-tune BERT on real movie reviews: accuracy, report, a checkpoint that loads
 	$(RUN)/python recipes/classify_bert.py recipes/configs/classify_bert/movie-reviews.yaml $(ARGS)
 
+# One process a core, each with one thread: no two fight over a core.
+PYTEST := OMP_NUM_THREADS=1 $(RUN)/python -m pytest -n auto --dist loadfile
+
 test: $(READY)  ## the test suite, under 15 minutes on 2 cores
-	$(RUN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 test-all: $(READY)  ## everything, the slow tests too
-	$(RUN)/python -m pytest -m 'not gpu and not network' $(ARGS)
+	$(PYTEST) -m 'not gpu and not network' $(ARGS)
 
 check: $(READY)  ## formatting, lint and types
 	$(RUN)/ruff format --check .
