@@ -5,7 +5,7 @@ Importing this package makes every `AutoModel…` give these classes for folders
 
 import transformers
 
-from .models import bert, gpt2
+from .models import bert, gpt2, transformer
 from .models.bert import (
     XfmrBertConfig,
     XfmrBertForMaskedLM,
@@ -24,6 +24,7 @@ from .models.gpt2 import (
     XfmrGPT2ForTokenClassification,
     XfmrGPT2Model,
 )
+from .models.transformer import XfmrConfig, XfmrForConditionalGeneration, XfmrModel
 
 __version__ = "0.1.0"
 
@@ -37,11 +38,14 @@ __all__ = [
     "XfmrBertForSequenceClassification",
     "XfmrBertForTokenClassification",
     "XfmrBertModel",
+    "XfmrConfig",
+    "XfmrForConditionalGeneration",
     "XfmrGPT2Config",
     "XfmrGPT2ForCausalLM",
     "XfmrGPT2ForSequenceClassification",
     "XfmrGPT2ForTokenClassification",
     "XfmrGPT2Model",
+    "XfmrModel",
 ]
 
 
@@ -56,3 +60,4 @@ def _register(module, config_class) -> None:
 
 _register(bert, XfmrBertConfig)
 _register(gpt2, XfmrGPT2Config)
+_register(transformer, XfmrConfig)

@@ -4,14 +4,13 @@ Shapes, everywhere:  B batch, T target (query) length, S source (key) length, H 
 N real tokens of a batch whose padding was dropped (packing.py).
 """
 
-import math
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers.activations import ACT2FN
-from transformers.cache_utils import Cache
+from transformers.cache_utils import Cache, EncoderDecoderCache
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from .packing import Spans, packed_attention
@@ -55,13 +54,16 @@ class Attention(nn.Module):
         Further arguments go to the attention backend (sequence boundaries for flash and paged attention).
         """
         q = self.heads(self.query(x))  # (B, H, T, D)
-        if memory is not None and cache is not None and cache.get_seq_length(self.layer_idx):
-            past = cache.layers[self.layer_idx]  # memory never changes, so it is projected once
+        if memory is not None and cache is not None and cache.is_updated.get(self.layer_idx):
+            past = cache.cross_attention_cache.layers[self.layer_idx]  # memory never changes: projected once
             k, v = past.keys, past.values
         else:
             source = x if memory is None else memory
             k, v = self.heads(self.key(source)), self.heads(self.value(source))  # (B, H, S, D)
-            if isinstance(cache, Cache):
+            if isinstance(cache, EncoderDecoderCache):
+                k, v = cache.cross_attention_cache.update(k, v, self.layer_idx)
+                cache.is_updated[self.layer_idx] = True
+            elif isinstance(cache, Cache):
                 k, v = cache.update(k, v, self.layer_idx)
             elif cache is not None:
                 kwargs["cache"] = cache  # a paged one (continuous batching), which the attention backend keeps
@@ -100,10 +102,8 @@ def activation(name: str):
 def sinusoids(length: int, dim: int) -> Tensor:
     """Position signals of section 3.5: sine on even channels, cosine on odd ones, wavelengths 2 pi to 10000 * 2 pi.
 
-    Returns a float32 table (length, dim).
+    Returns a float32 table (length, dim), computed in float64: in float32 a late position's angle is off by 1e-5.
     """
-    position = torch.arange(length).unsqueeze(1)  # (T, 1)
-    rate = torch.exp(torch.arange(0, dim, 2) * (-math.log(10000.0) / dim))  # (E / 2,)
-    table = torch.zeros(length, dim)
-    table[:, 0::2], table[:, 1::2] = torch.sin(position * rate), torch.cos(position * rate)
-    return table
+    position = torch.arange(length, dtype=torch.float64).unsqueeze(1)  # (T, 1)
+    angle = position / 10000 ** (torch.arange(0, dim, 2, dtype=torch.float64) / dim)  # (T, E / 2)
+    return torch.stack([angle.sin(), angle.cos()], dim=2).flatten(1).float()

@@ -27,11 +27,13 @@ class Packing:
     def __init__(self, attention_mask: Tensor, rows: Tensor | None = None):
         """attention_mask [B, T], 0 at padding; rows [B, T] int64: which sequence of its row a token is in."""
         self.shape = attention_mask.shape
-        row = torch.arange(self.shape[0], device=attention_mask.device).unsqueeze(1).expand(self.shape)
-        sequence = row if rows is None else row * self.shape[1] + rows
         self.keep = attention_mask.flatten().nonzero().squeeze(1)  # (N,)
-        sequence = sequence.flatten()[self.keep]
-        self.lengths: list[int] = torch.unique_consecutive(sequence, return_counts=True)[1].tolist()
+        if rows is None:  # a row may be empty, and is then still one of the sequences
+            self.lengths: list[int] = (attention_mask != 0).sum(1).tolist()
+        else:
+            row = torch.arange(self.shape[0], device=rows.device).unsqueeze(1)
+            sequence = (row * self.shape[1] + rows).flatten()[self.keep]
+            self.lengths = torch.unique_consecutive(sequence, return_counts=True)[1].tolist()
 
     @classmethod
     def of(cls, shape: torch.Size, attention_mask: Tensor | None, rows: Tensor | None) -> "Packing | None":
@@ -39,6 +41,19 @@ class Packing:
         if attention_mask is None:
             return None if rows is None else cls(torch.ones(shape, dtype=torch.bool, device=rows.device), rows)
         return None if rows is None and bool(attention_mask.all()) else cls(attention_mask, rows)
+
+    @classmethod
+    def pair(
+        cls, x: Tensor, mask: Tensor | None, memory: Tensor, memory_mask: Tensor | None
+    ) -> "tuple[Packing, Packing] | tuple[None, None]":
+        """For attention from x [B, T, ...] to memory [B, S, ...], row by row; None twice if neither has padding."""
+        if all(given is None or bool(given.all()) for given in (mask, memory_mask)):
+            return None, None
+        masks = [
+            torch.ones(t.shape[:2], device=t.device) if given is None else given
+            for t, given in ((x, mask), (memory, memory_mask))
+        ]
+        return cls(masks[0]), cls(masks[1])
 
     def pack(self, x: Tensor | None) -> Tensor | None:
         """[B, T, ...] (or [1, T, ...], the same for every row) to [1, N, ...]; None stays None."""

@@ -36,6 +36,7 @@ class StockConfig:
     """Mixin for configs: reads a stock `config.json` of the same architecture, and writes where our code is."""
 
     stock_model_type: str
+    stock_defaults: dict = {}  # what a stock `config.json` means by the fields it leaves out, where ours would differ
     auto_classes: dict[str, str] = {}  # "AutoModelForMaskedLM" -> "bert.XfmrBertForMaskedLM", filled by `register`
 
     @classmethod
@@ -43,7 +44,8 @@ class StockConfig:
         config, kwargs = super().get_config_dict(pretrained_model_name_or_path, **kwargs)
         kind = config.get("model_type", cls.model_type)
         cls.check_kind(kind, pretrained_model_name_or_path)
-        return {**config, "model_type": cls.model_type}, kwargs
+        defaults = cls.stock_defaults if kind == cls.stock_model_type else {}
+        return {**defaults, **config, "model_type": cls.model_type}, kwargs
 
     @classmethod
     def check_kind(cls, kind: str, name) -> None:
@@ -165,7 +167,9 @@ class StockModel:
                 f"{type(self).__name__} would compute noise. The file is incomplete or of another architecture."
             )
         others = tuple(prefix for head in self.heads if not self._has(head) for prefix in self._prefixes(head))
-        strange = [key for key in unexpected if not (key.startswith(others) or re.search(self.tables_on_disk, key))]
+        strange = [
+            key for key in unexpected if not (f"{key}.".startswith(others) or re.search(self.tables_on_disk, key))
+        ]
         if strange:
             raise CheckpointError(
                 f"{name} holds {self._both_names(strange[0])}{_and_more(strange[1:])}, which nothing in "
