@@ -50,7 +50,7 @@ def read_files(paths: dict[str, Path]) -> dict[str, Dataset]:
     return {split: Dataset(InMemoryTable(table)) for split, table in tables.items()}
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path) -> str:
     """The whole file as text; a byte order mark is dropped."""
     raw = path.read_bytes()
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -71,12 +71,12 @@ def _text(path: Path) -> str:
 
 
 def _csv(path: Path) -> pa.Table:
-    return _table(list(_rows(path, _text(path), ",", csv.QUOTE_MINIMAL)))
+    return _table(list(_rows(path, read_text(path), ",", csv.QUOTE_MINIMAL)))
 
 
 def _tsv(path: Path) -> pa.Table:
     """Quotes are read as in CSV (what spreadsheets and pandas write), or, where that fails, as plain characters."""
-    text = _text(path)
+    text = read_text(path)
     try:
         quoted = list(_rows(path, text, "\t", csv.QUOTE_MINIMAL))
     except UserError:
@@ -145,7 +145,7 @@ def _as(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
 
 def _json(path: Path) -> pa.Table:
     """A list of objects, or one object a line; a key an object lacks is missing (None) there."""
-    text = _text(path)
+    text = read_text(path)
     whole = text.lstrip().startswith("[")
     rows: list = []
     for line, part in [(1, text)] if whole else enumerate(text.split("\n"), 1):

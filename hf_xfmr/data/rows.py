@@ -62,12 +62,14 @@ def has_no_labels(dataset: Dataset, column: str, *, known: Dataset) -> bool:
     return all(one in (None, "", -1) for one in dataset[column][:]) and -1 not in known[column][:]
 
 
-def limit_rows(rows: Dataset, limit: int | None, *, split: str, notes: list[str]) -> Dataset:
+def limit_rows(rows: Dataset, limit: int | None, *, split: str, notes: list[str], column: str = "text") -> Dataset:
     """At most `limit` rows, those whose texts come first by their hash: the same ones in whatever order."""
     if limit is None or limit >= len(rows):
         return rows
     if limit < 1:
         raise UserError(f"max_{split}_rows is {limit}; it must be at least 1")
-    places = [position(text) for text in rows["text"][:]]
-    notes.append(f"max_{split}_rows: {limit:,} of {len(rows):,} {split} rows are used, chosen by a hash of their text")
+    places = [position(text) for text in rows[column][:]]
+    notes.append(
+        f"max_{split}_rows: {limit:,} of {len(rows):,} {split} rows are used, chosen by a hash of their {column}"
+    )
     return rows.select(sorted(sorted(range(len(rows)), key=places.__getitem__)[:limit]))

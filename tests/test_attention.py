@@ -1,0 +1,156 @@
+"""The pictures of attention, and the weights they are drawn from."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+from transformers import BertTokenizer
+
+import hf_xfmr
+from hf_xfmr import attention, attention_plots, drawing
+from hf_xfmr.__main__ import run as command
+from hf_xfmr.errors import UserError
+from hf_xfmr.tokenizer import train
+from hf_xfmr.tokenizer_pair import TokenizerPair, ends_texts
+
+SENTENCE = "the cat did not cross the street because it was tired"
+TRANSLATION = "猫没有过马路，因为它累了"
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory) -> dict[str, str]:
+    """Tiny random models of the three kinds with tokenizers, as folders."""
+    torch.manual_seed(0)
+    texts, folders = [SENTENCE, TRANSLATION, *SENTENCE.split() * 5, *TRANSLATION * 5], {}
+    for name in ("transformer", "gpt2", "bert"):
+        folders[name] = str(tmp_path_factory.mktemp(name))
+    shared = ends_texts(train(texts, "unigram", vocab_size=400, model_max_length=64))
+    TokenizerPair(shared, shared).save(folders["transformer"])
+    config = hf_xfmr.XfmrConfig(
+        vocab_size=len(shared),
+        d_model=32,
+        encoder_layers=2,
+        decoder_layers=2,
+        encoder_attention_heads=4,
+        decoder_attention_heads=4,
+        encoder_ffn_dim=32,
+        decoder_ffn_dim=32,
+        max_position_embeddings=64,
+        pad_token_id=shared.pad_token_id,
+        eos_token_id=shared.eos_token_id,
+        decoder_start_token_id=shared.pad_token_id,
+        init_std=0.5,
+    )
+    hf_xfmr.XfmrForConditionalGeneration(config).save_pretrained(folders["transformer"])
+    bpe = train(texts, "bpe", vocab_size=400, model_max_length=64)
+    bpe.save_pretrained(folders["gpt2"])
+    sizes = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64}
+    hf_xfmr.XfmrGPT2Model(hf_xfmr.XfmrGPT2Config(vocab_size=len(bpe), **sizes)).save_pretrained(folders["gpt2"])
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys(SENTENCE.split())]
+    BertTokenizer(vocab={word: place for place, word in enumerate(words)}).save_pretrained(folders["bert"])
+    small = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 32}
+    bert = hf_xfmr.XfmrBertConfig(vocab_size=len(words), max_position_embeddings=64, **small)
+    hf_xfmr.XfmrBertModel(bert).save_pretrained(folders["bert"])
+    return folders
+
+
+def texts_in(figure) -> list[str]:
+    """Everything written in a figure."""
+    figure.canvas.draw()
+    found = []
+    for axes in figure.axes:
+        labels = [*axes.get_xticklabels(), *axes.get_yticklabels(), *axes.texts, axes.title, axes._left_title]
+        found += [label.get_text() for label in labels]
+    return [text for text in found if text]
+
+
+def test_the_weights_are_those_of_the_model_and_the_model_stays_as_it_was(models):
+    model = hf_xfmr.XfmrForConditionalGeneration.from_pretrained(models["transformer"]).train()
+    tokenizers = TokenizerPair.from_pretrained(models["transformer"], config=model.config)
+    across, down, weights = attention.pair_weights(model, tokenizers, SENTENCE, TRANSLATION)
+    assert "".join(across[:-1]).replace("▁", "") == SENTENCE.replace(" ", "")
+    assert len(weights["cross"]) == 2
+    assert weights["cross"][1].shape == (4, len(down), len(across))
+    for kind in weights:
+        assert np.allclose(weights[kind][0].sum(-1), 1, atol=1e-5)
+    upper = np.triu(np.ones((len(down), len(down)), dtype=bool), 1)
+    assert (weights["decoder"][0][:, upper] == 0).all()  # nothing is seen of what is still to be written
+    assert model.training
+    assert model.config._attn_implementation == "sdpa"
+
+
+def test_cross_attention_bears_the_tokens_on_both_axes_and_every_head(models):
+    figure, _ = attention.draw(models["transformer"], SENTENCE, TRANSLATION)
+    texts = texts_in(figure)
+    mean = figure.axes[0]
+    for ticks, text in ((mean.get_xticklabels(), SENTENCE), (mean.get_yticklabels(), "猫没有过马路,因为它累了")):
+        assert "".join(tick.get_text() for tick in ticks).replace("▁", "") == text.replace(" ", "") + "</s>"
+    assert [text for text in texts if text.startswith("head")] == ["head 1", "head 2", "head 3", "head 4"]
+    assert "cross-attention, layer 2, mean of 4 heads" in texts
+    assert len(figure.axes) == 5
+
+
+@pytest.mark.parametrize("name", ["transformer", "gpt2", "bert"])
+def test_what_a_word_looks_at_in_each_model(models, tmp_path, monkeypatch, name):
+    out = tmp_path / "it.png"
+    texts = (SENTENCE, TRANSLATION) if name == "transformer" else (SENTENCE,)  # one made up may be too long
+    monkeypatch.setattr("sys.argv", ["hf_xfmr", "attention", models[name], *texts, "--word", "it", "--out", str(out)])
+    command()
+    assert out.read_bytes().startswith(b"\x89PNG")
+    figure, tokens = attention.draw(models[name], *texts, word="it", layer=1)
+    assert "it" in "".join(tokens)
+    lines, shares = figure.axes
+    assert len(lines.lines) == len(tokens)
+    drawn = shares.images[0].get_array()
+    assert drawn.shape == (len(tokens), 5)
+    assert np.allclose(drawn[:, 1:].mean(1), drawn[:, 0], atol=1e-6)
+    assert np.allclose(drawn.sum(0), 1, atol=1e-4)
+    assert "layer 1" in " ".join(texts_in(figure))
+
+
+def test_a_word_of_the_target_is_the_decoders(models):
+    figure, tokens = attention.draw(models["transformer"], SENTENCE, TRANSLATION, word="猫")
+    assert tokens[0] == "(start)"
+    assert "decoder self-attention" in " ".join(texts_in(figure))
+
+
+def test_a_word_of_several_tokens_is_found():
+    assert attention.places_of("tired", ["was", "ti", "##red"]) == [1, 2]
+    assert attention.places_of("马路", ["过", "马", "路"]) == [1, 2]
+    assert attention.places_of("dog", ["was", "tired"]) == []
+
+
+def test_the_sinusoid_table_is_drawn_without_a_sentence(models, tmp_path, monkeypatch):
+    out = tmp_path / "table.svg"
+    monkeypatch.setattr("sys.argv", ["hf_xfmr", "attention", models["transformer"], "--out", str(out)])
+    command()
+    assert "dimension" in out.read_text(encoding="utf-8")
+    figure, _ = attention.draw(models["transformer"], None)
+    table = figure.axes[0].images[0].get_array()
+    assert table.shape == (64, 32)
+    assert np.allclose(table[0, :4], [0, 1, 0, 1])
+    assert table[1, 0] == pytest.approx(np.sin(1))
+
+
+def test_without_a_font_tokens_are_numbered(monkeypatch):
+    monkeypatch.setattr(drawing, "_CJK_FONTS", ())
+    assert attention_plots.labels_for(["cat", "\U00012000"]) == (["1", "2"], None)  # cuneiform: no font at all
+    assert attention_plots.labels_for(["cat", "sat"])[0] == ["cat", "sat"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("transformer", SENTENCE, TRANSLATION, {"layer": 3}), "the model has the layers 1 to 2"),
+        (("bert", SENTENCE, None, {"word": "dog"}), '--word "dog" is not among the tokens'),
+        (("gpt2", None, None, {}), "a sentence is missing"),
+        (("bert", SENTENCE, TRANSLATION, {}), "has no target"),
+        (("transformer", "cat dog " * 50, TRANSLATION, {}), "more than the model's 64"),
+    ],
+)
+def test_what_cannot_be_drawn_is_one_sentence(models, arguments, message):
+    name, sentence, target, options = arguments
+    with pytest.raises(UserError, match=re.escape(message)) as caught:
+        attention.draw(models[name], sentence, target, **options)
+    assert "\n" not in str(caught.value)
