@@ -1,6 +1,7 @@
 """The 2017 Transformer, BERT and GPT-2 from shared parts, as Hugging Face models.
 
-Importing this package makes every `AutoModel…` give these classes for folders they saved.
+Importing this package makes every `AutoModel…` give these classes for folders they saved, and
+`pipeline("xfmr-translation")` known.
 """
 
 import transformers
@@ -25,10 +26,12 @@ from .models.gpt2 import (
     XfmrGPT2Model,
 )
 from .models.transformer import XfmrConfig, XfmrForConditionalGeneration, XfmrModel
+from .translator import TranslationPipeline
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "TranslationPipeline",
     "XfmrBertConfig",
     "XfmrBertForMaskedLM",
     "XfmrBertForMultipleChoice",

@@ -156,6 +156,18 @@ def test_a_resumed_run_ends_with_the_same_weights(tmp_path, capsys):
     assert all(torch.equal(whole[name], tensor) for name, tensor in resumed.items())
 
 
+def test_early_stopping_on_bleu(tmp_path):
+    run(
+        tmp_path / "run",
+        metric_for_best_model="bleu",
+        early_stopping_patience=2,
+        num_train_epochs=30,
+        learning_rate=1e-12,
+    )
+    evaluations = [entry for entry in record(tmp_path / "run")["log_history"] if "eval_bleu" in entry]
+    assert len(evaluations) == 3  # the first, and two that are no better
+
+
 @pytest.fixture(scope="module")
 def corpus():
     def make(sources, targets):
