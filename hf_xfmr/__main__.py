@@ -2,9 +2,9 @@
 
 import argparse
 
-from . import predict, recipe
+from . import attention, predict, recipe, translate
 
-COMMANDS = {"predict": predict}
+COMMANDS = {"predict": predict, "translate": translate, "attention": attention}
 
 
 def run() -> None:

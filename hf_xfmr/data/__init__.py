@@ -4,12 +4,19 @@ from .classification import ClassificationData, ClassificationSettings, classifi
 from .collate import ClassificationCollator
 from .overlong import Encoder
 from .sources import load_dataset_dict
+from .token_batches import TokenBatches, TranslationCollator
+from .translation import TranslationData, TranslationSettings, translation
 
 __all__ = [
     "ClassificationCollator",
     "ClassificationData",
     "ClassificationSettings",
     "Encoder",
+    "TokenBatches",
+    "TranslationCollator",
+    "TranslationData",
+    "TranslationSettings",
     "classification",
     "load_dataset_dict",
+    "translation",
 ]
