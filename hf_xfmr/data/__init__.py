@@ -2,7 +2,9 @@
 
 from .classification import ClassificationData, ClassificationSettings, classification
 from .collate import ClassificationCollator
+from .language_modeling import LanguageModelingData, LanguageModelingSettings, language_modeling
 from .overlong import Encoder
+from .pack import LanguageModelingCollator
 from .sources import load_dataset_dict
 from .token_batches import TokenBatches, TranslationCollator
 from .translation import TranslationData, TranslationSettings, translation
@@ -12,11 +14,15 @@ __all__ = [
     "ClassificationData",
     "ClassificationSettings",
     "Encoder",
+    "LanguageModelingCollator",
+    "LanguageModelingData",
+    "LanguageModelingSettings",
     "TokenBatches",
     "TranslationCollator",
     "TranslationData",
     "TranslationSettings",
     "classification",
+    "language_modeling",
     "load_dataset_dict",
     "translation",
 ]

@@ -34,17 +34,16 @@ def find_columns(rows: Dataset, *, text: str | None, pair: str | None, label: st
     of texts, or if none or several could be meant.
     """
     names = rows.column_names
-    for option, name in (("text_column", text), ("text_pair_column", pair), ("label_column", label)):
-        if name is not None and name not in names:
-            raise UserError(f'{option} is "{name}", but the dataset has no such column; it has {listed(names)}')
-        if option != "label_column" and name is not None and not _is_text(rows, name):
-            raise UserError(f'{option} is "{name}", which holds {rows.features[name]}, not texts; name another column')
+    for option, name in (("text_column", text), ("text_pair_column", pair)):
+        if name is not None:
+            _check_text(rows, option, name)
+    if label is not None and label not in names:
+        raise UserError(f'label_column is "{label}", but the dataset has no such column; it has {listed(names)}')
     if label is None:
         label = _only(_known(names, LABELS, without=(text, pair)), names, option="label_column", what="label")
     if text is None:
-        texts = [name for name in names if _is_text(rows, name) and name not in (label, pair)]
         hint = "" if pair else ", and text_pair_column too if two of them are a pair"
-        text = _only(_known(texts, TEXTS) or texts, names, option="text_column", what="text", hint=hint)
+        text = _find_text(rows, without=(label, pair), hint=hint)
     if len({text, pair, label}) < 3:
         raise UserError(
             f'text_column "{text}", text_pair_column "{pair}" and label_column "{label}" must be different columns'
@@ -52,6 +51,30 @@ def find_columns(rows: Dataset, *, text: str | None, pair: str | None, label: st
     ids = _known(names, IDS, without=(text, pair, label))
     used = (text, pair, label, ids[0] if ids else None)
     return Columns(*used, unused=[name for name in names if name not in used])
+
+
+def find_text_column(rows: Dataset, told: str | None) -> str:
+    """The column of texts: the one the user named, or else the one known by its name, or the only one of texts.
+
+    Raises UserError as `find_columns` does.
+    """
+    if told is not None:
+        _check_text(rows, "text_column", told)
+        return told
+    return _find_text(rows)
+
+
+def _find_text(rows: Dataset, *, without: Sequence[str | None] = (), hint: str = "") -> str:
+    texts = [name for name in rows.column_names if _is_text(rows, name) and name not in without]
+    candidates = _known(texts, TEXTS) or texts
+    return _only(candidates, rows.column_names, option="text_column", what="text", hint=hint)
+
+
+def _check_text(rows: Dataset, option: str, name: str) -> None:
+    if name not in rows.column_names:
+        raise UserError(f'{option} is "{name}", but the dataset has no such column; it has {listed(rows.column_names)}')
+    if not _is_text(rows, name):
+        raise UserError(f'{option} is "{name}", which holds {rows.features[name]}, not texts; name another column')
 
 
 def _is_text(rows: Dataset, name: str) -> bool:

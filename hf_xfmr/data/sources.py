@@ -1,6 +1,6 @@
 """A dataset's name -> its splits: a Hub name, a sample, a local file, a folder of files, or a saved dataset."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def load_dataset_dict(name: str, *, config: str | None = None) -> DatasetDict:
     elif path.suffix.lower() in READERS or path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
         raise UserError(f"{name}: no such file or folder; check the path, which is seen from {Path.cwd()}")
     else:
-        splits, local = _hub(name, config), False
+        splits, local = load_hub(name, config), False
     if local and config is not None:
         raise UserError(f'dataset_config "{config}" is for datasets of the Hub, but {name} is local; leave it out')
     return with_usual_names(splits)
@@ -69,21 +69,29 @@ def _folder(path: Path) -> dict[str, Dataset]:
                 f"{path}: the saved dataset cannot be loaded ({_one_line(error)}); save it again"
             ) from error
         return saved if isinstance(saved, DatasetDict) else {"train": saved}
-    found: dict[str, Path] = {}
-    for file in sorted(path.iterdir()):
-        split = ALIASES.get(file.stem.lower(), file.stem.lower())
-        if file.suffix.lower() in READERS and split in ("train", "validation", "test"):
-            if split in found:
-                raise UserError(
-                    f"{path}: {found[split].name} and {file.name} are both the {split} split; keep one of them"
-                )
-            found[split] = file
+    found = split_files(path)
     if "train" not in found:
         raise UserError(f"{path}: the folder has no train file; name it train.EXT, where EXT is one of {FORMATS}")
     return read_files(found)
 
 
-def _hub(name: str, config: str | None) -> DatasetDict:
+def split_files(path: Path, suffixes: Collection[str] = tuple(READERS)) -> dict[str, Path]:
+    """The files of a folder that are named for a split and end in one of these suffixes, by split."""
+    found: dict[str, Path] = {}
+    for file in sorted(path.iterdir()):
+        split = ALIASES.get(file.stem.lower(), file.stem.lower())
+        if file.suffix.lower() in suffixes and split in ("train", "validation", "test"):
+            if split in found:
+                raise UserError(
+                    f"{path}: {found[split].name} and {file.name} are both the {split} split; keep one of them"
+                )
+            found[split] = file
+    return found
+
+
+def load_hub(name: str, config: str | None, *, streaming: bool = False) -> dict:
+    """The splits of a dataset on the Hub, or in the cache if that can't be reached; with `streaming` as
+    `datasets.IterableDataset`. Raises UserError if there are none to be had."""
     try:
         HfApi().dataset_info(name, timeout=10)  # fails at once where load_dataset tries for half a minute
     except RepositoryNotFoundError:
@@ -101,13 +109,13 @@ def _hub(name: str, config: str | None) -> DatasetDict:
     except Exception as error:  # no name service, no route, a proxy, offline mode: each library has its own class
         reason = "offline mode is on" if isinstance(error, OfflineModeIsEnabled) else _one_line(error)
         with _offline():
-            return _load(name, config, unreachable=reason)
-    return _load(name, config)
+            return _load(name, config, streaming, unreachable=reason)
+    return _load(name, config, streaming)
 
 
-def _load(name: str, config: str | None, *, unreachable: str = "the connection broke") -> DatasetDict:
+def _load(name: str, config: str | None, streaming: bool, *, unreachable: str = "the connection broke") -> dict:
     try:
-        return datasets.load_dataset(name, config)
+        return datasets.load_dataset(name, config, streaming=streaming)
     except ConnectionError:
         raise UserError(
             f"{name}: there is no file or folder of this name here, and the Hub cannot be reached ({unreachable}); "
