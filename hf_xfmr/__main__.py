@@ -2,9 +2,9 @@
 
 import argparse
 
-from . import attention, predict, recipe, translate
+from . import attention, generate, predict, recipe, translate
 
-COMMANDS = {"predict": predict, "translate": translate, "attention": attention}
+COMMANDS = {"predict": predict, "generate": generate, "translate": translate, "attention": attention}
 
 
 def run() -> None:

@@ -1,0 +1,38 @@
+"""Fine-tune GPT-2 on texts, or train one from scratch with a tokenizer of its own.
+
+    python recipes/finetune_gpt2.py recipes/configs/finetune_gpt2/shakespeare-char.yaml [--key value ...]
+
+Ends with loss, perplexity and bits per byte on held-out text, samples taken on the way, a report, and a folder that
+loads with `from_pretrained` and `pipeline`.
+"""
+
+from dataclasses import dataclass, field
+
+from hf_xfmr import data, language_model, recipe
+
+
+@dataclass(kw_only=True)
+class Settings(data.LanguageModelingSettings, language_model.ModelSettings):
+    dataset: str = field(
+        metadata={
+            "help": "sample:NAME, a .txt file, a folder of .txt files, a CSV, TSV, JSON(L) or Parquet file, or a "
+            "dataset on the Hub"
+        }
+    )
+
+
+def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
+    """Run the recipe. Returns the metrics of each held-out split."""
+    settings, args = recipe.parse(Settings, argv=argv)
+    language_model.check(settings, settings, args)
+    config, tokenizer = language_model.load_parts(settings)
+    corpus = data.language_modeling(settings.dataset, tokenizer, settings, max_positions=config.n_positions)
+    recipe.say(*corpus.report)
+    model = language_model.build_model(settings, config, corpus)
+    trainer = language_model.make_trainer(settings, args, model, corpus)
+    seconds = recipe.train(trainer)
+    return language_model.finish(trainer, settings, corpus, seconds)
+
+
+if __name__ == "__main__":
+    recipe.main(main)
