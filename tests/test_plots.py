@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from hf_xfmr import drawing, plots
-from hf_xfmr.calibration import reliability
+from hf_xfmr import drawing
+from hf_xfmr.report import plots
+from hf_xfmr.report.calibration import reliability
 
 HISTORY = [
     {"step": 10, "loss": 0.9, "learning_rate": 1e-4, "epoch": 0.5, "tokens_per_second": 900.0},

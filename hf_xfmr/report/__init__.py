@@ -25,10 +25,10 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import UserError
 from . import evaluation, plots, results
 from .calibration import Bins
-from .errors import UserError
-from .report_page import render
+from .page import render
 from .results import Predictions
 
 

@@ -10,12 +10,12 @@ import jinja2
 import numpy as np
 from matplotlib.figure import Figure
 
+from ..drawing import tick_names
 from . import plots
 from .calibration import BINS
-from .drawing import tick_names
 from .results import Predictions
 
-_TEMPLATE = Path(__file__).with_name("report_template.html")
+_TEMPLATE = Path(__file__).with_name("template.html")
 NAMES = {
     "accuracy": "accuracy",
     "f1_macro": "macro F1",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import UserError
+from ..errors import UserError
 
 _MAX = np.finfo(float).max
 _KINDS = ("single_label_classification", "multi_label_classification", "regression")

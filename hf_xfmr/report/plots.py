@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from ..drawing import FAINT, FIRST, INK, ON_FIRST, SECOND, WIDTH, as_svg, fonts_for, save, styled, tick_names
 from .calibration import Bins
-from .drawing import FAINT, FIRST, INK, ON_FIRST, SECOND, WIDTH, as_svg, fonts_for, save, styled, tick_names
 
 __all__ = [
     "as_svg",
