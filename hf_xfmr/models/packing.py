@@ -130,12 +130,16 @@ def within(rows: Tensor | None) -> Callable | None:
 def packed_attention(module, query, key, value, attention_mask: Spans, scaling, dropout=0.0, **_):
     """Attention within each sequence of a packed row, on views: no mask, no padding. CPU.
 
-    query [1, H, N, D], key and value [1, H, M, D] to ([1, N, H, D], None).
+    query [1, H, N, D], key and value [1, H, M, D] to ([1, N, H, D], None). Half precision is computed in float32: for
+    matrices as small as these a CPU's bfloat16 kernels are slower, and less exact.
     """
-    spans = attention_mask
+    spans, dtype = attention_mask, query.dtype
+    if dtype in (torch.bfloat16, torch.float16):
+        query, key, value = query.float(), key.float(), value.float()
     parts = zip(query.split(spans.query, 2), key.split(spans.key, 2), value.split(spans.key, 2), strict=True)
-    attended = [
-        F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=module.is_causal, scale=scaling)
-        for q, k, v in parts
-    ]
-    return torch.cat(attended, dim=2).transpose(1, 2), None
+    with torch.autocast("cpu", enabled=False):
+        attended = [
+            F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=module.is_causal, scale=scaling)
+            for q, k, v in parts
+        ]
+    return torch.cat(attended, dim=2).transpose(1, 2).to(dtype), None
