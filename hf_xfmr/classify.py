@@ -27,7 +27,14 @@ class ModelSettings:
         metadata={"help": "BERT checkpoint: sample:minilm, a folder, or a name on the Hub; none: from scratch"},
     )
     model_config: dict | None = field(
-        default=None, metadata={"help": "From scratch: fields of XfmrBertConfig, sizes above all"}
+        default=None, metadata={"help": "From scratch: {field: value, …} of XfmrBertConfig, sizes above all"}
+    )
+    tokenizer: str = field(
+        default="wordpiece",
+        metadata={
+            "help": "From scratch: wordpiece, as BERT's, where Chinese characters stand alone; or unigram, whose pieces "
+            "are words in Chinese too"
+        },
     )
     freeze_encoder: bool = field(
         default=False,
@@ -49,14 +56,14 @@ def check(settings: ModelSettings, args: XfmrTrainingArguments) -> None:
         raise UserError(
             "model and model_config are both given: a checkpoint has its own sizes, so leave one of them out"
         )
+    if settings.tokenizer not in ("wordpiece", "unigram"):
+        raise UserError(f"tokenizer is '{settings.tokenizer}'; it can be wordpiece or unigram")
     if settings.freeze_encoder and not settings.model:
         raise UserError("freeze_encoder needs a checkpoint: an encoder made from scratch has learned nothing to freeze")
     if settings.freeze_encoder and settings.lora_rank:
         raise UserError("freeze_encoder and lora_rank exclude one another: leave one of them out")
     if args.early_stopping_patience is not None and args.eval_strategy == "no":
         raise UserError("early_stopping_patience needs evaluations: set eval_strategy to epoch or steps")
-    if args.load_best_model_at_end and args.eval_strategy == "no":
-        args.load_best_model_at_end = False
 
 
 def load_parts(settings: ModelSettings):
@@ -72,14 +79,16 @@ def load_parts(settings: ModelSettings):
         raise UserError(f"model_config: {error}") from error
 
     def train_tokenizer(texts: list[str]):
-        return tokenizer.train(
+        is_dressed = settings.tokenizer == "wordpiece"
+        trained = tokenizer.train(
             texts,
-            "wordpiece",
-            vocab_size=config.vocab_size,
+            settings.tokenizer,
+            vocab_size=config.vocab_size - (0 if is_dressed else len(tokenizer.encoder.ADDED)),
             model_max_length=config.max_position_embeddings,
             lowercase=True,
             length=len(texts),
         )
+        return trained if is_dressed else tokenizer.for_encoder(trained)
 
     return config, train_tokenizer
 

@@ -314,3 +314,19 @@ def test_wrong_options_are_named(options, message):
 def test_a_report_needs_a_fast_tokenizer():
     with pytest.raises(UserError, match=r"ByT5Tokenizer has no tokenizer.json"):
         report(ByT5Tokenizer(), FEW)
+
+
+def test_an_encoders_dress_keeps_the_pieces_and_adds_what_bert_reads(tmp_path):
+    plain = train(["这个酒店很好 很好", "这个酒店不好 不好"] * 20, "unigram", vocab_size=300, model_max_length=32)
+    dressed = for_encoder(plain)
+    dressed.save_pretrained(tmp_path)
+    loaded = AutoTokenizer.from_pretrained(tmp_path)
+    pieces = plain("这个酒店很好", add_special_tokens=False)["input_ids"]
+    pair = loaded("这个酒店很好", "不好")
+    second = plain("不好", add_special_tokens=False)["input_ids"]
+    cls, sep = loaded.cls_token_id, loaded.sep_token_id
+    assert pair["input_ids"] == [cls, *pieces, sep, *second, sep]
+    assert pair["token_type_ids"] == [0] * (len(pieces) + 2) + [1] * (len(second) + 1)
+    assert len(loaded) == len(plain) + 3
+    assert loaded.mask_token_id == len(loaded) - 1
+    assert loaded.pad_token_id == plain.pad_token_id
