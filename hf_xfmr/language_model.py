@@ -65,8 +65,6 @@ def check(settings: ModelSettings, data: LanguageModelingSettings, args: XfmrTra
         raise UserError("streaming needs max_steps, since the length of the corpus is not known: give --max_steps N")
     if args.early_stopping_patience is not None and args.eval_strategy == "no":
         raise UserError("early_stopping_patience needs evaluations: set eval_strategy to epoch or steps")
-    if args.load_best_model_at_end and args.eval_strategy == "no":
-        args.load_best_model_at_end = False
 
 
 def load_parts(settings: ModelSettings):
@@ -182,9 +180,6 @@ def make_trainer(
         raise UserError("nothing is held out to evaluate on: give validation_fraction, or set eval_strategy to 'no'")
     args.remove_unused_columns = False
     args.prediction_loss_only = True
-    args.label_names = [
-        "labels"
-    ]  # Trainer would also wait for the other arguments of `forward` with label in their name
     callbacks: list[TrainerCallback] = []
     if settings.sample_every:
         callbacks.append(SampleCallback(corpus.tokenizer, prompt(settings, corpus), settings.sample_every))

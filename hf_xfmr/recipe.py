@@ -44,6 +44,7 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
     for action in parser._actions:
         if action.dest != "help":
             action.default, action.required = argparse.SUPPRESS, False  # only what was given, to lay over the file
+            action.type = _mapping if action.type is dict else action.type
             actions.update(dict.fromkeys((option.lstrip("-") for option in action.option_strings), action))
     config = Path(argv.pop(0)) if argv and not argv[0].startswith("-") else None
     values = _read_yaml(config, actions) if config else {}
@@ -61,7 +62,7 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
     try:
         settings, args = parser.parse_dict(values)
     except (ValueError, TypeError) as error:
-        raise UserError(f"{config or 'the flags'}: {error}") from error
+        raise UserError(f"{config or 'the flags'}: {' '.join(str(error).split())}") from error
     _check_writable(Path(args.output_dir))
     set_seed(args.seed)
     return settings, args
@@ -90,7 +91,31 @@ def _read_yaml(path: Path, actions: dict) -> dict[str, Any]:
             raise UserError(f"{path}: {key} must be a number, not {str(value).lower()}")
         elif isinstance(value, int) and kind is float:
             values[key] = float(value)
+        elif value is False and kind is str:
+            values[key] = "no"  # eval_strategy: no, which YAML reads as false
+        elif isinstance(value, dict):
+            values[key] = _numbers(value)
     return values
+
+
+def _numbers(mapping: dict) -> dict:
+    """1e-4 and the like as numbers, inside a mapping too, where no type says so."""
+    exponent = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?[eE][+-]?[0-9]+")
+    return {
+        key: float(value) if isinstance(value, str) and exponent.fullmatch(value) else value
+        for key, value in mapping.items()
+    }
+
+
+def _mapping(text: str) -> dict:
+    """The value of a flag such as --model_config '{hidden_size: 128, num_hidden_layers: 2}'."""
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        value = None
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f"'{text}' is no {{key: value, …}}")
+    return _numbers(value)
 
 
 def _read_flags(parser: argparse.ArgumentParser, argv: list[str], actions: dict) -> dict[str, Any]:
@@ -143,7 +168,7 @@ def from_pretrained(auto_class, name: str, **kwargs):
             raise UserError(f"model: {name} can't be loaded as {auto_class.__name__}: {reason}") from error
         raise UserError(
             f"model: '{name}' is no folder here and can't be had from the Hub (no network, no such model, or no "
-            "access): give a local folder, or sample:minilm, or connect first"
+            "access): give a local folder, or connect first"
         ) from error
 
 

@@ -54,8 +54,6 @@ class XfmrSeq2SeqArguments(XfmrTrainingArguments):
     def __post_init__(self):
         if self.average_checkpoints > 1 and self.save_strategy == "no":
             raise UserError("average_checkpoints needs checkpoints: set save_strategy to epoch or steps")
-        if self.eval_strategy == "no":  # then no checkpoint is the best one
-            self.load_best_model_at_end = False
         super().__post_init__()
 
 

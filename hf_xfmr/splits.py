@@ -15,7 +15,7 @@ def position(text: str) -> float:
 
 
 def split_of(text: str, validation: float = 0.1, test: float = 0.1) -> str:
-    """`"train"`, `"validation"` or `"test"`: the last `test` of [0, 1) is test, the `validation` before it validation."""
+    """`"train"`, `"validation"` or `"test"`: the last `test` of [0, 1) is test, `validation` before it validation."""
     where = position(text)
     if where >= 1 - test:
         return "test"

@@ -47,6 +47,8 @@ class XfmrTrainingArguments(TrainingArguments):
     )
 
     def __post_init__(self):
+        if self.eval_strategy == "no":  # then no checkpoint is the best one
+            self.load_best_model_at_end = False
         self.bf16_chosen_here = self.bf16 is None and not self.fp16
         if self.bf16_chosen_here:
             self.bf16 = fast_bf16()

@@ -17,6 +17,7 @@ class Settings:
     dataset: str
     max_length: int | None = None
     share: float = 0.5
+    sizes: dict | None = None
 
 
 def parse(tmp_path, yaml: str, *flags: str):
@@ -29,6 +30,15 @@ def test_flags_override_the_file_and_the_rest_keeps_its_defaults(tmp_path):
     assert settings == Settings(dataset="a.csv", max_length=32)
     assert args.learning_rate == 1e-4  # which YAML itself reads as text
     assert args.num_train_epochs == 3.0
+
+
+def test_yaml_s_own_ideas_of_numbers_and_of_no_do_not_get_in_the_way(tmp_path):
+    settings, args = parse(tmp_path, "dataset: a\nsizes: {rate: 1e-4, layers: 2}\neval_strategy: no\n")
+    assert settings.sizes == {"rate": 1e-4, "layers": 2}
+    assert args.eval_strategy == "no"
+    assert not args.load_best_model_at_end
+    settings, _ = parse(tmp_path, "dataset: a\n", "--sizes", "{rate: 1e-3, layers: 3}")
+    assert settings.sizes == {"rate": 1e-3, "layers": 3}
 
 
 def test_the_output_folder_is_named_after_the_config(tmp_path, monkeypatch):
@@ -46,6 +56,8 @@ def test_the_output_folder_is_named_after_the_config(tmp_path, monkeypatch):
         ("dataset: a\nlearning_rate: fast\n", [], r"run\.yaml: learning_rate must be a number, not 'fast'"),
         ("dataset: a\nshare: true\n", [], r"run\.yaml: share must be a number, not true"),
         ("dataset: a\n", ["--max_length", "long"], "invalid int value: 'long'"),
+        ("dataset: a\n", ["--sizes", "big"], r"'big' is no \{key: value, …\}"),
+        ("dataset: a\nsave_strategy: steps\n", [], r"run\.yaml: .*load_best_model_at_end"),
         ("max_length: 3\n", [], "dataset is not given: put it into the config file or add --dataset"),
         ("- dataset\n", [], r"run\.yaml must hold `key: value` lines"),
         ("dataset: [a\n", [], r"run\.yaml is not YAML: .*line"),

@@ -238,20 +238,21 @@ class XfmrGPT2ForCausalLM(XfmrGPT2PreTrainedModel, GenerationMixin):
         inputs_embeds: Tensor | None = None,
         token_type_ids: Tensor | None = None,
         labels: Tensor | None = None,
-        shift_labels: Tensor | None = None,
         use_cache: bool | None = None,
         logits_to_keep: int | Tensor = 0,
         num_items_in_batch: Tensor | int | None = None,
-        label_smoothing: float = 0.0,
         **kwargs,
     ) -> CausalLMOutputWithPast:
         """labels (B, T): input_ids themselves, for they are shifted here, with -100 where there is nothing to learn (as
-        at the first word of each sequence of a packed row); padding is never predicted. shift_labels (B, T) in their
-        place are taken as they are: the word after each position.
+        at the first word of each sequence of a packed row); padding is never predicted. Among the further arguments,
+        shift_labels (B, T) in their place are taken as they are, the word after each position, and label_smoothing is
+        a share from 0 to 1.
 
         With labels, no cache is made unless `use_cache=True` asks for one. In training the logits are then None: only
         the labelled words are scored. logits_to_keep chooses positions for the logits, not for the loss.
         """
+        # Not in the signature, where Trainer would take both for columns that every batch has to have.
+        shift_labels, label_smoothing = kwargs.pop("shift_labels", None), kwargs.pop("label_smoothing", 0.0)
         if shift_labels is None and labels is not None:
             shift_labels = next_tokens(labels, attention_mask)
         if shift_labels is not None and use_cache is None:

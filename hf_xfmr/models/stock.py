@@ -222,7 +222,11 @@ class StockModel:
         own = self.state_dict().keys()
         if any(key not in own for key in state_dict):
             state_dict = to_own_names(self, state_dict)
-        return super().load_state_dict(state_dict, strict=strict, assign=assign)
+        result = super().load_state_dict(state_dict, strict=strict, assign=assign)
+        # A tied tensor is in the file once, under the other name: nothing is missing, and Trainer need not warn.
+        tied = getattr(self, "all_tied_weights_keys", {})
+        result.missing_keys[:] = [key for key in result.missing_keys if tied.get(key, key) not in state_dict]
+        return result
 
 
 def to_own_names(model, state_dict: dict) -> dict:
