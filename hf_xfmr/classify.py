@@ -29,11 +29,11 @@ class ModelSettings:
     model_config: dict | None = field(
         default=None, metadata={"help": "From scratch: {field: value, …} of XfmrBertConfig, sizes above all"}
     )
-    tokenizer: str = field(
-        default="wordpiece",
+    tokenizer: str | None = field(
+        default=None,
         metadata={
-            "help": "From scratch: wordpiece, as BERT's, where Chinese characters stand alone; or unigram, whose pieces "
-            "are words in Chinese too"
+            "help": "From scratch: wordpiece, as BERT's, where Chinese characters stand alone (left out: this); or "
+            "unigram, whose pieces are words in Chinese too"
         },
     )
     freeze_encoder: bool = field(
@@ -52,11 +52,10 @@ class ModelSettings:
 
 def check(settings: ModelSettings, args: XfmrTrainingArguments) -> None:
     """Refuse settings that contradict one another. Raises `UserError`."""
-    if settings.model and settings.model_config:
-        raise UserError(
-            "model and model_config are both given: a checkpoint has its own sizes, so leave one of them out"
-        )
-    if settings.tokenizer not in ("wordpiece", "unigram"):
+    for name in ("model_config", "tokenizer"):
+        if settings.model and getattr(settings, name):
+            raise UserError(f"model and {name} are both given: a checkpoint has its own, so leave one of them out")
+    if settings.tokenizer not in (None, "wordpiece", "unigram"):
         raise UserError(f"tokenizer is '{settings.tokenizer}'; it can be wordpiece or unigram")
     if settings.freeze_encoder and not settings.model:
         raise UserError("freeze_encoder needs a checkpoint: an encoder made from scratch has learned nothing to freeze")
@@ -79,16 +78,17 @@ def load_parts(settings: ModelSettings):
         raise UserError(f"model_config: {error}") from error
 
     def train_tokenizer(texts: list[str]):
-        is_dressed = settings.tokenizer == "wordpiece"
+        kind = settings.tokenizer or "wordpiece"
+        size = config.vocab_size if kind == "wordpiece" else config.vocab_size - len(tokenizer.ENCODER_TOKENS)
         trained = tokenizer.train(
             texts,
-            settings.tokenizer,
-            vocab_size=config.vocab_size - (0 if is_dressed else len(tokenizer.encoder.ADDED)),
+            kind,
+            vocab_size=size,
             model_max_length=config.max_position_embeddings,
             lowercase=True,
             length=len(texts),
         )
-        return trained if is_dressed else tokenizer.for_encoder(trained)
+        return trained if kind == "wordpiece" else tokenizer.for_encoder(trained)
 
     return config, train_tokenizer
 

@@ -95,8 +95,7 @@ def test_the_readme_lists_every_file_with_a_phrase():
     """In each folder of the tree; one without lines of its own stands for all that is in it, and every folder's line
     stands for its `__init__.py`."""
     tree = read_tree((ROOT / "README.md").read_text(encoding="utf-8"))
-    if tree is None:
-        pytest.skip("the README has no tree yet")
+    assert tree is not None
     assert [path for path, phrase in tree.items() if not phrase] == []
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     closed = [path for path in tree if path.endswith("/") and not any(p != path and p.startswith(path) for p in tree)]

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-from transformers import ByT5Tokenizer
+from transformers import AutoTokenizer, ByT5Tokenizer
 
 from hf_xfmr import samples
 from hf_xfmr.errors import UserError
-from hf_xfmr.tokenizer import format_report, promised, report, train, words
+from hf_xfmr.tokenizer import for_encoder, format_report, promised, report, train, words
 
 KINDS = ("wordpiece", "bpe", "unigram", "char")
 FEW = ["The cat sat on the mat.", "the cat, the hat; that mat", "猫坐在垫子上。", "def cat(mat):\n\treturn 'hat'"] * 5

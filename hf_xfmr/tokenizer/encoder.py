@@ -9,8 +9,8 @@ ENCODER_TOKENS = {"cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MA
 def for_encoder(tokenizer: PreTrainedTokenizerFast) -> PreTrainedTokenizerFast:
     """The same pieces of text under the same ids, with three tokens more at the end of the vocabulary.
 
-    For a `unigram` tokenizer, whose pieces are words in Chinese too, where WordPiece has characters: a small encoder made
-    from scratch need not learn first which characters make a word.
+    For a `unigram` tokenizer, whose pieces are words in Chinese too, where WordPiece has characters: a small encoder
+    made from scratch need not learn first which characters make a word.
     """
     backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
     backend.add_special_tokens(list(ENCODER_TOKENS.values()))
