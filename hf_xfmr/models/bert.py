@@ -165,9 +165,10 @@ class XfmrBertModel(XfmrBertPreTrainedModel):
         shape = (input_ids if input_ids is not None else inputs_embeds).shape[:2]
         device = (input_ids if input_ids is not None else inputs_embeds).device
         rows = packed_rows(shape, position_ids, attention_mask, kwargs.get("cu_seq_lens_q"))
-        if position_ids is None:
-            start_anew = torch.zeros((1, shape[1]), dtype=torch.int64, device=device) if rows is None else rows
-            position_ids = positions_within(start_anew)  # (1, T), or (B, T) where a row holds several sequences
+        if position_ids is None and rows is not None:
+            position_ids = positions_within(rows)  # (B, T)
+        elif position_ids is None:
+            position_ids = torch.arange(shape[1], device=device).unsqueeze(0)  # (1, T)
         if token_type_ids is None:
             token_type_ids = torch.zeros_like(position_ids)  # (1, T)
 
