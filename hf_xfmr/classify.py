@@ -1,6 +1,5 @@
 """The parts of a classification run: the model its settings ask for, its trainer, and what it ends with."""
 
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -249,7 +248,7 @@ def finish(
         baseline=against,
     )
     example = corpus.splits["train"][0]["text"][:60]
-    recipe.say(f"try it: python -m hf_xfmr predict {shlex.quote(str(folder))} {shlex.quote(example)}")
+    recipe.say_how_to_try("predict", str(folder), example)
     return results | ({"baseline": against["test"]} if against else {})
 
 

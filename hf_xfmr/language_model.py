@@ -1,6 +1,5 @@
 """The parts of a language-modelling run: the model its settings ask for, its trainer, and what it ends with."""
 
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from statistics import median
@@ -236,6 +235,5 @@ def finish(
         data=corpus.report,
         samples=[f"step {log['step']:,}: {log['sample']}" for log in logs if "sample" in log],
     )
-    start = shlex.quote(prompt(settings, corpus))
-    recipe.say(f"try it: python -m hf_xfmr generate {shlex.quote(str(folder))} {start}")
+    recipe.say_how_to_try("generate", str(folder), prompt(settings, corpus))
     return results

@@ -191,6 +191,14 @@ def say(*lines: str) -> None:
         print(*lines, sep="\n", flush=True)
 
 
+def say_how_to_try(command: str, *words: str) -> None:
+    """Print a command of `python -m hf_xfmr` that can be pasted as it stands: with this very interpreter."""
+    python = Path(sys.executable)
+    if python.is_relative_to(Path.cwd()):
+        python = python.relative_to(Path.cwd())
+    say(f"try it: {shlex.join([str(python), '-m', 'hf_xfmr', command, *words])}")
+
+
 def precision(args: XfmrTrainingArguments) -> str:
     """What is computed in, in words."""
     if args.fp16:

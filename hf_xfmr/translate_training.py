@@ -2,7 +2,6 @@
 
 import csv
 import difflib
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -234,9 +233,7 @@ def finish(
         translations=examples,
     )
     if examples:
-        recipe.say(
-            f"try it: python -m hf_xfmr translate {shlex.quote(str(folder))} {shlex.quote(examples[0]['source'])}"
-        )
+        recipe.say_how_to_try("translate", str(folder), examples[0]["source"])
     return results
 
 

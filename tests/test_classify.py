@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -98,6 +99,10 @@ def test_a_run_ends_with_metrics_predictions_a_report_and_a_folder_that_loads(tm
     assert re.search(r"cut of train: 0 of \d+ rows, 0\.00 % of tokens", printed)
     assert re.search(r"neg +1\.000 +1\.000 +1\.000", printed)
     assert "gold \\ predicted" in printed
+    command = shlex.split(re.search(r"^try it: (.*)$", printed, re.MULTILINE)[1])
+    assert command[1:5] == ["-m", "hf_xfmr", "predict", str(tmp_path / "run")]
+    tried = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path.cwd())
+    assert json.loads(tried.stdout)["label"] in ("neg", "pos")
     assert "TF-IDF of words (1-2) + logistic regression" in printed
 
     lines = predictions(tmp_path)
