@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import yaml
 from datasets import Dataset
-from transformers import AutoTokenizer, EarlyStoppingCallback
+from transformers import AutoTokenizer
 
 from . import baseline, metrics, predictions, probe, recipe, tokenizer
 from .data import ClassificationCollator, ClassificationData
@@ -49,7 +49,7 @@ class ModelSettings:
     lora_alpha: int = field(default=16, metadata={"help": "Scale of the LoRA updates, over lora_rank"})
 
 
-def check(settings: ModelSettings, args: XfmrTrainingArguments) -> None:
+def check(settings: ModelSettings) -> None:
     """Refuse settings that contradict one another. Raises `UserError`."""
     for name in ("model_config", "tokenizer"):
         if settings.model and getattr(settings, name):
@@ -60,8 +60,6 @@ def check(settings: ModelSettings, args: XfmrTrainingArguments) -> None:
         raise UserError("freeze_encoder needs a checkpoint: an encoder made from scratch has learned nothing to freeze")
     if settings.freeze_encoder and settings.lora_rank:
         raise UserError("freeze_encoder and lora_rank exclude one another: leave one of them out")
-    if args.early_stopping_patience is not None and args.eval_strategy == "no":
-        raise UserError("early_stopping_patience needs evaluations: set eval_strategy to epoch or steps")
 
 
 def load_parts(settings: ModelSettings):
@@ -165,7 +163,6 @@ def make_trainer(
         collate = probe.collate_features
         args.include_num_input_tokens_seen = "no"
         model = probe.Probe(model)
-    patience = args.early_stopping_patience
     trainer = XfmrTrainer(
         model,
         args,
@@ -173,7 +170,6 @@ def make_trainer(
         eval_dataset=splits["validation"] if args.eval_strategy != "no" else None,
         data_collator=collate,
         compute_metrics=lambda outcome: figures(outcome.predictions, outcome.label_ids, corpus),
-        callbacks=[] if patience is None else [EarlyStoppingCallback(patience)],
     )
     return trainer, splits
 

@@ -10,7 +10,6 @@ from tokenizers import Tokenizer
 from tqdm.auto import tqdm
 from transformers import (
     AutoTokenizer,
-    EarlyStoppingCallback,
     PreTrainedTokenizerBase,
     PreTrainedTokenizerFast,
     TrainerCallback,
@@ -62,8 +61,6 @@ def check(settings: ModelSettings, data: LanguageModelingSettings, args: XfmrTra
             raise UserError(f"model and {name} are both given: a checkpoint has its own, so leave one of them out")
     if data.streaming and args.max_steps <= 0:
         raise UserError("streaming needs max_steps, since the length of the corpus is not known: give --max_steps N")
-    if args.early_stopping_patience is not None and args.eval_strategy == "no":
-        raise UserError("early_stopping_patience needs evaluations: set eval_strategy to epoch or steps")
 
 
 def load_parts(settings: ModelSettings):
@@ -182,8 +179,6 @@ def make_trainer(
     callbacks: list[TrainerCallback] = []
     if settings.sample_every:
         callbacks.append(SampleCallback(corpus.tokenizer, prompt(settings, corpus), settings.sample_every))
-    if args.early_stopping_patience is not None:
-        callbacks.append(EarlyStoppingCallback(args.early_stopping_patience))
     return XfmrTrainer(
         model,
         args,

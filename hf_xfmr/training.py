@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import nn
-from transformers import ProgressCallback, Trainer, TrainingArguments
+from transformers import EarlyStoppingCallback, ProgressCallback, Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_utils import EvalLoopOutput
+
+from .errors import UserError
 
 
 def fast_bf16() -> bool:
@@ -47,6 +49,8 @@ class XfmrTrainingArguments(TrainingArguments):
     )
 
     def __post_init__(self):
+        if self.eval_strategy == "no" and self.early_stopping_patience is not None:
+            raise UserError("early_stopping_patience needs evaluations: set eval_strategy to epoch or steps")
         if self.eval_strategy == "no":  # then no checkpoint is the best one
             self.load_best_model_at_end = False
         self.bf16_chosen_here = self.bf16 is None and not self.fp16
@@ -85,6 +89,8 @@ class XfmrTrainer(Trainer):
         self.remove_callback(PrinterCallback)
         if self.pop_callback(ProgressCallback) is not None:
             self.add_callback(OneLineProgress)
+        if self.args.early_stopping_patience is not None:
+            self.add_callback(EarlyStoppingCallback(self.args.early_stopping_patience))
         self._loss_total, self._loss_count = 0.0, 0  # of the evaluation that runs
         self._tokens_then, self._time_then = 0, time.perf_counter()
 

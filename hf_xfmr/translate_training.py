@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from datasets import Dataset
-from transformers import EarlyStoppingCallback
 
 from . import attention, drawing, recipe, tokenizer
 from .data import TranslationCollator, TranslationData
@@ -65,8 +64,6 @@ def check(settings: ModelSettings, args: XfmrSeq2SeqArguments) -> None:
         raise UserError(f"label_smoothing is {settings.label_smoothing}; it must be at least 0 and less than 1")
     if args.label_smoothing_factor:
         raise UserError("label_smoothing_factor is for models of which Trainer sees all logits: use label_smoothing")
-    if args.eval_strategy == "no" and args.early_stopping_patience is not None:
-        raise UserError("early_stopping_patience needs evaluations: set eval_strategy to epoch or steps")
     best = (args.metric_for_best_model or "loss").removeprefix("eval_")
     if best != "loss" and not args.eval_sentences:
         raise UserError(f"metric_for_best_model {best} needs translations at each evaluation: set eval_sentences")
@@ -173,7 +170,6 @@ def make_trainer(
         args.learning_rate = (model.config.d_model * args.warmup_steps) ** -0.5
         recipe.say(f"learning rate: up to {args.learning_rate:.3g} at step {args.warmup_steps:g}, as in the paper")
     args.remove_unused_columns = False  # the collator leaves behind what the model does not read
-    patience = args.early_stopping_patience
     trainer = XfmrSeq2SeqTrainer(
         model,
         args,
@@ -184,7 +180,6 @@ def make_trainer(
         score=lambda translations, references: translation_metrics(
             translations, references, language=corpus.target_lang
         )[0],
-        callbacks=[] if patience is None else [EarlyStoppingCallback(patience)],
     )
     batches = trainer.get_train_dataloader()
     recipe.say(

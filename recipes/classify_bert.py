@@ -22,7 +22,7 @@ class Settings(data.ClassificationSettings, classify.ModelSettings):
 def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
     """Run the recipe. Returns the metrics of each split and of the baseline."""
     settings, args = recipe.parse(Settings, argv=argv)
-    classify.check(settings, args)
+    classify.check(settings)
     config, tokenizer = classify.load_parts(settings)
     corpus = data.classification(
         settings.dataset,
