@@ -51,6 +51,14 @@ def test_progress_curves_show_scores_and_speed_but_no_timing():
     assert speed.lines[0].get_ydata().tolist() == [900, 1100]
 
 
+def test_progress_curves_draw_bleu_on_a_scale_of_its_own():
+    figures = [{"eval_exact_match": 0.1, "eval_bleu": 12.5}, {"eval_exact_match": 0.3, "eval_bleu": 31.0}]
+    history = [{"step": 10 * (i + 1), "eval_loss": 2.0, **figure} for i, figure in enumerate(figures)]
+    shares, points = plots.progress_curves(history).axes
+    assert [line.get_ydata().tolist() for line in shares.lines] == [[0.1, 0.3]]
+    assert [line.get_ydata().tolist() for line in points.lines] == [[12.5, 31.0]]
+
+
 def test_confusion_matrix_shows_counts_names_and_shares():
     text = words(plots.as_svg(plots.confusion_matrix(np.array([[1234, 12], [0, 7]]), ["no & <b>", "cost $5 $6"])))
     assert {"1,234", "12", "7", "99%", "100%", "no & <b>", "cost $5 $6", "gold", "predicted"} <= set(text)

@@ -59,20 +59,23 @@ def _short_exponent(value: float, _position: int) -> str:
 
 @styled
 def progress_curves(log_history: Sequence[Mapping]) -> Figure:
-    """The first three different `scores` of validation and the speed in tokens per second, over the steps."""
-    curves = {tuple(series(log_history, name)): name for name in reversed(scores(log_history))}
-    names = sorted(curves.values())[:3]  # of scores that coincide, as accuracy and micro F1 do, the first
-    panels = bool(names) + bool(series(log_history, "tokens_per_second"))
-    figure = Figure(figsize=(WIDTH, 3.6 if panels == 2 else 2.4), layout="constrained")
-    axes = list(figure.subplots(max(panels, 1), 1, sharex=True, squeeze=False)[:, 0])
-    if names:
+    """The first three different `scores` of validation of each scale, and the speed in tokens per second, over the
+    steps."""
+    panels = [names for names in (scores(log_history, most=1), scores(log_history, above=1, most=100)) if names]
+    timed = bool(series(log_history, "tokens_per_second"))
+    count = len(panels) + timed
+    figure = Figure(figsize=(WIDTH, max(2.4, 1.8 * count)), layout="constrained")
+    axes = list(figure.subplots(max(count, 1), 1, sharex=True, squeeze=False)[:, 0])
+    for panel, names in zip(axes, panels, strict=False):
+        curves = {tuple(series(log_history, name)): name for name in reversed(names)}
+        names = sorted(curves.values())[:3]  # of scores that coincide, as accuracy and micro F1 do, the first
         for key, (colour, marker) in zip(names, [(FIRST, "o"), (SECOND, "s"), (INK, "^")], strict=False):
             label = key.removeprefix("eval_").replace("_", " ")
-            _line(axes[0], log_history, key, colour, label=label, marker=marker)
-        axes[0].set_title("validation" + (f": {label}" if len(names) == 1 else ""))
+            _line(panel, log_history, key, colour, label=label, marker=marker)
+        panel.set_title("validation" + (f": {label}" if len(names) == 1 else ""))
         if len(names) > 1:
-            axes[0].legend()
-    if series(log_history, "tokens_per_second"):
+            panel.legend()
+    if timed:
         _line(axes[-1], log_history, "tokens_per_second", FIRST)
         axes[-1].set_title("tokens per second")
         axes[-1].set_ylim(bottom=0)
@@ -81,12 +84,15 @@ def progress_curves(log_history: Sequence[Mapping]) -> Figure:
     return figure
 
 
-def scores(log_history: Sequence[Mapping]) -> list[str]:
-    """The `eval_` keys that are scores: all their values within -1..1, and neither loss nor timing."""
+def scores(log_history: Sequence[Mapping], *, above: float = 0, most: float = 100) -> list[str]:
+    """The `eval_` keys that are scores, neither loss nor timing, whose largest value is over `above`, at most `most`.
+
+    Accuracy and F1 are at most 1; BLEU and chrF go up to 100. A score that is 0 throughout counts as one up to 1.
+    """
     keys = {key for entry in log_history for key in entry if key.startswith("eval_")}
     keys -= {key for key in keys if key.endswith(("_loss", "_runtime", "_per_second"))}
-    values = {key: [value for _, value in series(log_history, key)] for key in sorted(keys)}
-    return [key for key in values if values[key] and max(map(abs, values[key])) <= 1]
+    largest = {key: max((abs(value) for _, value in series(log_history, key)), default=None) for key in sorted(keys)}
+    return [k for k, v in largest.items() if v is not None and v <= most and (v > above or above == 0)]
 
 
 def series(log_history: Sequence[Mapping], key: str) -> list[tuple[float, float]]:
