@@ -3,13 +3,13 @@
 import argparse
 import dataclasses
 import difflib
+import errno
 import json
 import os
 import platform
 import re
 import shlex
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,8 @@ import torch
 import transformers
 import yaml
 from transformers import HfArgumentParser, set_seed
-from transformers.trainer_utils import get_last_checkpoint
 
-from . import report, samples
+from . import checkpoints, lock, report, samples
 from .errors import UserError
 from .models.stock import CheckpointError
 from .training import XfmrTrainer, XfmrTrainingArguments
@@ -64,6 +63,8 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
     except (ValueError, TypeError) as error:
         raise UserError(f"{config or 'the flags'}: {' '.join(str(error).split())}") from error
     _check_writable(Path(args.output_dir))
+    if int(os.environ.get("RANK", "0")) == 0:
+        lock.acquire(args.output_dir)  # until `finish`, or the end of the process
     set_seed(args.seed)
     return settings, args
 
@@ -180,6 +181,12 @@ def main(recipe: Callable[[], Any]) -> None:
     except (UserError, CheckpointError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        where = f" at {error.filename}" if error.filename else ""
+        print(f"error: {error.strerror}{where}: free some space; the same command goes on", file=sys.stderr)
+        sys.exit(2)
     except KeyboardInterrupt:
         print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
         sys.exit(130)
@@ -211,14 +218,12 @@ def precision(args: XfmrTrainingArguments) -> str:
 
 
 def train(trainer: XfmrTrainer) -> float:
-    """Train, from the last checkpoint if there is one and `resume` is on. Returns the seconds it took."""
+    """Train, from the newest whole checkpoint if there is any and `resume` is on. Returns the seconds it took, those
+    before it was resumed too."""
     args = trainer.args
-    last = get_last_checkpoint(args.output_dir) if args.resume else None
-    last = args.resume_from_checkpoint or last
-    say(f"training in {precision(args)} on {args.device}" + (f", resumed from {last}" if last else ""))
-    begin = time.perf_counter()
-    trainer.train(resume_from_checkpoint=last)
-    return time.perf_counter() - begin
+    say(f"training in {precision(args)} on {args.device}")
+    trainer.train(resume_from_checkpoint=args.resume_from_checkpoint or args.resume)
+    return trainer.seconds
 
 
 def finish(
@@ -231,9 +236,6 @@ def finish(
     folder = Path(str(trainer.args.output_dir))
     if trainer.is_world_process_zero():
         model = trainer.accelerator.unwrap_model(trainer.model) if model is None else model
-        model.save_pretrained(folder)
-        if tokenizer is not None:
-            tokenizer.save_pretrained(folder)
         run = {
             "title": folder.name,
             "recipe": Path(sys.argv[0]).stem,
@@ -246,17 +248,24 @@ def finish(
             "log_history": trainer.state.log_history,
             "environment": environment(trainer.args),
             "seconds": seconds,
+            "checks": getattr(trainer, "checks", None),
             **record,
         }
-        (folder / "run.json").write_text(json.dumps(run, ensure_ascii=False, indent=2, default=str), encoding="utf-8")
+        with checkpoints.model_folder(folder) as aside:
+            model.save_pretrained(aside)
+            if tokenizer is not None:
+                tokenizer.save_pretrained(aside)
+            text = json.dumps(run, ensure_ascii=False, indent=2, default=str)
+            (aside / "run.json").write_text(text, encoding="utf-8")
         say(f"report: {report.write(folder)}", f"model:  {folder}")
     trainer.accelerator.wait_for_everyone()
+    lock.release(folder)
     return folder
 
 
 def environment(args: XfmrTrainingArguments) -> dict[str, str]:
     """Versions and device, for the report."""
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else _cpu()
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else processor()
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,
@@ -267,7 +276,8 @@ def environment(args: XfmrTrainingArguments) -> dict[str, str]:
     }
 
 
-def _cpu() -> str:
+def processor() -> str:
+    """The name of this machine's processor, and its number of cores."""
     names = re.findall(r"model name\s*: (.*)", _read("/proc/cpuinfo"))
     return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel
 
+from . import checkpoints as checkpoint_files
 from .data import TokenBatches
 from .errors import UserError
 from .tokenizer_pair import TokenizerPair
@@ -113,9 +114,11 @@ class XfmrSeq2SeqTrainer(XfmrTrainer):
 
 
 def checkpoints(folder: str | Path) -> list[Path]:
-    """The checkpoints Trainer left in a run's folder, in the order of their steps."""
-    found = [path for path in Path(folder).glob("checkpoint-*") if path.name.rpartition("-")[2].isdigit()]
-    return sorted(found, key=lambda path: int(path.name.rpartition("-")[2]))
+    """The checkpoints of the run that last saved in a folder, in the order of their steps; without those that it saved
+    only because it was told to stop, so that the mean of the last ones does not depend on that."""
+    manifests = checkpoint_files.sealed(folder)
+    last = next(reversed(manifests.values()), {"run": None})
+    return [path for path, one in manifests.items() if one["run"] == last["run"] and one["scheduled"]]
 
 
 def average(folders: Sequence[Path]) -> dict[str, Tensor]:
@@ -131,7 +134,12 @@ def average(folders: Sequence[Path]) -> dict[str, Tensor]:
 
 
 def load_average(model: PreTrainedModel, folders: Sequence[Path]) -> None:
-    """Give the model the mean of the checkpoints' weights."""
+    """Give the model the mean of the checkpoints' weights. Raises `UserError` if one is not as it was saved."""
+    for folder in folders:
+        try:
+            checkpoint_files.check(folder, only=lambda name: name.endswith(".safetensors"))
+        except checkpoint_files.Damaged as reason:
+            raise UserError(f"the mean of checkpoints can't be taken: {folder} is damaged ({reason})") from None
     lost = model.load_state_dict(average(folders), strict=False)
     tied = set(getattr(model, "all_tied_weights_keys", {}))
     missing = [name for name in lost.missing_keys if name not in tied and not name.endswith("embeddings.position")]

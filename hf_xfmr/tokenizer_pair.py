@@ -38,7 +38,7 @@ class TokenizerPair:
             return cls(source, source)
         return cls(source, AutoTokenizer.from_pretrained(model, subfolder=TARGET_FOLDER))
 
-    def save(self, folder: str | Path) -> None:
+    def save_pretrained(self, folder: str | Path) -> None:
         self.source.save_pretrained(folder)
         if self.target is not self.source:
             self.target.save_pretrained(Path(folder) / TARGET_FOLDER)

@@ -1,16 +1,23 @@
 """XfmrTrainer: `transformers.Trainer` with defaults for fine-tuning and the gaps closed that it leaves open."""
 
 import re
-import time
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
-from transformers import EarlyStoppingCallback, ProgressCallback, Trainer, TrainingArguments
+from transformers import EarlyStoppingCallback, ProgressCallback, TrainingArguments
+from transformers.integrations import TensorBoardCallback, is_tensorboard_available
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_utils import EvalLoopOutput
 
 from .errors import UserError
+from .models.gpt2 import XfmrGPT2ForCausalLM
+from .models.losses import IGNORE, next_tokens
+from .nonfinite import FiniteSteps
+from .progress import OneLineProgress, SpeedAndMemory
 
 
 def fast_bf16() -> bool:
@@ -35,24 +42,40 @@ class XfmrTrainingArguments(TrainingArguments):
         default=None, metadata={"help": "Stop after so many evaluations without a better metric_for_best_model."}
     )
     resume: bool = field(
-        default=True, metadata={"help": "Go on from the last checkpoint in output_dir, if there is one."}
+        default=True, metadata={"help": "Go on from the newest whole checkpoint in output_dir, if there is any."}
+    )
+    weights_only: bool = field(
+        default=False,
+        metadata={"help": "Take only the weights of the checkpoint: optimizer, learning rate and data begin anew."},
+    )
+    skip_nonfinite: int = field(
+        default=0, metadata={"help": "Leave out so many steps whose loss or gradient is not finite before stopping."}
     )
     per_device_train_batch_size: int = field(default=32, metadata={"help": "Rows a device trains on at a time."})
     per_device_eval_batch_size: int = field(default=64, metadata={"help": "Rows a device evaluates at a time."})
     eval_strategy: str = field(default="epoch", metadata={"help": "When to evaluate: no, steps or epoch."})
     save_strategy: str = field(default="epoch", metadata={"help": "When to save: no, steps, epoch or best."})
-    save_total_limit: int | None = field(default=2, metadata={"help": "Checkpoints kept beside the best one."})
+    save_total_limit: int | None = field(default=2, metadata={"help": "Checkpoints kept, the best among them."})
     load_best_model_at_end: bool = field(default=True, metadata={"help": "End with the best checkpoint's weights."})
     logging_steps: float = field(default=25, metadata={"help": "Log every so many steps (below 1: share of the run)."})
     include_num_input_tokens_seen: str | bool = field(
         default="non_padding", metadata={"help": "Count the tokens trained on: no, all or non_padding."}
     )
+    report_to: None | str | list[str] = field(  # noqa: RUF036  in the order HfArgumentParser wants
+        default=None,
+        metadata={"help": "Trackers to log to, besides the report: tensorboard (left out: if installed), none, …"},
+    )
+    logging_nan_inf_filter: bool = field(default=False, metadata={"help": "Log 0 for losses that are not finite."})
 
     def __post_init__(self):
         if self.eval_strategy == "no" and self.early_stopping_patience is not None:
             raise UserError("early_stopping_patience needs evaluations: set eval_strategy to epoch or steps")
         if self.eval_strategy == "no":  # then no checkpoint is the best one
             self.load_best_model_at_end = False
+        if self.report_to is None:
+            self.report_to = "tensorboard" if is_tensorboard_available() else "none"
+        if self.data_seed is None:
+            self.data_seed = self.seed  # and not what torch was last seeded with
         self.bf16_chosen_here = self.bf16 is None and not self.fp16
         if self.bf16_chosen_here:
             self.bf16 = fast_bf16()
@@ -62,25 +85,10 @@ class XfmrTrainingArguments(TrainingArguments):
         super().__post_init__()
 
 
-class OneLineProgress(ProgressCallback):
-    """A progress bar that carries the figures itself, in place of a printed line for each log."""
-
-    def on_log(self, args, state, control, logs=None, **kwargs):
-        if state.is_world_process_zero and self.training_bar is not None and logs:
-            shown = {
-                "loss": "loss",
-                "tokens_per_second": "tokens/s",
-                "eval_loss": "eval loss",
-                "eval_accuracy": "eval accuracy",
-            }
-            figures = {name: f"{logs[key]:.4g}" for key, name in shown.items() if key in logs}
-            if figures:
-                self.training_bar.set_postfix(figures)
-
-
-class XfmrTrainer(Trainer):
-    """Trainer with an evaluation loss that does not depend on the batch size, layer-wise learning rates, and tokens
-    per second in the log. Everything else is Trainer's."""
+class XfmrTrainer(SpeedAndMemory, FiniteSteps):
+    """Trainer with checkpoints that survive a kill, a stop at the first loss or gradient that is not finite, losses
+    that do not depend on the batch size, layer-wise learning rates, and speed and memory in the log. Everything else is
+    Trainer's."""
 
     args: XfmrTrainingArguments
 
@@ -91,8 +99,51 @@ class XfmrTrainer(Trainer):
             self.add_callback(OneLineProgress)
         if self.args.early_stopping_patience is not None:
             self.add_callback(EarlyStoppingCallback(self.args.early_stopping_patience))
+        for callback in self.callback_handler.callbacks:
+            if isinstance(callback, TensorBoardCallback) and callback.logging_dir is None:
+                callback.logging_dir = str(Path(str(self.args.output_dir)) / "tensorboard")  # one for all restarts
+        assert self.model is not None
+        inner = [type(module) for module in self.model.modules()]  # that of an adapter or a wrapper too
+        self._predicts_next_tokens = XfmrGPT2ForCausalLM in inner
+        # GPT2LMHeadModel's loss shifts the labels, but has no `loss_type`, by which Trainer would know.
+        self._loss_shifts_labels = self._loss_shifts_labels or any(
+            one.__name__ in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values() for one in inner
+        )
+        self._check_label_smoothing()
         self._loss_total, self._loss_count = 0.0, 0  # of the evaluation that runs
-        self._tokens_then, self._time_then = 0, time.perf_counter()
+
+    def _check_label_smoothing(self) -> None:
+        if not self.args.label_smoothing_factor:
+            return
+        config: Any = getattr(self.model, "config", None)
+        if getattr(config, "class_weights", None):
+            raise UserError("label_smoothing_factor would leave out class_weights: give one of them only")
+        if getattr(config, "problem_type", None) in ("regression", "multi_label_classification"):
+            raise UserError(
+                f"label_smoothing_factor is for one label a row, not for {config.problem_type}: leave it out"
+            )
+        if self._predicts_next_tokens:
+            self.label_smoother = None  # the model's own loss smooths, over the tokens it predicts
+
+    # Labels are smoothed in training only: an evaluation loss is the negative log-likelihood, and exp of it perplexity.
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        smoother = self.label_smoother
+        if not model.training:
+            self.label_smoother = None
+        elif self._predicts_next_tokens and self.args.label_smoothing_factor:
+            inputs = {**inputs, "label_smoothing": self.args.label_smoothing_factor}
+        try:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        finally:
+            self.label_smoother = smoother
+
+    def _get_num_items_in_batch(self, batch_samples, device):
+        if self._predicts_next_tokens:  # those that the model's loss is over, in place of Trainer's labels[..., 1:]
+            batch_samples = [
+                {"labels": None, "shift_labels": _targets(batch)} if "labels" in batch else batch
+                for batch in batch_samples
+            ]
+        return super()._get_num_items_in_batch(batch_samples, device)
 
     # Trainer's evaluation loss is a mean of batch means: a short last batch weighs as much as a full one, and a batch
     # with few labelled tokens as much as one with many. Here it is the sum over the labelled items by their number.
@@ -116,13 +167,15 @@ class XfmrTrainer(Trainer):
 
     def _count_items(self, inputs) -> int:
         """How many labelled items the mean loss of a batch is over, counted as Trainer counts them in training."""
-        if "shift_labels" in inputs:
+        if self._predicts_next_tokens and "labels" in inputs:
+            labels = _targets(inputs)
+        elif "shift_labels" in inputs:
             labels = inputs["shift_labels"]
         elif "labels" in inputs:
             labels = inputs["labels"][..., 1:] if self._loss_shifts_labels else inputs["labels"]
         else:
             return 0
-        return int((labels != -100).sum())
+        return int((labels != IGNORE).sum())
 
     def create_optimizer(self, model=None):
         model = self.model if model is None else model
@@ -150,13 +203,12 @@ class XfmrTrainer(Trainer):
             for (depth, is_decayed), parameters in sorted(groups.items(), key=lambda item: item[0])
         ]
 
-    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        if "loss" in logs:
-            now, tokens = time.perf_counter(), self.state.num_input_tokens_seen
-            if tokens > self._tokens_then:
-                logs["tokens_per_second"] = round((tokens - self._tokens_then) / (now - self._time_then), 1)
-            self._tokens_then, self._time_then = tokens, now
-        super().log(logs, start_time)
+
+def _targets(batch) -> torch.Tensor:
+    """What `XfmrGPT2ForCausalLM` is to predict in a batch, [B, T]."""
+    if "shift_labels" in batch:
+        return batch["shift_labels"]
+    return next_tokens(batch["labels"], batch.get("attention_mask"))
 
 
 def _depth(name: str) -> int | None:

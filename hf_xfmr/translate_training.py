@@ -218,10 +218,10 @@ def finish(
     examples = _examples(rows, translations) if translations else []
     if trainer.is_world_process_zero() and examples:
         _draw(trainer, corpus.tokenizers, examples, folder)
-        corpus.tokenizers.save(folder)
     recipe.finish(
         trainer,
         settings,
+        tokenizer=corpus.tokenizers,
         metrics=results,
         seconds=seconds,
         data=[*corpus.report, *signatures],

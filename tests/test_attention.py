@@ -26,7 +26,7 @@ def models(tmp_path_factory) -> dict[str, str]:
     for name in ("transformer", "gpt2", "bert"):
         folders[name] = str(tmp_path_factory.mktemp(name))
     shared = ends_texts(train(texts, "unigram", vocab_size=400, model_max_length=64))
-    TokenizerPair(shared, shared).save(folders["transformer"])
+    TokenizerPair(shared, shared).save_pretrained(folders["transformer"])
     config = hf_xfmr.XfmrConfig(
         vocab_size=len(shared),
         d_model=32,

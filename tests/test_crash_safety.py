@@ -1,0 +1,317 @@
+"""Runs that are killed, told to stop, starved of disk, resumed from damaged folders: real processes, real signals."""
+
+import random
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import transformers
+from training_runs import Runner, main, make_trainer, rows
+
+from hf_xfmr import checkpoints, lock
+from hf_xfmr.errors import UserError
+from hf_xfmr.interrupts import Interrupts
+
+MODEL = "model.safetensors"
+
+
+@pytest.fixture(scope="module")
+def run():
+    with Runner() as runner:
+        yield runner
+
+
+@pytest.fixture(scope="module")
+def whole(run, tmp_path_factory) -> Path:
+    """The folder of a run that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    status, output = run(folder)
+    assert status == 0, output
+    return folder
+
+
+@pytest.fixture
+def finished(whole, tmp_path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(whole, tmp_path / "run"))
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / MODEL).read_bytes()
+
+
+def kill_often(run, whole: Path, folder: Path, kills: int) -> int:
+    """Kill runs of one folder after another at random moments. Returns how many kills left a folder half-written."""
+    draw, killed, runs, saving = random.Random(0), 0, 0, 0
+    while killed < kills:
+        runs += 1
+        current = folder / f"run-{runs}"
+        while killed < kills:
+            status, output = run(current, after=draw.uniform(0.2, 3.0))
+            if status == 0:
+                break  # it was faster
+            assert status == -signal.SIGKILL, output
+            killed += 1
+            saving += any(current.glob("tmp-*"))
+        status, output = run(current)
+        assert status == 0, output
+        assert "skipped" not in output  # a kill leaves no damaged checkpoint
+        assert weights(current) == weights(whole)
+        assert not list(current.glob("tmp-*"))
+    return saving
+
+
+def test_killed_at_any_moment_a_run_ends_with_the_same_bits(run, whole, tmp_path):
+    kill_often(run, whole, tmp_path, 4)
+
+
+@pytest.mark.slow
+def test_killed_fifty_times_while_saving_too(run, whole, tmp_path):
+    assert kill_often(run, whole, tmp_path, 50) > 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_and_exits_with_the_usual_code(run, whole, tmp_path, number):
+    saved = False
+    for delay in (1, 2, 4, 8, 16):  # until one comes in training and not before it
+        status, output = run(tmp_path / "run", after=delay, number=number)
+        if status == 128 + number and "saved; the same command goes on from" in output:
+            saved = True
+            break
+    assert saved, output
+    status, output = run(tmp_path / "run")
+    assert status == 0, output
+    assert weights(tmp_path / "run") == weights(whole)
+    kept = [path.name for path in checkpoints.found(tmp_path / "run")]
+    assert kept == [path.name for path in checkpoints.found(whole)]  # no trace of the interruption
+
+
+def test_a_second_signal_is_not_waited_for():
+    with Interrupts() as interrupts:
+        signal.raise_signal(signal.SIGINT)
+        assert interrupts.number == signal.SIGINT
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_a_checkpoint_at_an_epochs_end_holds_that_epochs_evaluation(tmp_path):
+    """Stopped at the last step of an epoch: if the evaluation due then came after the checkpoint, it would be lost."""
+    common = {"eval_strategy": "epoch", "save_strategy": "epoch", "num_train_epochs": 2, "eval_steps": None}
+
+    class Stop(transformers.TrainerCallback):
+        def on_step_begin(self, args, state, control, **kwargs):
+            if state.global_step == 14:  # of 15 an epoch
+                signal.raise_signal(signal.SIGTERM)
+
+    trainer = make_trainer(tmp_path / "parts", **common)
+    trainer.add_callback(Stop())
+    with pytest.raises(SystemExit) as stop:
+        trainer.train()
+    assert stop.value.code == 143
+    state = transformers.TrainerState.load_from_json(tmp_path / "parts" / "checkpoint-15" / "trainer_state.json")
+    assert [entry["step"] for entry in state.log_history if "eval_loss" in entry] == [15]
+    assert state.best_global_step == 15
+    assert Path(state.best_model_checkpoint) == tmp_path / "parts" / "checkpoint-15"
+
+
+LIMITS = [500, 1400, 3000, 5400, 7200, 14_000, 20_000, 60_000, 100_000, 190_000]
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_a_full_disk_keeps_the_last_checkpoint_and_says_so_once(run, whole, tmp_path, limit):
+    """`limit`, in bytes, ends the write of another file each time, in Python, safetensors' or torch's own code."""
+    folder = tmp_path / "run"
+    (folder / "checkpoint-6").parent.mkdir()
+    shutil.copytree(whole / "checkpoint-6", folder / "checkpoint-6")
+    status, output = run(folder, limit=limit)
+    assert status == 2, output
+    line = output.strip().splitlines()[-1]
+    assert line.startswith(f"error: the checkpoint of step 12 could not be written to {folder} (")
+    assert line.endswith(f"the same command goes on from {folder / 'checkpoint-6'}")
+    assert "Traceback" not in output
+    assert [path.name for path in folder.glob("*-*")] == ["checkpoint-6"]
+    checkpoints.check(folder / "checkpoint-6")
+    if limit == LIMITS[-1]:
+        status, output = run(folder)
+        assert status == 0, output
+        assert weights(folder) == weights(whole)
+
+
+def test_a_full_disk_at_the_end_leaves_the_model_of_before(run, finished):
+    before = {path.name: path.read_bytes() for path in finished.iterdir() if path.is_file()}
+    status, output = run(finished, limit=60_000)
+    assert status == 2, output
+    assert "error: the model could not be written" in output
+    assert {path.name: path.read_bytes() for path in finished.iterdir() if path.is_file()}.keys() == before.keys()
+    assert weights(finished) == before[MODEL]
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+FILES = [MODEL, "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json", checkpoints.MANIFEST]
+DAMAGES = [(name, do) for name in FILES for do in (truncate, flip, Path.unlink)]
+DAMAGES += [(MODEL, lambda path: path.write_bytes(b"")), ("", lambda path: (shutil.rmtree(path), path.mkdir()))]
+DAMAGES += [("optimizer.pt", lambda path: shutil.copy(path.parents[1] / "checkpoint-54" / path.name, path))]
+
+
+@pytest.mark.parametrize(("name", "damage"), DAMAGES)
+def test_a_damaged_checkpoint_is_skipped_by_name_and_the_run_ends_right(whole, finished, capsys, name, damage):
+    newest = finished / "checkpoint-60"
+    damage(newest / name)
+    main(finished)
+    output = capsys.readouterr().out
+    assert f"skipped {newest} (" in output
+    assert name in output
+    assert f"resumed from {finished / 'checkpoint-54'}, step 54" in output
+    assert weights(finished) == weights(whole)
+    checkpoints.check(newest)  # made anew
+
+
+def test_where_the_best_checkpoint_is_damaged_no_later_one_is_resumed(finished, capsys):
+    best = checkpoints.read(finished / "checkpoint-60")["best"]
+    assert best == "checkpoint-6"  # or this test shows nothing
+    flip(finished / best / MODEL)
+    trainer = make_trainer(finished)
+    with pytest.raises(
+        UserError, match=r"no checkpoint can be resumed from: .*checkpoint-6, is damaged.*--resume false"
+    ):
+        trainer.train(resume_from_checkpoint=True)
+
+
+def test_a_renamed_checkpoint_does_not_pass_for_a_later_one(finished, capsys):
+    (finished / "checkpoint-54").rename(finished / "checkpoint-66")
+    shutil.rmtree(finished / "checkpoint-60")
+    shutil.rmtree(finished / "checkpoint-6")
+    with pytest.raises(UserError, match=r"checkpoint-66 \(it is that of step 54\)"):
+        main(finished)
+
+
+@pytest.mark.parametrize(("lost", "named"), [("optimizer.pt", "the optimizer"), ("rng_state.pth", "random numbers")])
+def test_without_optimizer_or_random_numbers_only_weights_are_taken_and_only_if_told(finished, capsys, lost, named):
+    """As of `save_only_model`: the checkpoint is whole, but these were never in it."""
+    for folder in checkpoints.found(finished):
+        manifest = checkpoints.read(folder)
+        (folder / lost).unlink()
+        (folder / checkpoints.MANIFEST).unlink()
+        checkpoints.seal(folder, {key: value for key, value in manifest.items() if key not in ("files", "saved")})
+    with pytest.raises(UserError, match=rf"saved without {named}.*--weights_only"):
+        make_trainer(finished).train(resume_from_checkpoint=True)
+    trainer = make_trainer(finished, weights_only=True, max_steps=3, num_train_epochs=1)
+    before = [p.clone() for p in trainer.model.parameters()]
+    trainer.train(resume_from_checkpoint=True)
+    assert f"weights of {finished / 'checkpoint-60'}" in capsys.readouterr().out
+    assert trainer.state.global_step == 3
+    assert not all(torch.equal(a, b) for a, b in zip(before, trainer.model.parameters(), strict=True))
+
+
+def test_a_run_begun_from_weights_is_itself_resumed_in_full(finished, capsys):
+    begun = make_trainer(finished, weights_only=True, num_train_epochs=1, learning_rate=1e-4)
+    begun.train(resume_from_checkpoint=True)
+    again = make_trainer(finished, weights_only=True, num_train_epochs=1, learning_rate=1e-4)
+    again.train(resume_from_checkpoint=True)
+    assert "finished already: step 15 of 15" in capsys.readouterr().out
+
+
+CHANGES = {
+    "seed": ({"seed": 8}, "seed was 7 and is now 8"),
+    "batch size": ({"per_device_train_batch_size": 2}, "per_device_train_batch_size was 4 and is now 2"),
+    "accumulation": ({"gradient_accumulation_steps": 2}, "gradient_accumulation_steps was 1 and is now 2"),
+    "fewer rows": ({"train_rows": rows(59)}, "the number of train rows was 60 and is now 59"),
+    "other rows": ({"train_rows": rows(60, seed=5)}, "the train rows .* was .* and is now"),
+}
+
+
+@pytest.mark.parametrize(("options", "message"), CHANGES.values(), ids=CHANGES)
+def test_a_run_on_other_data_or_batches_is_not_resumed(finished, options, message):
+    with pytest.raises(UserError, match=rf"checkpoint-60 can't be resumed: {message}.*--resume false"):
+        make_trainer(finished, **options).train(resume_from_checkpoint=True)
+
+
+def test_two_runs_in_one_folder_are_refused_and_a_killed_one_leaves_no_lock(run, tmp_path):
+    lock.acquire(tmp_path)
+    status, output = run(tmp_path)
+    assert status == 2
+    assert f"{tmp_path} is in use by another run (process " in output
+    lock.release(tmp_path)
+    assert run(tmp_path, after=1.5)[0] == -signal.SIGKILL
+    assert lock.acquire(tmp_path)
+    lock.release(tmp_path)
+
+
+def test_a_finished_run_says_so_and_trains_no_more(run, finished, whole):
+    checkpoint = (finished / "checkpoint-60" / checkpoints.MANIFEST).read_bytes()
+    status, output = run(finished)
+    assert status == 0
+    assert "finished already: step 60 of 60" in output
+    assert (finished / "checkpoint-60" / checkpoints.MANIFEST).read_bytes() == checkpoint
+    assert weights(finished) == weights(whole)
+
+
+def test_a_final_model_is_never_a_mixture(tmp_path):
+    """Killed while the files move into place, the folder can't be loaded, and the next start completes it."""
+    model = make_trainer(tmp_path / "other").model
+    with checkpoints.model_folder(tmp_path) as aside:
+        model.save_pretrained(aside)
+    old = weights(tmp_path)
+    with torch.no_grad():
+        model.classifier.bias.add_(1)
+    writing = checkpoints.model_folder(tmp_path)
+    model.save_pretrained(writing.__enter__())
+    assert not writing.__exit__(ZeroDivisionError, ZeroDivisionError(), None)  # before it was whole
+    assert weights(tmp_path) == old
+    assert not list(tmp_path.glob("tmp-*"))
+    ready = tmp_path / checkpoints.READY
+    model.save_pretrained(ready)
+    new = weights(ready)
+    (tmp_path / "config.json").unlink()
+    (ready / MODEL).rename(tmp_path / MODEL)  # here the kill came
+    with pytest.raises(OSError, match=r"config\.json"):
+        type(model).from_pretrained(tmp_path)
+    checkpoints.clean(tmp_path)
+    assert weights(tmp_path) == new
+    assert torch.equal(type(model).from_pretrained(tmp_path).classifier.bias, model.classifier.bias)
+
+
+def test_rotation_keeps_the_best_and_the_newest(whole):
+    assert {path.name for path in checkpoints.found(whole)} == {"checkpoint-6", "checkpoint-54", "checkpoint-60"}
+
+
+def test_stock_restarts_adam_in_silence_and_takes_a_folder_that_is_half_written(tmp_path):
+    """What `CrashSafety` is for, on transformers' own Trainer."""
+    stock = {"trainer_class": transformers.Trainer, "arguments_class": transformers.TrainingArguments}
+    options = {
+        **stock,
+        "eval_strategy": "no",
+        "load_best_model_at_end": False,
+        "max_steps": 12,
+        "save_total_limit": None,
+    }
+    options["metric_for_best_model"] = None
+    make_trainer(tmp_path, **options).train()
+    (tmp_path / "checkpoint-12").rename(tmp_path / "elsewhere")
+    (tmp_path / "checkpoint-6" / "optimizer.pt").unlink()
+    resumed = make_trainer(tmp_path, **options)
+    resumed.train(resume_from_checkpoint=True)  # no error
+    assert int(next(iter(resumed.optimizer.state.values()))["step"]) == 6  # of 12
+    (tmp_path / "checkpoint-99").mkdir()  # as left by a kill
+    with pytest.raises(ValueError, match="Can't find a valid checkpoint"):
+        make_trainer(tmp_path, **options).train(resume_from_checkpoint=True)
+    begun = time.perf_counter()
+    ours = make_trainer(tmp_path / "ours", eval_strategy="no", max_steps=12, save_total_limit=None)
+    ours.train()
+    assert ours.seconds < time.perf_counter() - begun
+    (tmp_path / "ours" / "checkpoint-99").mkdir()
+    again = make_trainer(tmp_path / "ours", eval_strategy="no", max_steps=12, save_total_limit=None)
+    again.train(resume_from_checkpoint=True)
+    assert int(next(iter(again.optimizer.state.values()))["step"]) == 12
