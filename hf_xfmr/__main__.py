@@ -2,9 +2,9 @@
 
 import argparse
 
-from . import attention, generate, predict, recipe, translate
+from . import attention, generate, predict, push, recipe, translate
 
-COMMANDS = {"predict": predict, "generate": generate, "translate": translate, "attention": attention}
+COMMANDS = {"predict": predict, "generate": generate, "translate": translate, "attention": attention, "push": push}
 
 
 def run() -> None:

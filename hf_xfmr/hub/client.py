@@ -1,0 +1,75 @@
+"""Talking to a hub: patience where waiting helps, and its errors in words that never hold a token."""
+
+import re
+import shlex
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import httpx2
+from huggingface_hub import HfApi, get_token
+from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+WAITS = (1, 2, 4, 8, 15)  # seconds between attempts
+# hf_xet, which sends large files, has exceptions of Python's own kinds.
+FAILURES = (HfHubHTTPError, httpx2.TransportError, OSError, RuntimeError)
+
+_Result = TypeVar("_Result")
+
+
+def patiently(call: Callable[[], _Result]) -> _Result:
+    """`call()`, again after a while if the hub is busy or the connection breaks. Raises the last error."""
+    for wait in WAITS:
+        try:
+            return call()
+        except FAILURES as error:
+            if not _may_pass(error):
+                raise
+        time.sleep(wait)
+    return call()
+
+
+def _may_pass(error: Exception) -> bool:
+    if isinstance(error, HfHubHTTPError):
+        return error.response is not None and (error.response.status_code >= 500 or error.response.status_code == 429)
+    if isinstance(error, OfflineModeIsEnabled | FileNotFoundError | PermissionError):
+        return False
+    return isinstance(error, httpx2.TransportError | ConnectionError | TimeoutError | RuntimeError)
+
+
+def status(error: Exception) -> int | None:
+    """The HTTP status a hub answered with, if it did."""
+    response = getattr(error, "response", None)
+    return getattr(response, "status_code", None)
+
+
+def reason(error: Exception, api: HfApi) -> str:
+    """What went wrong, in one line without the token."""
+    if isinstance(error, OfflineModeIsEnabled):
+        return "HF_HUB_OFFLINE is set, so that nothing may be sent"
+    if (code := status(error)) is not None:
+        said = getattr(error, "server_message", None) or ""
+        return without_token(f"{api.endpoint} answered {code}" + (f": {' '.join(said.split())}" if said else ""))
+    if isinstance(error, httpx2.TransportError | ConnectionError):
+        return without_token(
+            f"{api.endpoint} can't be reached ({' '.join(str(error).split()) or type(error).__name__})"
+        )
+    return without_token(" ".join(str(error).split()) or type(error).__name__)
+
+
+def without_token(text: str) -> str:
+    """`text` with the token in use, and whatever else looks like one, left out."""
+    token = get_token()
+    if token:
+        text = text.replace(token, "…")
+    return re.sub(r"\bhf_[A-Za-z0-9]{20,}", "…", text)
+
+
+def command_without_token(words: Sequence[str]) -> str:
+    """A command line for a record: the value of `--hub_token` is left out."""
+    kept: list[str] = []
+    for word in words:
+        if kept and kept[-1] == "--hub_token":
+            word = "…"
+        kept.append("--hub_token=…" if word.startswith("--hub_token=") else word)
+    return without_token(shlex.join(kept))

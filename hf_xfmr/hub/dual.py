@@ -1,0 +1,115 @@
+"""The dual repository: stock `model_type`, class and tensor names, and our model files beside them.
+
+Plain `AutoModel…` reads it as a stock checkpoint, `trust_remote_code=True` runs the files it carries, and
+`Xfmr….from_pretrained` our installed classes.
+"""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import transformers
+from transformers.dynamic_module_utils import get_relative_import_files
+
+from ..errors import UserError
+from ..models import bert, gpt2, transformer
+
+_CONFIGS = (bert.XfmrBertConfig, gpt2.XfmrGPT2Config, transformer.XfmrConfig)
+_MODEL = ("generation_config.json", "*.safetensors", "*.safetensors.index.json")
+_TOKENIZER = (
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja"),
+    *("vocab.txt", "vocab.json", "merges.txt", "*.spm", "*.model", "target_tokenizer/*", "target_vocab.json"),
+)
+_RECORD = ("README.md", "report.html", "report.json", "images/*.png")
+_PUSHED = (*_MODEL, *_TOKENIZER, *_RECORD)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a model folder holds: its config class, and one model class under its three names."""
+
+    config_class: Any  # one of _CONFIGS
+    auto_class: str  # AutoModelForSequenceClassification
+    own_class: str  # XfmrBertForSequenceClassification
+    stock_class: str  # BertForSequenceClassification
+
+
+def kind(folder: Path) -> Kind:
+    """Raises `UserError` if `folder` holds no config, or one of a model that is not ours."""
+    config = read_config(folder)
+    architecture = (config.get("architectures") or [None])[0]
+    for config_class in _CONFIGS:
+        if config.get("model_type") in (config_class.model_type, config_class.stock_model_type):
+            for one in _kinds(config_class):
+                if architecture in (one.own_class, one.stock_class):
+                    return one
+    raise UserError(
+        f"{folder}/config.json is of a {config.get('model_type')!r} model, class {architecture!r}: what can be pushed "
+        "is a BERT, GPT-2 or Transformer that hf_xfmr saved"
+    )
+
+
+def _kinds(config_class) -> list[Kind]:
+    stock_config = transformers.CONFIG_MAPPING[config_class.stock_model_type]
+    found = []
+    for auto_class, path in config_class.auto_classes.items():
+        if auto_class != "AutoConfig":
+            stock = getattr(transformers, auto_class)._model_mapping[stock_config]
+            found.append(Kind(config_class, auto_class, path.split(".")[-1], stock.__name__))
+    return found
+
+
+def read_config(folder: Path) -> dict:
+    """config.json of a model folder."""
+    try:
+        return json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except OSError:
+        raise UserError(f"{folder} holds no config.json: give a folder that a recipe or save_pretrained made") from None
+    except ValueError as error:
+        raise UserError(f"{folder}/config.json is not JSON ({error}): save the model again") from None
+
+
+def stage(folder: Path, into: Path) -> list[str]:
+    """Lay out in `into` what a push of `folder` uploads; files are linked where they can be, else copied.
+
+    Returns what stays behind, as names in `folder`. Raises `UserError` as `kind`, and if there are no tensors.
+    """
+    what, config = kind(folder), read_config(folder)
+    config |= {"model_type": what.config_class.stock_model_type, "architectures": [what.stock_class]}
+    config["auto_map"] = dict(what.config_class.auto_classes)
+    into.mkdir(parents=True, exist_ok=True)
+    (into / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    code = model_files(what.config_class)
+    for file in code:
+        shutil.copyfile(file, into / file.name)
+    files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    pushed = [name for name in files if any(fnmatch(name, pattern) and _depth(name, pattern) for pattern in _PUSHED)]
+    if not any(name.endswith(".safetensors") for name in pushed):
+        raise UserError(f"{folder} holds no *.safetensors: give a folder that a recipe or save_pretrained made")
+    for name in pushed:
+        link(folder / name, into / name)
+    behind = set(files) - set(pushed) - {"config.json"} - {file.name for file in code}
+    return sorted({name.split("/")[0] + "/" * ("/" in name) for name in behind})
+
+
+def _depth(name: str, pattern: str) -> bool:
+    return name.count("/") == pattern.count("/")  # fnmatch's * matches a slash too
+
+
+def model_files(config_class: type) -> list[Path]:
+    """The model's source and the siblings it imports: all that `trust_remote_code=True` needs."""
+    main = Path(bert.__file__).with_name(f"{config_class.__module__.split('.')[-1]}.py")
+    return [main, *sorted({Path(file) for file in get_relative_import_files(main)})]
+
+
+def link(source: Path, target: Path) -> None:
+    """The same file under another name; a copy where the file system has no links."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
