@@ -16,7 +16,8 @@ from .errors import UserError
 
 MANIFEST = "manifest.json"
 ASIDE = "tmp-"  # how the name of what is being written or deleted begins
-READY = "ready-model"  # a final model that is whole but not yet in its place
+READY = "ready-model"  # a final model that is whole, beside another one that may stand in its place
+MOVING = "moving-model"  # what of it has not yet moved there
 WEIGHTS = (".safetensors", ".bin", ".index.json")
 WRITER_WORDS = ("inline_container", "PytorchStreamWriter", "iostream")  # in torch.save's own errors
 
@@ -116,8 +117,7 @@ def clean(run: Path) -> None:
     for kind in ("checkpoint-*", "delete-checkpoint-*", "model"):
         for path in run.glob(f"{ASIDE}{kind}"):
             shutil.rmtree(path, ignore_errors=True)
-    if (run / READY).is_dir():
-        _move_in(run)
+    _move_in(run)
 
 
 def read(folder: Path) -> dict:
@@ -185,8 +185,8 @@ def rotate(run: Path, limit: int | None, protected: set[str]) -> None:
 def model_folder(run: Path) -> Iterator[Path]:
     """A folder to write a final model to, which then takes its place in `run` file by file.
 
-    Until then what stood there is untouched. While files move (a matter of milliseconds) there is no config.json, so
-    that a mixture can't be loaded, and whoever is killed there leaves `ready-model`, with which `clean` goes on.
+    Until then what stood there is untouched. While files move (a matter of milliseconds) there are no weights, so that
+    a mixture can't be loaded; whoever is killed there leaves what `clean` needs to go on.
     """
     aside = run / f"{ASIDE}model"
     shutil.rmtree(aside, ignore_errors=True)
@@ -207,18 +207,23 @@ def model_folder(run: Path) -> Iterator[Path]:
 
 
 def _move_in(run: Path) -> None:
-    ready = run / READY
-    files = [path.relative_to(ready) for path in sorted(ready.rglob("*")) if path.is_file()]
-    config = Path("config.json")
-    if config in files:
-        (run / config).unlink(missing_ok=True)
-        files.remove(config)
-        files.append(config)
-        for stale in run.iterdir():  # shards, say, of a larger model that stood here
-            if stale.name.endswith(WEIGHTS) and any(file.name.endswith(WEIGHTS) for file in files):
-                stale.unlink()
-    for file in files:
-        (run / file).parent.mkdir(parents=True, exist_ok=True)
-        os.replace(ready / file, run / file)
-    sync(run)
-    shutil.rmtree(ready)
+    """Put a model that is whole in its place, or what is left of it to move there."""
+    ready, moving = run / READY, run / MOVING
+    if ready.is_dir():
+        if _weights_last(ready)[-1].name.endswith(WEIGHTS):
+            for old in run.iterdir():
+                if old.name.endswith(WEIGHTS):
+                    old.unlink()
+        ready.rename(moving)
+        sync(run)
+    if moving.is_dir():
+        for path in _weights_last(moving):
+            target = run / path.relative_to(moving)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(target)
+        sync(run)
+        shutil.rmtree(moving)
+
+
+def _weights_last(folder: Path) -> list[Path]:
+    return sorted((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.name.endswith(WEIGHTS))

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from accelerate.utils import broadcast_object_list, gather_object
-from transformers import Trainer, TrainerCallback
+from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
 from transformers.integrations import TensorBoardCallback
 
 from . import checkpoints, data_order, lock
@@ -155,13 +155,23 @@ class CrashSafety(Trainer):
         self._load_from_checkpoint(str(path))
         self._say(f"weights of {path}; optimizer, learning rate, data and steps begin anew, as --weights_only asks")
 
-    def _init_training_state(self, *args, **kwargs):
-        begun = super()._init_training_state(*args, **kwargs)
-        best = self._folder / f"checkpoint-{self.state.best_global_step}"
-        if self.state.best_global_step and best.is_dir():  # the folder may have been moved since
-            self.state.best_model_checkpoint = str(best)
-        if self.state.global_step >= self.state.max_steps > 0:
-            self._say(f"finished already: step {self.state.global_step:,} of {self.state.max_steps:,}")
+    def _init_training_state(self, max_steps, steps_per_epoch, epochs, *args, **kwargs):
+        begun = super()._init_training_state(max_steps, steps_per_epoch, epochs, *args, **kwargs)
+        state = self.state
+        best = self._folder / f"checkpoint-{state.best_global_step}"
+        if state.best_global_step and best.is_dir():  # the folder may have been moved since
+            state.best_model_checkpoint = str(best)
+        stopper = next((one for one in self.callback_handler.callbacks if isinstance(one, EarlyStoppingCallback)), None)
+        stopped = False
+        if stopper is not None and (
+            saved := state.stateful_callbacks.get("EarlyStoppingCallback", {}).get("attributes")
+        ):
+            stopper.early_stopping_patience_counter = saved["early_stopping_patience_counter"]
+            stopped = stopper.early_stopping_patience_counter >= stopper.early_stopping_patience
+        if state.global_step >= max_steps > 0 or stopped:
+            why = ", by early stopping" if state.global_step < max_steps else ""
+            self._say(f"finished already: step {state.global_step:,} of {max_steps:,}{why}")
+            return epochs, 0  # Trainer would train one step more, were this not the end of an epoch
         return begun
 
     def _load_best_model(self) -> None:

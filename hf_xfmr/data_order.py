@@ -15,15 +15,15 @@ from .errors import UserError
 SAMPLE = 200  # rows, spread evenly over the dataset, whose contents are recorded
 BATCHES = 100  # whose row numbers are recorded
 WORDS = {
-    "rows": "the number of train rows",
-    "contents": "the train rows (a hash of a sample of them)",
-    "order": "the order of the train rows (a hash)",
     "seed": "seed",
     "data_seed": "data_seed",
     "batch_size": "per_device_train_batch_size",
     "tokens_per_batch": "tokens_per_batch",
     "accumulation": "gradient_accumulation_steps",
     "processes": "the number of processes",
+    "rows": "the number of train rows",
+    "contents": "the train rows (a hash of a sample of them)",
+    "order": "the order of the train rows (a hash)",
 }
 
 

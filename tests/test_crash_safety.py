@@ -1,5 +1,6 @@
 """Runs that are killed, told to stop, starved of disk, resumed from damaged folders: real processes, real signals."""
 
+import json
 import random
 import shutil
 import signal
@@ -271,16 +272,46 @@ def test_a_final_model_is_never_a_mixture(tmp_path):
     assert not writing.__exit__(ZeroDivisionError, ZeroDivisionError(), None)  # before it was whole
     assert weights(tmp_path) == old
     assert not list(tmp_path.glob("tmp-*"))
-    ready = tmp_path / checkpoints.READY
-    model.save_pretrained(ready)
-    new = weights(ready)
-    (tmp_path / "config.json").unlink()
-    (ready / MODEL).rename(tmp_path / MODEL)  # here the kill came
-    with pytest.raises(OSError, match=r"config\.json"):
-        type(model).from_pretrained(tmp_path)
-    checkpoints.clean(tmp_path)
-    assert weights(tmp_path) == new
-    assert torch.equal(type(model).from_pretrained(tmp_path).classifier.bias, model.classifier.bias)
+    for moved in ([], ["config.json"], ["config.json", MODEL]):  # when the kill came
+        with torch.no_grad():
+            model.classifier.bias.add_(1)
+        ready = tmp_path / checkpoints.READY
+        model.save_pretrained(ready)
+        new = weights(ready)
+        if moved:
+            (tmp_path / MODEL).unlink()
+            ready = ready.rename(tmp_path / checkpoints.MOVING)
+            for name in moved:
+                (ready / name).rename(tmp_path / name)
+        if moved == ["config.json"]:
+            with pytest.raises(OSError, match=r"safetensors"):
+                type(model).from_pretrained(tmp_path)
+        checkpoints.clean(tmp_path)
+        assert weights(tmp_path) == new
+        assert torch.equal(type(model).from_pretrained(tmp_path).classifier.bias, model.classifier.bias)
+        assert not list(tmp_path.glob("*-model"))
+
+
+def test_early_stopping_counts_on_after_a_resume_and_is_not_forgotten_at_the_end(tmp_path, capsys):
+    class Stop(transformers.TrainerCallback):
+        def on_step_end(self, args, state, control, **kwargs):
+            if state.global_step == 13:
+                signal.raise_signal(signal.SIGTERM)
+
+    # At a learning rate of 0 no evaluation is better than the first.
+    common = {"early_stopping_patience": 3, "learning_rate": 0.0}
+    whole = make_trainer(tmp_path / "whole", **common)
+    whole.train()
+    assert whole.state.global_step == 24  # 6, and three that are no better
+    parts = make_trainer(tmp_path / "parts", **common)
+    parts.add_callback(Stop())
+    with pytest.raises(SystemExit):
+        parts.train()
+    for ending in ("resumed from", "finished already: step 24 of 60, by early stopping"):
+        parts = make_trainer(tmp_path / "parts", **common)
+        parts.train(resume_from_checkpoint=True)
+        assert ending in capsys.readouterr().out
+        assert parts.state.global_step == 24
 
 
 def test_rotation_keeps_the_best_and_the_newest(whole):
@@ -315,3 +346,56 @@ def test_stock_restarts_adam_in_silence_and_takes_a_folder_that_is_half_written(
     again = make_trainer(tmp_path / "ours", eval_strategy="no", max_steps=12, save_total_limit=None)
     again.train(resume_from_checkpoint=True)
     assert int(next(iter(again.optimizer.state.values()))["step"]) == 12
+
+
+SIZES = "hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 32"
+RECIPES = {
+    "classify_bert": ["--dataset", "{data}", "--model_config", f"{{{SIZES}}}", "--baseline", "false"],
+    "finetune_gpt2": ["--dataset", "{data}", "--model_config", "{n_embd: 16, n_layer: 1, n_head: 2, n_positions: 32}"],
+    "translate": [
+        *["--dataset", "task:copy", "--task_rows", "200", "--task_length", "5", "--max_length", "32"],
+        *["--model_config", "{d_model: 16, encoder_layers: 1, decoder_layers: 1, encoder_attention_heads: 2}"],
+        *["--tokenizer_kind", "bpe", "--vocab_size", "290", "--tokens_per_batch", "128", "--average_checkpoints", "3"],
+        *["--learning_rate", "1e-3", "--warmup_steps", "2", "--eval_sentences", "0", "--num_beams", "1"],
+    ],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_killed_recipe_ends_with_the_same_model_and_figures(run, tmp_path, name):
+    """From the data's reading to the report: SIGKILL and SIGTERM at random moments, until the model stands there."""
+    data = tmp_path / "reviews.csv"
+    lines = [f"word{i % 7} {'good' if i % 2 else 'bad'} end{i},{'pos' if i % 2 else 'neg'}" for i in range(300)]
+    data.write_text("text,label\n" + "\n".join(lines) + "\n")
+    flags = [flag.replace("{data}", str(data)) for flag in RECIPES[name]]
+    flags += ["--bf16", "false", "--num_train_epochs", "2", "--report_to", "none", "--disable_tqdm", "true"]
+    flags += ["--save_strategy", "steps", "--eval_strategy", "steps", "--save_steps", "3", "--eval_steps", "3"]
+    recipe = {"recipe": str(Path(__file__).parents[1] / "recipes" / f"{name}.py"), "flags": flags}
+    status, output = run(tmp_path / "whole", **recipe)
+    assert status == 0, output
+    draw, stopped = random.Random(0), 0
+    for attempt in range(20):
+        number = signal.SIGKILL if attempt % 3 else signal.SIGTERM
+        status, output = run(tmp_path / "parts", after=draw.uniform(1, 12), number=number, **recipe)
+        if status == 0:
+            break
+        assert status in (-number, 128 + number), output
+        stopped += 1
+    else:
+        status, output = run(tmp_path / "parts", **recipe)
+    assert status == 0, output
+    assert stopped > 1
+    assert weights(tmp_path / "parts") == weights(tmp_path / "whole")
+    a, b = (json.loads((tmp_path / one / "run.json").read_text())["metrics"] for one in ("parts", "whole"))
+    assert a == b
+
+
+@pytest.mark.parametrize("name", [MODEL, "optimizer.pt"])
+def test_a_write_that_fell_short_unnoticed_is_noticed_before_the_checkpoint_counts(whole, tmp_path, name):
+    shutil.copy(whole / "checkpoint-60" / name, tmp_path / name)
+    truncate(tmp_path / name)
+    with pytest.raises(UserError, match="the checkpoint could not be written"):
+        with checkpoints.writing("the checkpoint", tmp_path, "free some space"):
+            checkpoints.seal(tmp_path, {})
+    assert not (tmp_path / checkpoints.MANIFEST).exists()
