@@ -395,7 +395,7 @@ def test_a_killed_recipe_ends_with_the_same_model_and_figures(run, tmp_path, nam
 def test_a_write_that_fell_short_unnoticed_is_noticed_before_the_checkpoint_counts(whole, tmp_path, name):
     shutil.copy(whole / "checkpoint-60" / name, tmp_path / name)
     truncate(tmp_path / name)
-    with pytest.raises(UserError, match="the checkpoint could not be written"):
-        with checkpoints.writing("the checkpoint", tmp_path, "free some space"):
-            checkpoints.seal(tmp_path, {})
+    failing = pytest.raises(UserError, match="the checkpoint could not be written")
+    with failing, checkpoints.writing("the checkpoint", tmp_path, "free some space"):
+        checkpoints.seal(tmp_path, {})
     assert not (tmp_path / checkpoints.MANIFEST).exists()
