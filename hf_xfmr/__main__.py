@@ -2,9 +2,9 @@
 
 import argparse
 
-from . import attention, generate, predict, push, recipe, translate
+from . import attention, fill, generate, predict, push, recipe, translate
 
-COMMANDS = {"predict": predict, "generate": generate, "translate": translate, "attention": attention, "push": push}
+COMMANDS = {"predict": predict, "fill": fill, "generate": generate, "translate": translate, "attention": attention, "push": push}
 
 
 def run() -> None:

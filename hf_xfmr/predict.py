@@ -1,6 +1,7 @@
-"""Classify texts with a fine-tuned model: one JSON line for each, in the order they came.
+"""Classify texts, or find the entities in them, with a fine-tuned model: one JSON line for each, in their order.
 
-Texts are the arguments, or else the lines of standard input. Over-long texts are treated as in training.
+Texts are the arguments, or else the lines of standard input. Over-long texts are treated as in training;
+a tagger reads them in windows that overlap.
 """
 
 import argparse
@@ -10,11 +11,12 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from . import predictions, recipe
 from .data import ClassificationCollator, Encoder
 from .errors import UserError
+from .tagger import Tagger
 
 
 class Classifier:
@@ -63,8 +65,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     if not arguments.texts and sys.stdin.isatty():
         raise UserError("no texts: give them as arguments, or pipe in a file with one text a line")
-    classifier = Classifier(arguments.model)
+    architectures = recipe.from_pretrained(AutoConfig, arguments.model).architectures or [""]
+    use = Tagger if architectures[0].endswith("ForTokenClassification") else Classifier
+    model = use(arguments.model)
     lines = iter(arguments.texts or (line.rstrip("\n") for line in sys.stdin))
     while texts := list(islice(lines, arguments.batch_size)):
-        for text, answer in zip(texts, classifier(texts, batch_size=arguments.batch_size), strict=True):
+        for text, answer in zip(texts, model(texts, batch_size=arguments.batch_size), strict=True):
             print(json.dumps({"text": text, **answer}, ensure_ascii=False), flush=True)

@@ -13,6 +13,8 @@ A run's folder holds `run.json` and, for classification and regression, `predict
     seconds                               of training
     loss_by_position                      [number]: mean loss of the token at position 0, 1, ...
     translations                          [{"source": text, "reference": text, "translation": text}]
+    entity_types                          [{"type", "entities", "found", "precision", "recall", "f1", "baseline_f1"}]
+    worst_sentences                       [{"id", "text", "missed": [{"type", "text"}], "wrong": [the same]}]
 
 and pictures `attention-*.png` may lie beside it. What is missing is left out of the report.
 """

@@ -1,0 +1,41 @@
+"""Pre-train BERT on raw text by its paper's two tasks, from scratch or on from a checkpoint.
+
+    python recipes/pretrain_bert.py recipes/configs/pretrain_bert/pretrain-reviews-zh.yaml [--key value ...]
+
+Ends with loss, accuracy and perplexity of masked words and accuracy of next sentences on held-out text, a report, and a
+folder that `classify_bert` and `tag_bert` take as `--model`, and `pipeline("fill-mask")` and `fill` load.
+"""
+
+from dataclasses import dataclass, field
+
+from hf_xfmr import pretraining, recipe
+from hf_xfmr.data import pretraining as data
+
+
+@dataclass(kw_only=True)
+class Settings(data.PretrainingSettings, pretraining.ModelSettings):
+    dataset: str = field(
+        metadata={
+            "help": "sample:NAME, a .txt file, a folder of .txt files, a CSV, TSV, JSON(L) or Parquet file, or a "
+            "dataset on the Hub"
+        }
+    )
+
+
+def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
+    """Run the recipe. Returns the metrics of each held-out split."""
+    settings, args = recipe.parse(Settings, argv=argv)
+    pretraining.check(settings, settings, args)
+    config, tokenizer = pretraining.load_parts(settings)
+    corpus = data.pretraining(
+        settings.dataset, tokenizer, settings, max_positions=config.max_position_embeddings, seed=args.seed
+    )
+    recipe.say(*corpus.report)
+    model = pretraining.build_model(settings, config, corpus)
+    trainer = pretraining.make_trainer(args, model, corpus)
+    seconds = recipe.train(trainer)
+    return pretraining.finish(trainer, settings, corpus, seconds)
+
+
+if __name__ == "__main__":
+    recipe.main(main)

@@ -1,0 +1,46 @@
+"""Fine-tune BERT to tag the words of a text, as for named entities, or train a small one from scratch.
+
+    python recipes/tag_bert.py recipes/configs/tag_bert/msra-ner.yaml [--key value ...]
+
+Ends with entity-level figures of each type beside a baseline, a predictions file, a report, and a folder that loads
+with `from_pretrained` and `pipeline("token-classification")`.
+"""
+
+from dataclasses import dataclass, field
+
+from hf_xfmr import recipe, tagging
+from hf_xfmr.data import tagging as data
+
+
+@dataclass(kw_only=True)
+class Settings(data.TaggingSettings, tagging.ModelSettings):
+    dataset: str = field(
+        metadata={
+            "help": "sample:NAME, a file or folder in CoNLL's layout (.conll, .bio, .txt), JSON(L) or Parquet with "
+            "lists of words and tags, or a dataset on the Hub"
+        }
+    )
+
+
+def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
+    """Run the recipe. Returns the metrics of each split and of the baseline."""
+    settings, args = recipe.parse(Settings, argv=argv)
+    tagging.check(settings)
+    config, tokenizer = tagging.load_parts(settings)
+    corpus = data.tagging(
+        settings.dataset,
+        tokenizer,
+        settings,
+        max_positions=config.max_position_embeddings,
+        vocab_size=config.vocab_size if settings.model else None,
+    )
+    recipe.say(*corpus.report)
+    against = tagging.fit_baseline(settings, corpus)
+    model = tagging.build_model(settings, config, corpus)
+    trainer = tagging.make_trainer(args, model, corpus)
+    seconds = recipe.train(trainer)
+    return tagging.finish(trainer, settings, corpus, seconds, against)
+
+
+if __name__ == "__main__":
+    recipe.main(main)

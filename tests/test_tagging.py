@@ -1,0 +1,156 @@
+"""The tagging recipe, run as a user runs it on small files."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from oracles import fresh_process
+from transformers import AutoTokenizer, pipeline
+
+from hf_xfmr import predict, tagging_baseline
+from hf_xfmr.data import tagging as data
+from hf_xfmr.errors import UserError
+from hf_xfmr.tagging import sentence_tags
+from hf_xfmr.tagging_metrics import per_type, tagging_metrics
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "recipes"))
+
+import tag_bert  # noqa: E402
+
+PEOPLE, PLACES = ["王小明", "李华", "赵大"], ["北京", "上海", "海南岛"]
+SMALL = {
+    "vocab_size": 200,
+    "hidden_size": 32,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "max_position_embeddings": 24,
+}
+
+
+def sentences(n: int = 300):
+    """A name and a place in running text, in BMES: (characters, tags)."""
+    draw = np.random.default_rng(0)
+    for _ in range(n):
+        parts = [(str(draw.choice(PEOPLE)), "PER"), ("在", ""), (str(draw.choice(PLACES)), "LOC")]
+        parts.insert(0, ("今天明天昨天"[: int(draw.integers(1, 7))], ""))
+        parts.append(("的人很多不少啊。"[int(draw.integers(0, 7)) :], ""))
+        words, tags = [], []
+        for text, kind in parts:
+            words += text
+            inner = ["B", *"M" * (len(text) - 2), "E"]
+            tags += [f"{place}-{kind}" for place in inner] if kind else ["O"] * len(text)
+        yield words, tags
+
+
+@pytest.fixture(scope="module")
+def conll(tmp_path_factory) -> Path:
+    file = tmp_path_factory.mktemp("ner") / "news.conll"
+    blocks = ("\n".join(f"{w} {t}" for w, t in zip(*one, strict=True)) for one in sentences())
+    file.write_text("\n\n".join(blocks), encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, conll):
+    folder = tmp_path_factory.mktemp("tagged") / "run"
+    flags = ["--dataset", conll, "--model_config", json.dumps(SMALL), "--output_dir", folder]
+    flags += ["--num_train_epochs", 6, "--per_device_train_batch_size", 16, "--learning_rate", "1e-2"]
+    metrics = tag_bert.main([str(flag) for flag in [*flags, "--bf16", "false", "--disable_tqdm", "true"]])
+    return folder, metrics
+
+
+def test_a_run_ends_with_figures_predictions_and_a_report(trained):
+    folder, metrics = trained
+    assert metrics["test"]["f1"] > 0.95
+    assert metrics["baseline"]["f1"] == 1.0  # all names are in train
+    lines = [json.loads(line) for line in (folder / "predictions-test.jsonl").open(encoding="utf-8")]
+    assert tagging_metrics([x["gold"] for x in lines], [x["predicted"] for x in lines]) == metrics["test"]
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "Entities" in page
+    assert "PER" in page
+
+
+TEXT = "今天王小明在北京的人很多。"
+
+
+def test_the_pipeline_finds_whole_entities(trained):
+    found = pipeline("token-classification", str(trained[0]), aggregation_strategy="simple")(TEXT)
+    assert [(one["entity_group"], TEXT[one["start"] : one["end"]]) for one in found] == [
+        ("PER", "王小明"),
+        ("LOC", "北京"),
+    ]
+
+
+def test_a_plain_auto_class_loads_the_folder_in_a_new_process(trained):
+    code = f"""
+import hf_xfmr
+from transformers import AutoModelForTokenClassification, AutoTokenizer
+model, tokenizer = (c.from_pretrained({str(trained[0])!r}) for c in (AutoModelForTokenClassification, AutoTokenizer))
+ids = model(**tokenizer({TEXT!r}, return_tensors="pt")).logits.argmax(-1)[0, 1:-1].tolist()
+print(" ".join(model.config.id2label[i] for i in ids))
+"""
+    assert fresh_process(code).strip() == "O O B-PER I-PER I-PER O B-LOC I-LOC O O O O O"
+
+
+def test_predict_names_entities_and_cuts_no_long_text(trained, capsys):
+    long = TEXT * 4  # 52 characters, and the model reads 24
+    predict.run(argparse.Namespace(model=str(trained[0]), texts=[TEXT, long], batch_size=8))
+    one, many = map(json.loads, capsys.readouterr().out.splitlines())
+    assert [(e["type"], e["text"], e["start"], e["end"]) for e in one["entities"]] == [
+        ("PER", "王小明", 2, 5),
+        ("LOC", "北京", 6, 8),
+    ]
+    assert many["entities"][-1]["start"] == 3 * len(TEXT) + 6
+
+
+def test_a_sentence_longer_than_a_row_goes_on_in_the_next(trained, conll):
+    settings = data.TaggingSettings(max_length=8)
+    corpus = data.tagging(str(conll), AutoTokenizer.from_pretrained(trained[0]), settings, max_positions=24)
+    rows = corpus.splits["test"]
+    assert max(map(len, rows["input_ids"][:])) <= 8
+    width = max(map(len, rows["labels"][:]))
+    gold = np.array([row + [0] * (width - len(row)) for row in rows["labels"][:]])
+    assert sentence_tags(gold, corpus, "test") == corpus.sentences["test"]["tags"][:]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([(["a", "b"], ["O", "B-X"]), (["a", "b"], ["O"])], r"train row 1 \(counted from 0\): 2 words and 1 tags"),
+        ([(["a"], ["B-X"]), (["b"], ["Q-X"])], '"Q-X" is no tag of BIO'),
+        ([(["a", " "], ["B-X", "O"])], r"train row 0 .*: a word is empty"),
+        ([(["a"], ["O"])], "has no tag but O"),
+    ],
+)
+def test_bad_rows_are_refused_by_number(tmp_path, rows, message):
+    file = tmp_path / "a.jsonl"
+    file.write_text("\n".join(json.dumps({"tokens": w, "tags": t}) for w, t in rows), encoding="utf-8")
+    with pytest.raises(UserError, match=message):
+        data.tagging(str(file), None, data.TaggingSettings(), max_positions=24)
+
+
+def test_tags_that_are_numbers_without_names_are_refused(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"tokens": ["a"], "tags": [3]}', encoding="utf-8")
+    with pytest.raises(UserError, match="says no name of a tag"):
+        data.tagging(str(tmp_path / "a.jsonl"), None, data.TaggingSettings(), max_positions=24)
+
+
+def test_figures_count_entities_and_not_words():
+    gold = [["B-A", "I-A", "O", "B-B"], ["O", "B-A"]]
+    predicted = [["B-A", "O", "O", "B-B"], ["O", "B-A"]]
+    assert tagging_metrics(gold, predicted)["f1"] == pytest.approx(2 / 3)
+    assert {row["type"]: row["f1"] for row in per_type(gold, predicted)} == {"A": 0.5, "B": 1.0}
+
+
+@pytest.mark.parametrize("kind", ["dictionary", "crf"])
+def test_the_baselines_learn_names(kind):
+    words, tags = zip(
+        *([w, [t.replace("M-", "I-").replace("E-", "I-") for t in g]] for w, g in sentences()), strict=True
+    )
+    _, found = tagging_baseline.predict(kind, words[:200], tags[:200], words[200:])
+    assert tagging_metrics(tags[200:], found)["f1"] == 1.0
