@@ -3,8 +3,17 @@
 import argparse
 
 from . import attention, fill, generate, predict, push, recipe, translate
+from .check import command as check
 
-COMMANDS = {"predict": predict, "fill": fill, "generate": generate, "translate": translate, "attention": attention, "push": push}
+COMMANDS = {
+    "check": check,
+    "predict": predict,
+    "fill": fill,
+    "generate": generate,
+    "translate": translate,
+    "attention": attention,
+    "push": push,
+}
 
 
 def run() -> None:

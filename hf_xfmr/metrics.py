@@ -123,7 +123,7 @@ def per_class_table(labels: np.ndarray, predictions: np.ndarray, label_names: Se
 
     names = max(map(width, label_names))
     return [f"{'':{names}}  precision  recall     f1   rows"] + [
-        f"{name}{' ' * (names - width(name))}  {precision:9.3f}  {recall:6.3f}  {score:.3f}  {rows:5d}"
+        f"{name}{' ' * (names - width(name))}  {precision:9.3f}  {recall:6.3f}  {score:.3f}  {int(rows):5d}"
         for name, (precision, recall, score, rows) in zip(
             label_names, _per_class(labels, predictions, len(label_names)), strict=True
         )

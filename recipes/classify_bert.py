@@ -8,11 +8,11 @@ Ends with per-class metrics beside a TF-IDF baseline, a predictions file, a repo
 
 from dataclasses import dataclass, field
 
-from hf_xfmr import classify, data, recipe
+from hf_xfmr import check, classify, data, recipe
 
 
 @dataclass(kw_only=True)
-class Settings(data.ClassificationSettings, classify.ModelSettings):
+class Settings(data.ClassificationSettings, classify.ModelSettings, check.Settings):
     dataset: str = field(
         metadata={"help": "sample:NAME, a CSV, TSV, JSON(L) or Parquet file, a folder of them, or a dataset on the Hub"}
     )
@@ -32,9 +32,10 @@ def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
         vocab_size=config.vocab_size if settings.model else None,
     )
     recipe.say(*corpus.report)
-    against = classify.fit_baseline(corpus) if settings.baseline and "test" in corpus.splits else None
     model = classify.build_model(settings, config, corpus)
     trainer, splits = classify.make_trainer(settings, args, model, corpus)
+    check.before_training(trainer, settings, corpus)
+    against = classify.fit_baseline(corpus) if settings.baseline and "test" in corpus.splits else None
     seconds = recipe.train(trainer)
     return classify.finish(trainer, settings, model, corpus, splits, seconds, against)
 

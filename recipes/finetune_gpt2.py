@@ -8,11 +8,11 @@ loads with `from_pretrained` and `pipeline`.
 
 from dataclasses import dataclass, field
 
-from hf_xfmr import data, language_model, recipe
+from hf_xfmr import check, data, language_model, recipe
 
 
 @dataclass(kw_only=True)
-class Settings(data.LanguageModelingSettings, language_model.ModelSettings):
+class Settings(data.LanguageModelingSettings, language_model.ModelSettings, check.Settings):
     dataset: str = field(
         metadata={
             "help": "sample:NAME, a .txt file, a folder of .txt files, a CSV, TSV, JSON(L) or Parquet file, or a "
@@ -30,6 +30,7 @@ def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
     recipe.say(*corpus.report)
     model = language_model.build_model(settings, config, corpus)
     trainer = language_model.make_trainer(settings, args, model, corpus)
+    check.before_training(trainer, settings, corpus)
     seconds = recipe.train(trainer)
     return language_model.finish(trainer, settings, corpus, seconds)
 

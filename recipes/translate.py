@@ -8,12 +8,12 @@ that loads with `from_pretrained` and `pipeline("xfmr-translation")`.
 
 from dataclasses import dataclass
 
-from hf_xfmr import data, recipe, translate_training
+from hf_xfmr import check, data, recipe, translate_training
 from hf_xfmr.seq2seq import XfmrSeq2SeqArguments
 
 
 @dataclass(kw_only=True)
-class Settings(data.TranslationSettings, translate_training.ModelSettings):
+class Settings(data.TranslationSettings, translate_training.ModelSettings, check.Settings):
     """Settings of the data and of the model; XfmrSeq2SeqArguments has those of the training."""
 
 
@@ -31,6 +31,7 @@ def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
     recipe.say(*corpus.report)
     model = translate_training.build_model(settings, config, corpus)
     trainer = translate_training.make_trainer(settings, args, model, corpus)
+    check.before_training(trainer, settings, corpus)
     seconds = recipe.train(trainer)
     translate_training.average_last(trainer)
     return translate_training.finish(trainer, settings, corpus, seconds)

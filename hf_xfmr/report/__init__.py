@@ -11,6 +11,7 @@ A run's folder holds `run.json` and, for classification and regression, `predict
     baseline                              {"name": text, "test": {name: number}}
     log_history                           Trainer's
     seconds                               of training
+    checks                                what the check before the first step found (hf_xfmr/check)
     loss_by_position                      [number]: mean loss of the token at position 0, 1, ...
     translations                          [{"source": text, "reference": text, "translation": text}]
     entity_types                          [{"type", "entities", "found", "precision", "recall", "f1", "baseline_f1"}]

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..drawing import tick_names
-from . import plots
+from . import data_plots, plots
 from .calibration import BINS
 from .results import Predictions
 
@@ -103,6 +103,13 @@ def _pictures(run: dict, rows: Predictions | None, figures: dict) -> dict[str, F
         pictures["reliability"] = plots.reliability(before["bins"], after["bins"] if after else None)
     if rows is not None and not rows.labels:
         pictures["scatter"] = plots.scatter(rows.gold, rows.predicted)
+    checks = run.get("checks") or {}
+    if checks.get("lengths"):
+        pictures["lengths"] = data_plots.lengths(checks["lengths"], checks["length_limit"])
+    if checks.get("balance"):
+        pictures["balance"] = data_plots.label_balance(checks["balance"])
+    if checks.get("coverage"):
+        pictures["coverage"] = data_plots.vocabulary_coverage(checks["coverage"])
     if run.get("loss_by_position"):
         pictures["positions"] = plots.loss_by_position(run["loss_by_position"])
     return pictures

@@ -1,0 +1,38 @@
+"""Check a run before its first step: the data, the tokenizer, disk, memory and time; errors end with exit code 2."""
+
+import argparse
+import re
+import runpy
+import sys
+from pathlib import Path
+
+from ..errors import UserError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", help="a config file of a recipe, which begins with its command")
+    parser.add_argument(
+        "overrides", nargs=argparse.REMAINDER, help="--strict (warnings are errors) and the recipe's own --key value"
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    script = find_recipe(Path(arguments.config))
+    sys.argv = [str(script), arguments.config, *arguments.overrides, "--check_only", "true"]
+    runpy.run_path(str(script), run_name="__main__")
+
+
+def find_recipe(config: Path) -> Path:
+    """The script that a config's first line names (`# python recipes/classify_bert.py …`), seen from here or from a
+    folder above the config. Raises `UserError` if there is none."""
+    try:
+        first = config.read_text(encoding="utf-8").partition("\n")[0]
+    except (OSError, UnicodeDecodeError):
+        raise UserError(f"{config}: there is no such config file") from None
+    named = re.search(r"\S+\.py\b", first) if first.startswith("#") else None
+    if named is None:
+        raise UserError(f"{config}: the first line must name the recipe, as # python recipes/classify_bert.py …")
+    for folder in (Path(), *config.resolve().parents):
+        if (folder / named[0]).is_file():
+            return folder / named[0]
+    raise UserError(f"{config}: its recipe {named[0]} is neither here nor in a folder above the config")

@@ -1,0 +1,48 @@
+"""What a check finds: an error, a warning or a note, the rows it is about, and what to do."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+
+SHOWN = 5  # rows named in a line
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """`level` is error (the run must not start), warning (look at it) or note (good to know). `message` is what was
+    found and where, `advice` what to do; `split`, `column` and `rows` (ids, the first few) say the place again, for
+    programs."""
+
+    level: str
+    name: str
+    message: str
+    advice: str = ""
+    split: str | None = None
+    column: str | None = None
+    rows: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.level}: {self.message}" + (f"; {self.advice}" if self.advice else "")
+
+    def as_dict(self) -> dict:
+        return asdict(self)
+
+
+def stricter(findings: Iterable[Finding]) -> list[Finding]:
+    """The same findings, warnings as errors."""
+    return [replace(one, level="error") if one.level == "warning" else one for one in findings]
+
+
+def ids(rows: Sequence[str]) -> str:
+    """`id 3, 7, 12, 40, 41 and 9 more`."""
+    more = f" and {len(rows) - SHOWN:,} more" if len(rows) > SHOWN else ""
+    return f"id {', '.join(rows[:SHOWN])}{more}"
+
+
+def counted(count: int, what: str) -> str:
+    """`1 train row has`, `12 train rows have`."""
+    return f"{count:,} {what} row has" if count == 1 else f"{count:,} {what} rows have"
+
+
+def per_cent(share: float) -> str:
+    """A share for reading; what is not nothing never reads 0 %."""
+    return f"{100 * share:.1f} %" if share == 0 or share >= 0.0005 else "under 0.1 %"

@@ -1,0 +1,110 @@
+"""Findings about labels: those rare, missing, spelt in two ways, shared out unevenly; ratings far from all others."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from .findings import SHOWN, Finding, ids, per_cent
+from .material import Part
+from .text import plain
+
+FEW = 5  # rows of train below which a label is hardly learned
+UNEVEN = 20  # times as many rows of one label as of another
+OUTLIER = 8  # standard deviations
+
+
+def counts(part: Part) -> Counter:
+    """How many rows have each label."""
+    return Counter(name for row in part.labels or [] for name in (row if isinstance(row, list) else [row]))
+
+
+def check_labels(parts: Mapping[str, Part], names: Sequence[str]) -> Iterator[Finding]:
+    """What is odd about the labels `names` in the splits, of which `train` is one."""
+    train = counts(parts["train"])
+    for name in names:
+        if train[name] < FEW:
+            rows = f"{train[name]:,} train row" + ("" if train[name] == 1 else "s")
+            advice = "add rows of it, or take it out of the labels: so few teach nothing"
+            yield Finding(
+                level="warning", name="rare-label", message=f'label "{name}" has {rows}', advice=advice, split="train"
+            )
+    spelt = defaultdict(list)
+    for name in names:
+        spelt[plain(name)].append(name)
+    for same in (group for group in spelt.values() if len(group) > 1):
+        written = ", ".join(f'"{name}" ({train[name]:,} rows)' for name in same)
+        yield Finding(
+            level="warning",
+            name="label-spelling",
+            message=f"labels differ in nothing but case or white space: {written}",
+            advice="write them alike",
+            split="train",
+        )
+    ranked = [(name, count) for name, count in train.most_common() if count >= FEW]  # rarer ones are named already
+    if len(ranked) > 1 and ranked[0][1] >= UNEVEN * ranked[-1][1]:
+        yield Finding(
+            level="warning",
+            name="imbalance",
+            message=f'label "{ranked[0][0]}" has {ranked[0][1]:,} train rows, "{ranked[-1][0]}" only '
+            f"{ranked[-1][1]:,}: always answering the former is right for {per_cent(ranked[0][1] / train.total())}",
+            advice="look at macro F1 in place of accuracy, and try class_weights: auto",
+            split="train",
+        )
+    for split in (split for split in parts if split != "train"):
+        yield from _held_out(parts[split], train)
+
+
+def _held_out(part: Part, train: Counter) -> Iterator[Finding]:
+    found = counts(part)
+    # Ten expected rows that are all missing are no accident.
+    missing = [name for name, count in train.items() if not found[name] and count / train.total() * found.total() >= 10]
+    if missing:
+        yield Finding(
+            level="warning",
+            name="label-missing",
+            message=f"no {part.split} row has the label {', '.join(map(repr, missing[:SHOWN]))}",
+            advice="split the rows anew: no figure says how well it is learned",
+            split=part.split,
+        )
+    for name in train:
+        before, here = train[name] / train.total(), found[name] / max(found.total(), 1)
+        noise = 4 * (before * (1 - before) / max(found.total(), 1)) ** 0.5
+        if found[name] and abs(here - before) > max(0.2, noise):
+            yield Finding(
+                level="warning",
+                name="label-shift",
+                message=f'{per_cent(before)} of the train labels are "{name}", but {per_cent(here)} of those of '
+                f"{part.split}",
+                advice="see whether the rows were sorted by label when they were split",
+                split=part.split,
+            )
+            return
+
+
+def check_ratings(parts: Mapping[str, Part]) -> Iterator[Finding]:
+    """Ratings that are all one number, and those far from all others."""
+    train = np.array(parts["train"].labels, float)
+    middle, spread = train.mean(), train.std()
+    if spread == 0:
+        yield Finding(
+            level="error",
+            name="constant-ratings",
+            message=f"all {len(train):,} train rows have the rating {middle:g}",
+            advice="name another label_column: there is nothing to learn",
+            split="train",
+        )
+        return
+    for split, part in parts.items():
+        values = np.array(part.labels, float)
+        rows = [part.ids[row] for row in np.flatnonzero(np.abs(values - middle) > OUTLIER * spread)]
+        if rows:
+            yield Finding(
+                level="warning",
+                name="outlying-rating",
+                message=f"{len(rows):,} {split} rows have ratings over {OUTLIER} standard deviations from the mean "
+                f"{middle:.3g}, from {values.min():g} to {values.max():g} ({ids(rows)})",
+                advice="correct or remove them: squared errors follow the largest",
+                split=split,
+                rows=tuple(rows[:SHOWN]),
+            )
