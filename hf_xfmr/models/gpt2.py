@@ -348,7 +348,8 @@ class XfmrGPT2ForTokenClassification(XfmrGPT2PreTrainedModel):
     def __init__(self, config: XfmrGPT2Config):
         super().__init__(config)
         self.transformer = XfmrGPT2Model(config)
-        self.dropout = nn.Dropout(0.1 if config.classifier_dropout is None else config.classifier_dropout)
+        own = getattr(config, "classifier_dropout", None)  # stock's config has no such field
+        self.dropout = nn.Dropout(0.1 if own is None else own)
         self.classifier = nn.Linear(config.n_embd, config.num_labels)
         self.post_init()
 

@@ -112,7 +112,8 @@ class XfmrConfig(StockConfig, PreTrainedConfig):
 def position_table(config: XfmrConfig) -> Tensor:
     """The position signals of section 3.5 in the config's layout, (max_position_embeddings, E) float32."""
     table = sinusoids(config.max_position_embeddings, config.d_model)
-    return table if config.position_layout == "interleaved" else torch.cat([table[:, 0::2], table[:, 1::2]], dim=1)
+    layout = getattr(config, "position_layout", "halves")  # stock's config has no such field
+    return table if layout == "interleaved" else torch.cat([table[:, 0::2], table[:, 1::2]], dim=1)
 
 
 class Embeddings(nn.Module):
@@ -394,7 +395,7 @@ class XfmrForConditionalGeneration(XfmrPreTrainedModel, GenerationMixin):
         self.final_logits_bias = nn.Buffer(torch.zeros(1, config.decoder_vocab_size))
         source = "model.shared" if config.share_encoder_decoder_embeddings else "model.decoder.embeddings.word"
         self._tied_weights_keys = {"lm_head.weight": f"{source}.weight"}
-        if config.position_layout == "halves":  # what stock computes, it does not save; other tables it reads
+        if getattr(config, "position_layout", "halves") == "halves":  # what stock computes, it does not save; other tables it reads
             self._keys_to_ignore_on_save = [f"model.{side}.embeddings.position" for side in ("encoder", "decoder")]
         self.post_init()
 
@@ -458,7 +459,7 @@ class XfmrForConditionalGeneration(XfmrPreTrainedModel, GenerationMixin):
         )
         loss, logits = None, None
         if labels is not None:
-            smoothing = self.config.label_smoothing if self.training else 0.0
+            smoothing = getattr(self.config, "label_smoothing", 0.0) if self.training else 0.0
             loss = vocabulary_loss(
                 out.last_hidden_state, labels, self.scores, num_items_in_batch, label_smoothing=smoothing
             )
