@@ -2,7 +2,7 @@
 
 import argparse
 
-from . import attention, fill, generate, predict, push, recipe, translate
+from . import attention, export, fill, generate, predict, push, recipe, translate
 from .check import command as check
 
 COMMANDS = {
@@ -13,6 +13,7 @@ COMMANDS = {
     "translate": translate,
     "attention": attention,
     "push": push,
+    "export": export,
 }
 
 

@@ -1,0 +1,53 @@
+"""Write a model for other programs: a stock checkpoint without our code, an ONNX graph, or a CTranslate2 model.
+
+What is written is run beside our own model, and is kept only if both compute the same.
+"""
+
+import argparse
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from .. import recipe
+from ..errors import UserError
+from . import ctranslate2, onnx, stock
+
+FORMATS: dict[str, Callable[[Path, Path], list[str]]] = {
+    "stock": stock.write,
+    "onnx": onnx.write,
+    "ctranslate2": ctranslate2.write,
+}
+
+
+def export(folder: str | Path, to: str = "stock", *, out: str | Path | None = None) -> tuple[Path, list[str]]:
+    """Write the model in `folder` as `to`, one of FORMATS, into the new folder `out` (none: `folder`-`to`).
+
+    Returns that folder and what is to be said of it. Raises `UserError` if `out` is there already, the model is of a
+    kind that `to` has no place for, a package is missing, or the written model computes something else than ours. Then,
+    and if it is killed, there is no `out`.
+    """
+    folder = Path(folder)
+    out = Path(out) if out is not None else folder.with_name(f"{folder.resolve().name}-{to}")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"{out} is there already: remove it, or give another folder with --out")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=out.parent) as scratch:
+        made = Path(scratch) / "model"
+        made.mkdir()
+        notes = FORMATS[to](folder, made)
+        if out.exists():
+            out.rmdir()
+        shutil.move(made, out)
+    return out, notes
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", help="a run's folder, or any folder that save_pretrained of one of our classes made")
+    parser.add_argument("--to", choices=FORMATS, default="stock", help="what to write (default: %(default)s)")
+    parser.add_argument("--out", help="where to, a new folder (default: FOLDER-stock and so on)")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    out, notes = export(arguments.folder, arguments.to, out=arguments.out)
+    recipe.say(*notes, f"written: {out}")

@@ -1,0 +1,78 @@
+"""What a written model must compute: random inputs, and how far its outputs are from ours."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import UserError
+from ..hub.dual import Kind
+from ..models.stock import CheckpointError
+
+TOLERANCE = 1e-4  # of the largest output, or of 1 if that is more: some 1,000 roundings of float32
+
+
+def load(kind: Kind, folder: Path):
+    """Our model in `folder`, float32, in evaluation mode."""
+    own_class = getattr(sys.modules[kind.config_class.__module__], kind.own_class)
+    try:
+        return own_class.from_pretrained(folder, dtype=torch.float32).eval()
+    except CheckpointError as error:
+        raise UserError(str(error)) from error
+
+
+def inputs(model, rows: int, length: int, *, seed: int = 0) -> dict[str, Tensor]:
+    """Random inputs of `rows` rows of `length` tokens, int64, every second one with padding on the right.
+
+    input_ids and attention_mask [rows, length] ([rows, 2, length] for multiple choice); token_type_ids for a BERT;
+    decoder_input_ids [rows, length + 1] for an encoder-decoder.
+    """
+    config, draw = model.config, torch.Generator().manual_seed(seed)
+    shape = (rows, 2, length) if type(model).__name__.endswith("ForMultipleChoice") else (rows, length)
+    padding = 0 if config.pad_token_id is None else config.pad_token_id
+
+    def ids(vocabulary: int, *shape: int) -> Tensor:
+        drawn = torch.randint(0, vocabulary - 1, shape, generator=draw)
+        return drawn + (drawn >= padding)  # padding stands for nothing else
+
+    given = {"input_ids": ids(config.vocab_size, *shape), "attention_mask": torch.ones(shape, dtype=torch.int64)}
+    kept = max(1, length * 2 // 3)
+    given["attention_mask"][1::2, ..., kept:] = 0
+    given["input_ids"][1::2, ..., kept:] = padding
+    if config.stock_model_type == "bert":
+        given["token_type_ids"] = torch.randint(0, config.type_vocab_size, shape, generator=draw)
+    if config.is_encoder_decoder:
+        given["decoder_input_ids"] = ids(config.decoder_vocab_size, rows, length + 1)
+    return given
+
+
+@torch.inference_mode()
+def outputs(model, given: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors a model returns for inputs, without a cache."""
+    options = {} if model.config.model_type in ("bert", "xfmr_bert") else {"use_cache": False}
+    return {name: value for name, value in model(**given, **options).items() if isinstance(value, Tensor)}
+
+
+def difference(
+    what: str, theirs: Mapping[str, Tensor | np.ndarray], ours: Mapping[str, Tensor], given: dict[str, Tensor]
+) -> float:
+    """The largest difference of two models at real tokens. Raises `UserError` if it is more than rounding."""
+    largest = 0.0
+    for name, expected in ours.items():
+        found = torch.as_tensor(theirs[name])
+        if found.shape != expected.shape:
+            raise UserError(f"{what} is wrong: its {name} is {list(found.shape)}, not {list(expected.shape)}")
+        mask = given["attention_mask"].bool()
+        per_token = expected.dim() > mask.dim() or name in ("start_logits", "end_logits")
+        if per_token and expected.shape[: mask.dim()] == mask.shape:
+            found, expected = found[mask], expected[mask]
+        apart = float((found - expected).abs().max())
+        if not apart <= TOLERANCE * max(1.0, float(expected.abs().max())):
+            raise UserError(
+                f"{what} does not compute what our model does: {name} differs by {apart:.2g}; nothing was written"
+            )
+        largest = max(largest, apart)
+    return largest

@@ -1,0 +1,159 @@
+"""A model written for other programs computes what it did here."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from oracles import BERT_HEADS, fresh_process, same_tensors, tiny_stock, twin
+from transformers import AutoTokenizer, GPT2LMHeadModel, MarianMTModel
+
+import hf_xfmr
+from hf_xfmr.errors import UserError
+from hf_xfmr.export import export, parity
+from hf_xfmr.tokenizer import train
+from hf_xfmr.tokenizer_pair import TokenizerPair, ends_texts
+
+TEXTS = ["the quick brown fox jumps over the lazy dog", "pack my box with five dozen liquor jugs", "你好,世界"] * 3
+
+
+def char_tokenizer(texts=TEXTS):
+    return ends_texts(train(texts, "char", model_max_length=40))
+
+
+def bert(folder, head: str):
+    stock, ours = BERT_HEADS[head]
+    twin(ours, tiny_stock(stock)).save_pretrained(folder)
+    return folder
+
+
+def gpt2(folder):
+    tokenizer = train(TEXTS, "char", model_max_length=40)
+    stock = tiny_stock(GPT2LMHeadModel, vocab_size=len(tokenizer) + 3)  # rows no token has
+    twin(hf_xfmr.XfmrGPT2ForCausalLM, stock).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def transformer(folder, *, shared: bool = True, **config):
+    """As recipes/translate.py makes it: interleaved positions, and a padding token that is not the last."""
+    source = char_tokenizer()
+    target = source if shared else char_tokenizer(TEXTS[2:3])
+    sizes = {"vocab_size": len(source), "decoder_vocab_size": len(target), "share_encoder_decoder_embeddings": shared}
+    special = {"pad_token_id": target.pad_token_id, "eos_token_id": target.eos_token_id}
+    stock = tiny_stock(MarianMTModel, **sizes, **special, decoder_start_token_id=target.pad_token_id)
+    made = hf_xfmr.XfmrConfig(**{**stock.config.to_dict(), "model_type": "xfmr", "position_layout": "interleaved"})
+    torch.manual_seed(0)
+    model = hf_xfmr.XfmrForConditionalGeneration(made).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(torch.randn(parameter.shape) * 0.3 + (parameter.dim() == 1))
+        model.final_logits_bias.normal_(std=0.1)
+    model.generation_config.update(suppress_tokens=[target.pad_token_id], **config)
+    model.save_pretrained(folder)
+    TokenizerPair(source, target).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("make", [lambda f: bert(f, "ForSequenceClassification"), gpt2, transformer])
+def test_a_stock_folder_holds_no_code_and_loads_without_us(make, tmp_path):
+    folder = make(tmp_path / "run")
+    shutil.copy(hf_xfmr.__file__, folder / "extra.py")
+    out, notes = export(folder)
+    assert out == tmp_path / "run-stock"
+    assert "computes what Xfmr" in notes[0]
+    assert not list(out.rglob("*.py"))
+    config = json.loads((out / "config.json").read_text())
+    assert "auto_map" not in config
+    assert not config["model_type"].startswith("xfmr")
+    same_tensors(folder, out)
+    kind = config["architectures"][0]
+    ours = parity.load(hf_xfmr.hub.dual.kind(folder), folder)
+    given = parity.inputs(ours, 3, 9)
+    torch.save((given, parity.outputs(ours, given)["logits"]), tmp_path / "expected.pt")
+    said = fresh_process(
+        f"""
+import torch, transformers
+given, expected = torch.load({str(tmp_path / "expected.pt")!r})
+model = transformers.{kind}.from_pretrained({str(out)!r}).eval()
+with torch.no_grad():
+    logits = model(**given).logits
+real = given["attention_mask"].bool()
+apart = (logits - expected)[real] if logits.shape[:2] == real.shape else logits - expected
+print(float(apart.abs().max()) < 1e-4)
+""",
+        without_package=True,
+    )
+    assert said.strip() == "True"
+
+
+def test_an_onnx_graph_takes_any_number_of_rows_of_any_length(tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    folder = bert(tmp_path / "run", "ForSequenceClassification")
+    out, notes = export(folder, "onnx", out=tmp_path / "graph")
+    assert "onnxruntime computes what XfmrBertForSequenceClassification does" in notes[1]
+    session = onnxruntime.InferenceSession(str(out / "model.onnx"))
+    assert [output.name for output in session.get_outputs()] == ["logits"]
+    model = hf_xfmr.XfmrBertForSequenceClassification.from_pretrained(folder).eval()
+    for rows, length in ((3, 17), (1, 40), (6, 1)):
+        given = parity.inputs(model, rows, length, seed=rows)
+        logits = session.run(["logits"], {name: tensor.numpy() for name, tensor in given.items()})[0]
+        np.testing.assert_allclose(logits, parity.outputs(model, given)["logits"], atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("head", sorted(set(BERT_HEADS) - {"ForSequenceClassification"}))
+def test_every_head_of_bert_becomes_an_onnx_graph(head, tmp_path):
+    export(bert(tmp_path / "run", head), "onnx")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [gpt2, transformer])
+def test_the_other_models_become_onnx_graphs(make, tmp_path):
+    export(make(tmp_path / "run"), "onnx")
+
+
+def test_gpt2_in_ctranslate2_continues_as_here(tmp_path):
+    pytest.importorskip("ctranslate2")
+    out, notes = export(gpt2(tmp_path / "run"), "ctranslate2")
+    assert "the same greedy continuation" in notes[0]
+    assert len(AutoTokenizer.from_pretrained(out)("fox").input_ids) == 3
+    assert not (out / "stock").exists()
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_the_transformer_in_ctranslate2_translates_as_here(shared, tmp_path):
+    """With interleaved positions, a padding token in the midst of the vocabulary, and its vector not zero."""
+    pytest.importorskip("ctranslate2")
+    out, notes = export(transformer(tmp_path / "run", shared=shared), "ctranslate2")
+    assert "the same greedy translations" in notes[0]
+    assert (out / "target_tokenizer").exists() != shared
+
+
+def test_a_stock_marian_checkpoint_in_ctranslate2_translates_as_here(tmp_path):
+    pytest.importorskip("ctranslate2")
+    tokenizer = char_tokenizer()
+    special = {"pad_token_id": tokenizer.pad_token_id, "eos_token_id": tokenizer.eos_token_id}
+    start = {"decoder_start_token_id": tokenizer.pad_token_id}
+    tiny_stock(MarianMTModel, vocab_size=len(tokenizer), **special, **start).save_pretrained(tmp_path / "run")
+    tokenizer.save_pretrained(tmp_path / "run")
+    _, notes = export(tmp_path / "run", "ctranslate2")
+    assert "the same greedy translations" in notes[0]
+
+
+def test_what_computes_something_else_is_not_written(tmp_path, monkeypatch):
+    folder = bert(tmp_path / "run", "ForMaskedLM")
+    with pytest.raises(UserError, match="CTranslate2 takes GPT-2 language models and translation models"):
+        export(folder, "ctranslate2")
+    stock_class, own_class = BERT_HEADS["ForMaskedLM"]
+    other = twin(own_class, tiny_stock(stock_class, seed=1))
+    monkeypatch.setattr("hf_xfmr.export.stock.load", lambda *_: other)
+    with pytest.raises(UserError, match="BertForMaskedLM does not compute what our model does: logits differs by"):
+        export(folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    monkeypatch.undo()
+    (tmp_path / "run-stock").mkdir()
+    (tmp_path / "run-stock" / "mine.txt").write_text("kept")
+    with pytest.raises(UserError, match="run-stock is there already"):
+        export(folder)
