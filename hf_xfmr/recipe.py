@@ -19,9 +19,10 @@ import transformers
 import yaml
 from transformers import HfArgumentParser, set_seed
 
-from . import checkpoints, lock, report, samples
+from . import card, checkpoints, hub, lock, report, samples
 from .errors import UserError
 from .models.stock import CheckpointError
+from .push import push
 from .training import XfmrTrainer, XfmrTrainingArguments
 
 
@@ -65,6 +66,11 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
     _check_writable(Path(args.output_dir))
     if int(os.environ.get("RANK", "0")) == 0:
         lock.acquire(args.output_dir)  # until `finish`, or the end of the process
+    if args.push_to_hub:
+        name = args.hub_model_id or Path(args.output_dir).absolute().name
+        args.hub_model_id = hub.check_access(name, private=args.hub_private_repo)
+    if args.resume_from_checkpoint:
+        args.resume_from_checkpoint = hub.fetch_checkpoint(args.resume_from_checkpoint, args.output_dir)
     set_seed(args.seed)
     return settings, args
 
@@ -229,7 +235,8 @@ def train(trainer: XfmrTrainer) -> float:
 def finish(
     trainer: XfmrTrainer, settings, *, model=None, tokenizer=None, metrics: dict[str, dict], seconds: float, **record
 ) -> Path:
-    """Save the model and its tokenizer, write `run.json` and the report. Returns the run's folder.
+    """Save the model and its tokenizer, write `run.json`, the report and the model card; push, if that is asked for.
+    Returns the run's folder.
 
     `record` are further entries of run.json; report.py says which it shows.
     """
@@ -239,7 +246,7 @@ def finish(
         run = {
             "title": folder.name,
             "recipe": Path(sys.argv[0]).stem,
-            "command": shlex.join(["python", *sys.argv]),
+            "command": hub.command_without_token(["python", *sys.argv]),
             "settings": dataclasses.asdict(settings),
             "arguments": {
                 k: v for k, v in trainer.args.to_dict().items() if "token" not in k or k.startswith("include")
@@ -258,6 +265,18 @@ def finish(
             text = json.dumps(run, ensure_ascii=False, indent=2, default=str)
             (aside / "run.json").write_text(text, encoding="utf-8")
         say(f"report: {report.write(folder)}", f"model:  {folder}")
+        args = trainer.args
+        card.write(folder, license=args.hub_license, language=args.hub_language)
+        if args.push_to_hub:
+            push(
+                folder,
+                args.hub_model_id or folder.absolute().name,
+                private=args.hub_private_repo,
+                revision=args.hub_revision,
+                tag=args.hub_tag,
+                license=args.hub_license,
+                language=args.hub_language,
+            )
     trainer.accelerator.wait_for_everyone()
     lock.release(folder)
     return folder

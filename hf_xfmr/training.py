@@ -7,13 +7,14 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import EarlyStoppingCallback, ProgressCallback, TrainingArguments
+from transformers import EarlyStoppingCallback, PreTrainedModel, ProgressCallback
 from transformers.integrations import TensorBoardCallback, is_tensorboard_available
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_utils import EvalLoopOutput
 
 from .errors import UserError
+from .hub import HubArguments, PushesToHub
 from .models.gpt2 import XfmrGPT2ForCausalLM
 from .models.losses import IGNORE, next_tokens
 from .nonfinite import FiniteSteps
@@ -28,7 +29,7 @@ def fast_bf16() -> bool:
 
 
 @dataclass
-class XfmrTrainingArguments(TrainingArguments):
+class XfmrTrainingArguments(HubArguments):
     """Trainer's arguments, with defaults for fine-tuning and a few of our own."""
 
     bf16: bool | None = field(  # type: ignore[assignment]
@@ -85,7 +86,7 @@ class XfmrTrainingArguments(TrainingArguments):
         super().__post_init__()
 
 
-class XfmrTrainer(SpeedAndMemory, FiniteSteps):
+class XfmrTrainer(SpeedAndMemory, FiniteSteps, PushesToHub):
     """Trainer with checkpoints that survive a kill, a stop at the first loss or gradient that is not finite, losses
     that do not depend on the batch size, layer-wise learning rates, and speed and memory in the log. Everything else is
     Trainer's."""
@@ -103,12 +104,12 @@ class XfmrTrainer(SpeedAndMemory, FiniteSteps):
             if isinstance(callback, TensorBoardCallback) and callback.logging_dir is None:
                 callback.logging_dir = str(Path(str(self.args.output_dir)) / "tensorboard")  # one for all restarts
         assert self.model is not None
-        inner = [type(module) for module in self.model.modules()]  # that of an adapter or a wrapper too
-        self._predicts_next_tokens = XfmrGPT2ForCausalLM in inner
+        # the model within an adapter, if there is one
+        base = next((one for one in self.model.modules() if isinstance(one, PreTrainedModel)), None)
+        self._predicts_next_tokens = isinstance(base, XfmrGPT2ForCausalLM)
         # GPT2LMHeadModel's loss shifts the labels, but has no `loss_type`, by which Trainer would know.
-        self._loss_shifts_labels = self._loss_shifts_labels or any(
-            one.__name__ in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values() for one in inner
-        )
+        if type(base).__name__ in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values():
+            self._loss_shifts_labels = True
         self._check_label_smoothing()
         self._loss_total, self._loss_count = 0.0, 0  # of the evaluation that runs
 

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -152,7 +153,8 @@ def _fetch(repo_id: str, revision: str | None, folder: str, output_dir: Path) ->
     if not target.is_dir():
         aside = Path(tempfile.mkdtemp(prefix=".fetch-", dir=output_dir))
         shutil.copytree(source, aside / target.name)
-        (aside / target.name).rename(target)
-        aside.rmdir()
+        with suppress(OSError):  # another process of this run was first
+            (aside / target.name).rename(target)
+        shutil.rmtree(aside)
     best = state.get("best_global_step")
     return target, f"checkpoint-{best}" if best else None
