@@ -1,32 +1,35 @@
 """The 2017 Transformer, BERT and GPT-2 from shared parts, as Hugging Face models.
 
 Importing this package makes every `AutoModel…` give these classes for folders they saved, and
-`pipeline("xfmr-translation")` known.
+`pipeline("xfmr-translation")` known; like `import transformers` it imports nothing else until it is used.
 """
 
-import transformers
+import importlib
+from typing import TYPE_CHECKING
 
-from .models import bert, gpt2, transformer
-from .models.bert import (
-    XfmrBertConfig,
-    XfmrBertForMaskedLM,
-    XfmrBertForMultipleChoice,
-    XfmrBertForNextSentencePrediction,
-    XfmrBertForPreTraining,
-    XfmrBertForQuestionAnswering,
-    XfmrBertForSequenceClassification,
-    XfmrBertForTokenClassification,
-    XfmrBertModel,
-)
-from .models.gpt2 import (
-    XfmrGPT2Config,
-    XfmrGPT2ForCausalLM,
-    XfmrGPT2ForSequenceClassification,
-    XfmrGPT2ForTokenClassification,
-    XfmrGPT2Model,
-)
-from .models.transformer import XfmrConfig, XfmrForConditionalGeneration, XfmrModel
-from .translator import TranslationPipeline
+from . import registration
+
+if TYPE_CHECKING:
+    from .models.bert import (
+        XfmrBertConfig,
+        XfmrBertForMaskedLM,
+        XfmrBertForMultipleChoice,
+        XfmrBertForNextSentencePrediction,
+        XfmrBertForPreTraining,
+        XfmrBertForQuestionAnswering,
+        XfmrBertForSequenceClassification,
+        XfmrBertForTokenClassification,
+        XfmrBertModel,
+    )
+    from .models.gpt2 import (
+        XfmrGPT2Config,
+        XfmrGPT2ForCausalLM,
+        XfmrGPT2ForSequenceClassification,
+        XfmrGPT2ForTokenClassification,
+        XfmrGPT2Model,
+    )
+    from .models.transformer import XfmrConfig, XfmrForConditionalGeneration, XfmrModel
+    from .translator import TranslationPipeline
 
 __version__ = "0.1.0"
 
@@ -52,15 +55,18 @@ __all__ = [
 ]
 
 
-def _register(module, config_class) -> None:
-    """Enter a model file's classes in transformers' Auto classes."""
-    transformers.AutoConfig.register(config_class.model_type, config_class, exist_ok=True)
-    for auto_class, path in config_class.auto_classes.items():
-        if auto_class != "AutoConfig":
-            model_class = getattr(module, path.split(".")[-1])
-            getattr(transformers, auto_class).register(config_class, model_class, exist_ok=True)
+_HOMES = {"XfmrBert": "bert", "XfmrGPT2": "gpt2", "Xfmr": "transformer"}  # of a name's beginning, longest first
 
 
-_register(bert, XfmrBertConfig)
-_register(gpt2, XfmrGPT2Config)
-_register(transformer, XfmrConfig)
+def __getattr__(name: str):
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = next((f"models.{home}" for start, home in _HOMES.items() if name.startswith(start)), "translator")
+    return getattr(importlib.import_module(f".{home}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
+
+
+registration.register()
