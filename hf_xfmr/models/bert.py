@@ -25,6 +25,7 @@ from transformers.utils.generic import can_return_tuple, merge_with_config_defau
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
 from .blocks import Attention, FeedForward, activation
+from .dropout import Dropout
 from .losses import IGNORE, cross_entropy, mean_loss, sequence_classification_loss, vocabulary_loss
 from .packing import Packing, Spans, is_packable, packed_rows, positions_within, within
 from .stock import LoadOnlyRename, StockConfig, StockModel, register
@@ -81,7 +82,7 @@ class Embeddings(nn.Module):
         self.position = nn.Embedding(config.max_position_embeddings, config.hidden_size)
         self.segment = nn.Embedding(config.type_vocab_size, config.hidden_size)
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(self, words: Tensor, position_ids: Tensor, token_type_ids: Tensor) -> Tensor:
         """words: embedded (B, T, E); position_ids and token_type_ids (B, T) or (1, T), int64."""
@@ -100,7 +101,7 @@ class Block(GradientCheckpointingLayer):
         self.attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.feed_forward = FeedForward(config.hidden_size, config.intermediate_size, config.hidden_act)
         self.feed_forward_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(self, x: Tensor, mask: Tensor | Spans | None, **kwargs) -> Tensor:
         x = self.attention_norm(x + self.dropout(self.attention(x, mask, **kwargs)[0]))
@@ -214,7 +215,14 @@ class MaskedLMHead(nn.Module):
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))  # the decoder's, under the name it has on disk
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.decoder(self.norm(self.act(self.dense(x))))  # (..., E) -> (..., vocab)
+        return self.decoder(self.transformed(x))  # (..., E) -> (..., vocab)
+
+    def transformed(self, x: Tensor) -> Tensor:
+        return self.norm(self.act(self.dense(x)))
+
+    def loss(self, x: Tensor, labels: Tensor, num_items_in_batch: Tensor | int | None) -> Tensor:
+        """Of the masked words alone: x (B, T, E), labels (B, T), -100 elsewhere."""
+        return vocabulary_loss(x, labels, self.decoder, num_items_in_batch, before=self.transformed)
 
 
 class XfmrBertForPreTraining(XfmrBertPreTrainedModel):
@@ -260,7 +268,7 @@ class XfmrBertForPreTraining(XfmrBertPreTrainedModel):
         words, follows = None, self.nsp_head(out.pooler_output)
         loss = None
         if labels is not None and next_sentence_label is not None:
-            loss = vocabulary_loss(out.last_hidden_state, labels, self.mlm_head, num_items_in_batch)
+            loss = self.mlm_head.loss(out.last_hidden_state, labels, num_items_in_batch)
             if num_items_in_batch is None:
                 loss = loss + cross_entropy(follows, next_sentence_label)
             else:
@@ -309,7 +317,7 @@ class XfmrBertForMaskedLM(XfmrBertPreTrainedModel):
         out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
         loss, logits = None, None
         if labels is not None:
-            loss = vocabulary_loss(out.last_hidden_state, labels, self.mlm_head, num_items_in_batch)
+            loss = self.mlm_head.loss(out.last_hidden_state, labels, num_items_in_batch)
         if loss is None or not self.training:
             logits = self.mlm_head(out.last_hidden_state)  # (B, T, vocab)
         return MaskedLMOutput(loss=loss, logits=logits, hidden_states=out.hidden_states, attentions=out.attentions)
@@ -345,9 +353,9 @@ class XfmrBertForNextSentencePrediction(XfmrBertPreTrainedModel):
         )
 
 
-def head_dropout(config: XfmrBertConfig) -> nn.Dropout:
+def head_dropout(config: XfmrBertConfig) -> Dropout:
     own = config.classifier_dropout
-    return nn.Dropout(config.hidden_dropout_prob if own is None else own)
+    return Dropout(config.hidden_dropout_prob if own is None else own)
 
 
 class XfmrBertForSequenceClassification(XfmrBertPreTrainedModel):

@@ -13,7 +13,8 @@ from transformers.activations import ACT2FN
 from transformers.cache_utils import Cache, EncoderDecoderCache
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from .packing import Spans, packed_attention
+from .dropout import Dropout, is_cheap
+from .packing import Spans, packed_attention, unpadded_attention
 
 
 def eager_attention(module, query, key, value, attention_mask, scaling, dropout=0.0, **_):
@@ -68,9 +69,11 @@ class Attention(nn.Module):
             elif cache is not None:
                 kwargs["cache"] = cache  # a paged one (continuous batching), which the attention backend keeps
         attend = ALL_ATTENTION_FUNCTIONS.get_interface(self.config._attn_implementation, eager_attention)
+        dropout = self.dropout if self.training else 0.0
         if isinstance(mask, Spans):
             attend = packed_attention
-        dropout = self.dropout if self.training else 0.0
+        elif mask is None and cache is None and self.config._attn_implementation == "sdpa" and is_cheap(q, dropout):
+            attend = unpadded_attention
         y, weights = attend(self, q, k, v, mask, scaling=self.scaling, dropout=dropout, **kwargs)
         return self.out(y.reshape(*x.shape)), weights  # (B, T, H, D) -> (B, T, E)
 
@@ -84,7 +87,7 @@ class FeedForward(nn.Module):
     def __init__(self, dim: int, inner_dim: int, activation_name: str, dropout: float = 0.0):
         super().__init__()
         self.up, self.act, self.down = nn.Linear(dim, inner_dim), activation(activation_name), nn.Linear(inner_dim, dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(self.dropout(self.act(self.up(x))))

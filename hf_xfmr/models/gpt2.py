@@ -25,6 +25,7 @@ from transformers.utils.generic import can_return_tuple, merge_with_config_defau
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
 from .blocks import Attention, FeedForward
+from .dropout import Dropout
 from .losses import cross_entropy, next_tokens, sequence_classification_loss, vocabulary_loss
 from .packing import Packing, Spans, is_packable, packed_rows, positions_within, within
 from .stock import StockConfig, StockModel, register
@@ -97,7 +98,7 @@ class Block(GradientCheckpointingLayer):
         self.attention = Attention(config, config.n_embd, config.n_head, config.attn_pdrop, layer_idx, is_causal=True)
         self.feed_forward_norm = nn.LayerNorm(config.n_embd, eps=config.layer_norm_epsilon)
         self.feed_forward = FeedForward(config.n_embd, config.n_inner or 4 * config.n_embd, config.activation_function)
-        self.dropout = nn.Dropout(config.resid_pdrop)
+        self.dropout = Dropout(config.resid_pdrop)
         self.attention.out.joins_residual = self.feed_forward.down.joins_residual = True
         if not config.scale_attn_weights:
             self.attention.scaling = 1.0
@@ -148,7 +149,7 @@ class XfmrGPT2Model(XfmrGPT2PreTrainedModel):
         super().__init__(config)
         self.word = nn.Embedding(config.vocab_size, config.n_embd)
         self.position = nn.Embedding(config.n_positions, config.n_embd)
-        self.dropout = nn.Dropout(config.embd_pdrop)
+        self.dropout = Dropout(config.embd_pdrop)
         self.blocks = nn.ModuleList(Block(config, i) for i in range(config.n_layer))
         self.final_norm = nn.LayerNorm(config.n_embd, eps=config.layer_norm_epsilon)
         self.gradient_checkpointing = False
@@ -349,7 +350,7 @@ class XfmrGPT2ForTokenClassification(XfmrGPT2PreTrainedModel):
         super().__init__(config)
         self.transformer = XfmrGPT2Model(config)
         own = getattr(config, "classifier_dropout", None)  # stock's config has no such field
-        self.dropout = nn.Dropout(0.1 if own is None else own)
+        self.dropout = Dropout(0.1 if own is None else own)
         self.classifier = nn.Linear(config.n_embd, config.num_labels)
         self.post_init()
 

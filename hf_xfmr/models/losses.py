@@ -4,8 +4,11 @@ Under gradient accumulation or on several processes the number is that of the wh
 passes as `num_items_in_batch`; so a step's gradient does not depend on how its batch was cut.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 IGNORE = -100  # the label of a row that is not to be predicted, everywhere in torch and transformers
@@ -94,15 +97,99 @@ def next_tokens(labels: Tensor, attention_mask: Tensor | None = None) -> Tensor:
 def vocabulary_loss(
     hidden: Tensor,
     labels: Tensor,
-    head: nn.Module,
+    head: nn.Linear,
     num_items_in_batch: Tensor | int | None = None,
     *,
+    bias: Tensor | None = None,
+    before: Callable[[Tensor], Tensor] | None = None,
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """Cross-entropy of `head(hidden)` against labels, scoring the labelled rows only.
+    """Mean cross-entropy of `head` on the labelled rows, float32, without ever holding all their scores.
 
-    hidden [B, T, E], labels [B, T] int64, `head` any map from [N, E] to vocabulary scores [N, vocab].
+    hidden [B, T, E], labels [B, T] int64; `before` is applied to the labelled rows [N, E] first, `bias` [vocab] or
+    [1, vocab] is added to the scores. The other arguments are those of `cross_entropy`.
     """
     labels = labels.to(hidden.device)
     labelled = labels != IGNORE  # (B, T)
-    return cross_entropy(head(hidden[labelled]), labels[labelled], num_items_in_batch, label_smoothing=label_smoothing)
+    rows, labels = hidden[labelled], labels[labelled]
+    rows = rows if before is None else before(rows)
+    if not _is_plain(head):  # an adapter on it, or hooks that gather its weights
+        scores = head(rows) if bias is None else head(rows) + bias
+        return cross_entropy(scores, labels, num_items_in_batch, label_smoothing=label_smoothing)
+    bias = head.bias if bias is None else bias.flatten()
+    kind = rows.device.type
+    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else head.weight.dtype
+    share = mean_loss(torch.ones((), device=rows.device), len(labels), num_items_in_batch)
+    return _ChunkedCrossEntropy.apply(rows, head.weight, bias, labels, share, label_smoothing, dtype)
+
+
+def _is_plain(head: nn.Module) -> bool:
+    hooked = head._forward_hooks or head._forward_pre_hooks
+    return type(head) is nn.Linear and not hooked and not torch.compiler.is_compiling()
+
+
+CHUNK = 2**23  # scores computed at a time: 32 MiB in float32, enough rows for a matrix product to be fast
+
+
+class _ChunkedCrossEntropy(torch.autograd.Function):
+    """`share` times the summed cross-entropy of hidden [N, E] @ weight [V, E]^T + bias [V], some rows at a time.
+
+    A chunk's scores are known once, in the forward pass, so its part of the gradients is computed there too: of [N, V]
+    nothing is kept. Products are computed in `dtype`, softmax and sums at least in float32.
+    """
+
+    @staticmethod
+    def forward(ctx, hidden, weight, bias, labels, share, smoothing, dtype):
+        given = hidden, weight, bias, labels, share
+        ctx.save_for_backward(*given)
+        ctx.options = smoothing, dtype
+        loss, ctx.gradients = _loss_and_gradients(given, ctx.options, ctx.needs_input_grad)
+        return loss
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, upstream):
+        gradients, ctx.gradients = ctx.gradients, None
+        if gradients is None:  # a second time through the same graph
+            gradients = _loss_and_gradients(ctx.saved_tensors, ctx.options, ctx.needs_input_grad)[1]
+        if upstream.device.type != "cpu" or upstream != 1:
+            gradients = [None if gradient is None else gradient.mul_(upstream) for gradient in gradients]
+        return *gradients, None, None, None, None
+
+
+def _loss_and_gradients(given, options, needed):
+    (hidden, weight, bias, labels, share), (smoothing, dtype) = given, options
+    exact = torch.promote_types(weight.dtype, torch.float32)
+    with torch.autocast(hidden.device.type, enabled=False):
+        matrix, loss = weight.to(dtype), torch.zeros((), dtype=exact, device=hidden.device)
+        of_hidden = torch.empty_like(hidden) if needed[0] else None
+        of_weight = torch.zeros_like(weight, dtype=exact) if needed[1] else None
+        of_bias = torch.zeros_like(bias, dtype=exact) if bias is not None and needed[2] else None
+        rows = max(1, CHUNK // len(weight))
+        for start in range(0, len(labels), rows):
+            x, label = hidden[start : start + rows].to(dtype), labels[start : start + rows].unsqueeze(1)
+            scores = (x @ matrix.t()).to(exact)
+            if bias is not None:
+                scores += bias
+            log_p = scores.log_softmax(1)
+            del scores  # (chunk, V): of these there are two at most
+            loss -= (1 - smoothing) * log_p.gather(1, label).sum()
+            if smoothing:
+                loss -= smoothing / len(weight) * log_p.sum()
+            if not any(needed[:3]):
+                continue
+            d = log_p.exp_()  # of the loss by the scores
+            d.scatter_add_(1, label, d.new_full(label.shape, smoothing - 1))
+            d = (d.sub_(smoothing / len(weight)) if smoothing else d).mul_(share)
+            if of_bias is not None:
+                of_bias += d.sum(0)
+            d = d.to(dtype)
+            if of_hidden is not None:
+                of_hidden[start : start + rows] = d @ matrix
+            if of_weight is not None and dtype == exact:
+                of_weight.addmm_(d.t(), x)
+            elif of_weight is not None:
+                of_weight += d.t() @ x
+        of_weight = None if of_weight is None else of_weight.to(weight.dtype)
+        of_bias = None if of_bias is None else of_bias.to(bias.dtype)
+        return loss * share, [of_hidden, of_weight, of_bias]

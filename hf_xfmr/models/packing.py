@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .dropout import dropout_attention, is_cheap
+
 
 class Spans(NamedTuple):
     """The lengths of the sequences that lie end to end in a query row [1, N] and in its key row [1, M], pairwise."""
@@ -130,10 +132,14 @@ def within(rows: Tensor | None) -> Callable | None:
 def packed_attention(module, query, key, value, attention_mask: Spans, scaling, dropout=0.0, **_):
     """Attention within each sequence of a packed row, on views: no mask, no padding. CPU.
 
-    query [1, H, N, D], key and value [1, H, M, D] to ([1, N, H, D], None). Half precision is computed in float32: for
-    matrices as small as these a CPU's bfloat16 kernels are slower, and less exact.
+    query [1, H, N, D], key and value [1, H, M, D] to ([1, N, H, D], None). With dropout, which torch's kernel does not
+    know on a CPU, it is `dropout_attention`. Half precision is computed in float32: for matrices as small as these a
+    CPU's bfloat16 kernels are slower, and less exact.
     """
     spans, dtype = attention_mask, query.dtype
+    if is_cheap(query, dropout):
+        options = {"is_causal": module.is_causal, "scaling": scaling, "p": dropout}
+        return dropout_attention(query, key, value, *spans, **options), None
     if dtype in (torch.bfloat16, torch.float16):
         query, key, value = query.float(), key.float(), value.float()
     parts = zip(query.split(spans.query, 2), key.split(spans.key, 2), value.split(spans.key, 2), strict=True)
@@ -143,3 +149,11 @@ def packed_attention(module, query, key, value, attention_mask: Spans, scaling, 
             for q, k, v in parts
         ]
     return torch.cat(attended, dim=2).transpose(1, 2).to(dtype), None
+
+
+def unpadded_attention(module, query, key, value, attention_mask: None, scaling, dropout=0.0, **_):
+    """`packed_attention` for a batch of whole rows: query [B, H, T, D], key and value [B, H, S, D] to [B, T, H, D]."""
+    rows = [t.transpose(1, 2).flatten(0, 1).transpose(0, 1).unsqueeze(0) for t in (query, key, value)]
+    spans = Spans([query.size(2)] * len(query), [key.size(2)] * len(key))
+    out, _ = packed_attention(module, rows[0], rows[1], rows[2], spans, scaling, dropout)  # (1, B * T, H, D)
+    return out.squeeze(0).unflatten(0, (len(query), -1)), None

@@ -26,6 +26,7 @@ from transformers.utils.generic import can_return_tuple, merge_with_config_defau
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
 from .blocks import Attention, FeedForward, sinusoids
+from .dropout import Dropout
 from .losses import IGNORE, vocabulary_loss
 from .packing import Packing, Spans, is_packable
 from .stock import StockConfig, StockModel, register
@@ -124,7 +125,7 @@ class Embeddings(nn.Module):
         self.word = nn.Embedding(vocab_size, config.d_model, padding_idx=config.pad_token_id)
         self.position = nn.Buffer(position_table(config).to(torch.get_default_dtype()))
         self.scale = math.sqrt(config.d_model) if config.scale_embedding else 1.0
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, given: Tensor, position_ids: Tensor) -> Tensor:
         """given: ids (B, T) int64, or their word vectors (B, T, E), not yet scaled; position_ids (1, T) int64."""
@@ -144,7 +145,7 @@ class EncoderBlock(GradientCheckpointingLayer):
             dim, config.encoder_ffn_dim, config.activation_function, config.activation_dropout
         )
         self.feed_forward_norm = nn.LayerNorm(dim)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, x: Tensor, mask: Tensor | Spans | None, **kwargs) -> Tensor:
         x = self.attention_norm(x + self.dropout(self.attention(x, mask, **kwargs)[0]))
@@ -165,7 +166,7 @@ class DecoderBlock(GradientCheckpointingLayer):
             dim, config.decoder_ffn_dim, config.activation_function, config.activation_dropout
         )
         self.feed_forward_norm = nn.LayerNorm(dim)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(
         self,
@@ -412,9 +413,6 @@ class XfmrForConditionalGeneration(XfmrPreTrainedModel, GenerationMixin):
         shifted = F.pad(labels[:, :-1], (1, 0), value=self.config.decoder_start_token_id)
         return shifted.masked_fill(shifted == IGNORE, self.config.pad_token_id)
 
-    def scores(self, x: Tensor) -> Tensor:
-        return self.lm_head(x) + self.final_logits_bias  # (..., E) -> (..., vocab)
-
     @can_return_tuple
     def forward(
         self,
@@ -461,10 +459,15 @@ class XfmrForConditionalGeneration(XfmrPreTrainedModel, GenerationMixin):
         if labels is not None:
             smoothing = getattr(self.config, "label_smoothing", 0.0) if self.training else 0.0
             loss = vocabulary_loss(
-                out.last_hidden_state, labels, self.scores, num_items_in_batch, label_smoothing=smoothing
+                out.last_hidden_state,
+                labels,
+                self.lm_head,
+                num_items_in_batch,
+                bias=self.final_logits_bias,
+                label_smoothing=smoothing,
             )
         if loss is None or not self.training:
-            logits = self.scores(out.last_hidden_state)  # (B, T, vocab)
+            logits = self.lm_head(out.last_hidden_state) + self.final_logits_bias  # (B, T, vocab)
         rest = {name: value for name, value in out.items() if name != "last_hidden_state"}
         return Seq2SeqLMOutput(loss=loss, logits=logits, **rest)
 
