@@ -159,7 +159,7 @@ class CrashSafety(Trainer):
         begun = super()._init_training_state(max_steps, steps_per_epoch, epochs, *args, **kwargs)
         state = self.state
         best = self._folder / f"checkpoint-{state.best_global_step}"
-        if state.best_global_step and best.is_dir():  # the folder may have been moved since
+        if state.best_global_step and self._is_own(best):  # the folder may have been moved since
             state.best_model_checkpoint = str(best)
         stopper = next((one for one in self.callback_handler.callbacks if isinstance(one, EarlyStoppingCallback)), None)
         stopped = False
@@ -173,6 +173,13 @@ class CrashSafety(Trainer):
             self._say(f"finished already: step {state.global_step:,} of {max_steps:,}{why}")
             return epochs, 0  # Trainer would train one step more, were this not the end of an epoch
         return begun
+
+    def _is_own(self, path: Path) -> bool:
+        """Whether a checkpoint is of this run, and not of one that trained in the same folder before."""
+        try:
+            return checkpoints.read(path)["run"] == self._run
+        except Damaged:
+            return False
 
     def _load_best_model(self) -> None:
         best = Path(str(self.state.best_model_checkpoint))
@@ -211,7 +218,7 @@ class CrashSafety(Trainer):
             state.best_global_step = best
         try:
             self._all_or_none(error)
-            if best and (best == state.global_step or (run / f"checkpoint-{best}").is_dir()):
+            if best and (best == state.global_step or self._is_own(run / f"checkpoint-{best}")):
                 state.best_model_checkpoint = str(run / f"checkpoint-{best}")
             self._on_main(lambda: self._write(lambda: self._complete(aside, run, name), run))
         except UserError:
