@@ -58,7 +58,8 @@ def push(
                 f"and this goes on with it: {_command(folder, repo_id, private, revision, tag)}"
             ) from None
         total = sum(path.is_file() for path in staged.rglob("*"))
-        print(f"pushed: {len(sent)} of {total} files to {api.endpoint}/{repo_id}, the others were there", flush=True)
+        rest = f"; the other {total - len(sent)} were there already" if len(sent) < total else ""
+        print(f"pushed: {len(sent)} files to {api.endpoint}/{repo_id}{rest}", flush=True)
         if behind:
             print(f"not pushed, as no part of the model: {', '.join(behind)}", flush=True)
         has_tokenizer = (staged / "tokenizer_config.json").exists()

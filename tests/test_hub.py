@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import huggingface_hub.constants
@@ -20,6 +21,7 @@ from hf_xfmr.errors import UserError
 from hf_xfmr.hub import check_access, client, dual
 from hf_xfmr.hub.upload import prepare, upload
 from hf_xfmr.push import push
+from hf_xfmr.training import XfmrTrainer
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "recipes"))
 
@@ -294,6 +296,48 @@ def test_a_recipe_starts_from_a_pushed_model(pushed, monkeypatch, tmp_path):
     model = hf_xfmr.XfmrBertForSequenceClassification.from_pretrained("acme/reviews", cache_dir=tmp_path / "cache")
     local = AutoModelForSequenceClassification.from_pretrained(folder)
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), local.parameters(), strict=True))
+
+
+@pytest.mark.slow
+def test_a_run_that_died_goes_on_elsewhere_from_its_last_checkpoint(hub, monkeypatch, tmp_path, checkpoint, capsys):
+    """hub_strategy=checkpoint; one of its pushes failed, and the best checkpoint is not the last one."""
+    dataset = reviews(tmp_path / "reviews.csv")
+    flags = ["--save_strategy", "steps", "--eval_strategy", "steps", "--save_steps", "2", "--eval_steps", "2"]
+    flags += ["--metric_for_best_model", "accuracy", "--learning_rate", "1e-3"]
+    train(dataset, str(checkpoint), tmp_path / "undisturbed", *flags)
+
+    training_step = XfmrTrainer.training_step
+
+    def dies(self, *args, **kwargs):
+        if self.state.global_step == 7:
+            raise MemoryError
+        return training_step(self, *args, **kwargs)
+
+    hub.faults.append({"match": "/commit/", "status": 422})
+    on_hub = ["--push_to_hub", "true", "--hub_model_id", "reviews", "--hub_strategy", "checkpoint"]
+    monkeypatch.setattr(XfmrTrainer, "training_step", dies)
+    with pytest.raises(MemoryError):
+        train(dataset, str(checkpoint), tmp_path / "died", *flags, *on_hub, "--hub_always_push", "true")
+    monkeypatch.setattr(XfmrTrainer, "training_step", training_step)
+    assert "a push during training failed, which goes on" in capsys.readouterr().out
+    step = -1
+    for _ in range(200):  # the last push is under way
+        state = hub.files("alice/reviews").get("last-checkpoint/trainer_state.json", b'{"global_step": -1}')
+        step = json.loads(state)["global_step"]
+        if step == 6:
+            break
+        time.sleep(0.05)
+    assert step == 6
+    assert json.loads(state)["best_global_step"] == 2  # none was better than the first
+    assert json.loads(hub.files("alice/reviews")["best-checkpoint/trainer_state.json"])["global_step"] == 2
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    resumed = tmp_path / "resumed"
+    train(dataset, str(checkpoint), resumed, *flags, "--resume_from_checkpoint", "alice/reviews")
+    assert "resumed from" in capsys.readouterr().out
+    for folder in ("", *(path.name for path in (tmp_path / "undisturbed").glob("checkpoint-*"))):
+        ours, theirs = tensors(resumed / folder), tensors(tmp_path / "undisturbed" / folder)
+        assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
 # The card
