@@ -3,8 +3,9 @@
 import pytest
 import torch
 from oracles import BERT_HEADS, loop_attention, tiny_stock, twin
-from transformers import DataCollatorWithFlattening
+from transformers import DataCollatorWithFlattening, GPT2LMHeadModel, MarianMTModel
 
+from hf_xfmr import XfmrForConditionalGeneration, XfmrGPT2ForCausalLM
 from hf_xfmr.models.blocks import eager_attention
 from hf_xfmr.models.packing import Packing, Spans, packed_attention, packed_rows
 
@@ -233,3 +234,22 @@ def test_dropout_is_that_of_the_seed():
         return ours(ids, mask, labels=ids.masked_fill(mask == 0, -100)).loss.item()
 
     assert loss(0) == loss(0) != loss(1)
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+def test_a_row_longer_than_the_model_s_positions_is_refused_in_one_sentence(attention):
+    """40 positions in each tiny model. A shorter text in a wider batch, and shorter texts in a longer row, are fine."""
+    message = "a row has 41 tokens, more than the 40 positions this model has"
+    bert = make_model(attention=attention)[1]
+    gpt2 = twin(XfmrGPT2ForCausalLM, tiny_stock(GPT2LMHeadModel, attn_implementation=attention))
+    marian = twin(XfmrForConditionalGeneration, tiny_stock(MarianMTModel, attn_implementation=attention))
+    ids = make_ids(1, 41)
+    for model, given in ((bert, {}), (gpt2, {}), (marian, {"labels": ids[:, :5]})):
+        with pytest.raises(ValueError, match=message):
+            model(ids, **given)
+    with pytest.raises(ValueError, match=message):
+        marian(ids[:, :5], labels=ids)
+    two = torch.arange(41).remainder(21).unsqueeze(0)
+    assert bert(ids, position_ids=two).last_hidden_state.shape == (1, 41, 32)
+    if attention == "sdpa":
+        assert bert(ids, (torch.arange(41) < 40).long().unsqueeze(0)).last_hidden_state.shape == (1, 41, 32)

@@ -24,7 +24,7 @@ from transformers.models.bert.modeling_bert import BertForPreTrainingOutput
 from transformers.utils.generic import can_return_tuple, merge_with_config_defaults
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
-from .blocks import Attention, FeedForward, activation
+from .blocks import Attention, FeedForward, activation, check_positions
 from .dropout import Dropout
 from .losses import IGNORE, cross_entropy, mean_loss, sequence_classification_loss, vocabulary_loss
 from .packing import Packing, Spans, is_packable, packed_rows, positions_within, within
@@ -179,6 +179,7 @@ class XfmrBertModel(XfmrBertPreTrainedModel):
         if packing is not None:
             input_ids, inputs_embeds = packing.pack(input_ids), packing.pack(inputs_embeds)  # (1, N), (1, N, E)
             position_ids, token_type_ids = packing.pack(position_ids), packing.pack(token_type_ids)
+        check_positions(position_ids, self.config.max_position_embeddings)
         words = self.embeddings.word(input_ids) if inputs_embeds is None else inputs_embeds
         x = self.embeddings(words, position_ids, token_type_ids)  # (B, T, E), or packed (1, N, E)
         if packing is not None:

@@ -102,6 +102,18 @@ def activation(name: str):
     return partial(F.gelu, approximate="tanh") if name in _TANH_GELU else ACT2FN[name]
 
 
+def check_positions(position_ids: Tensor, limit: int) -> None:
+    """Raises `ValueError` if a token stands beyond the `limit` positions a model has. A GPU, a compiled graph or an
+    exported one can't be asked without cost, and fails in its own words."""
+    if position_ids.device.type == "cpu" and not torch.compiler.is_compiling() and position_ids.numel():
+        length = int(position_ids.max()) + 1
+        if length > limit:
+            raise ValueError(
+                f"a row has {length:,} tokens, more than the {limit:,} positions this model has "
+                "(max_position_embeddings): cut it or split it into several rows"
+            )
+
+
 def sinusoids(length: int, dim: int) -> Tensor:
     """Position signals of section 3.5: sine on even channels, cosine on odd ones, wavelengths 2 pi to 10000 * 2 pi.
 

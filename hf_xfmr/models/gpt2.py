@@ -24,7 +24,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from transformers.utils.generic import can_return_tuple, merge_with_config_defaults
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
-from .blocks import Attention, FeedForward
+from .blocks import Attention, FeedForward, check_positions
 from .dropout import Dropout
 from .losses import cross_entropy, next_tokens, sequence_classification_loss, vocabulary_loss
 from .packing import Packing, Spans, is_packable, packed_rows, positions_within, within
@@ -196,6 +196,7 @@ class XfmrGPT2Model(XfmrGPT2PreTrainedModel):
         if packing is not None:
             input_ids, inputs_embeds = packing.pack(input_ids), packing.pack(inputs_embeds)  # (1, N), (1, N, E)
             position_ids, token_type_ids = packing.pack(position_ids), packing.pack(token_type_ids)
+        check_positions(position_ids, self.config.n_positions)
         x = (self.word(input_ids) if inputs_embeds is None else inputs_embeds) + self.position(position_ids)
         if token_type_ids is not None:
             x = x + self.word(token_type_ids)

@@ -25,7 +25,7 @@ from transformers.modeling_outputs import (
 from transformers.utils.generic import can_return_tuple, merge_with_config_defaults
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
-from .blocks import Attention, FeedForward, sinusoids
+from .blocks import Attention, FeedForward, check_positions, sinusoids
 from .dropout import Dropout
 from .losses import IGNORE, vocabulary_loss
 from .packing import Packing, Spans, is_packable
@@ -234,6 +234,7 @@ class Encoder(XfmrPreTrainedModel):
             packing = Packing.of(given.shape[:2], attention_mask, None)
         if packing is not None:
             given, position_ids = packing.pack(given), packing.pack(position_ids)  # (1, N) each
+        check_positions(position_ids, self.config.max_position_embeddings)
         x = self.embeddings(given, position_ids)  # (B, S, E), or packed (1, N, E)
         if packing is not None:
             mask = packing.spans()
@@ -288,6 +289,7 @@ class Decoder(XfmrPreTrainedModel):
         if packing is not None:
             given, position_ids = packing.pack(given), packing.pack(position_ids)  # (1, N) each
             memory = memory_packing.pack(memory)  # (1, M, E)
+        check_positions(position_ids, self.config.max_position_embeddings)
         x = self.embeddings(given, position_ids)  # (B, T, E), or packed (1, N, E)
         if packing is not None:
             mask, memory_mask = packing.spans(), packing.spans(memory_packing)
@@ -396,7 +398,9 @@ class XfmrForConditionalGeneration(XfmrPreTrainedModel, GenerationMixin):
         self.final_logits_bias = nn.Buffer(torch.zeros(1, config.decoder_vocab_size))
         source = "model.shared" if config.share_encoder_decoder_embeddings else "model.decoder.embeddings.word"
         self._tied_weights_keys = {"lm_head.weight": f"{source}.weight"}
-        if getattr(config, "position_layout", "halves") == "halves":  # what stock computes, it does not save; other tables it reads
+        if (
+            getattr(config, "position_layout", "halves") == "halves"
+        ):  # what stock computes, it does not save; other tables it reads
             self._keys_to_ignore_on_save = [f"model.{side}.embeddings.position" for side in ("encoder", "decoder")]
         self.post_init()
 
