@@ -23,23 +23,32 @@ def predict(kind: str, words: Words, tags: Words, test: Words) -> tuple[str, lis
 
 
 def _dictionary(words: Words, tags: Words, test: Words) -> list[list[str]]:
-    """Left to right, the longest run of words that is an entity of train becomes one of its most frequent type."""
+    """Left to right, the longest run of words that is an entity of train becomes one of its most frequent type, if at
+    least half of such finds in train were right."""
     types: dict[tuple, Counter] = defaultdict(Counter)
-    for sentence, given in zip(words, tags, strict=True):
-        for entity in entities(given):
-            types[tuple(sentence[entity.start : entity.end])][entity.type] += 1
+    gold = [entities(given) for given in tags]
+    for sentence, given in zip(words, gold, strict=True):
+        for kind, start, end in given:
+            types[tuple(sentence[start:end])][kind] += 1
     known = {run: count.most_common(1)[0][0] for run, count in types.items()}
     longest = max(map(len, known), default=0)
-    found = []
-    for sentence in test:
-        hits, start = [], 0
-        while start < len(sentence):
-            ends = range(min(len(sentence), start + longest), start, -1)
-            end = next((end for end in ends if tuple(sentence[start:end]) in known), None)
-            if end is not None:
-                hits.append(Entity(known[tuple(sentence[start:end])], start, end))
-            start = end or start + 1
-        found.append(write_tags(hits, len(sentence)))
+    balance: Counter = Counter()
+    for sentence, given in zip(words, gold, strict=True):
+        right = set(given)
+        for found in _look_up(sentence, known, longest):
+            balance[tuple(sentence[found.start : found.end])] += 1 if found in right else -1
+    known = {run: kind for run, kind in known.items() if balance[run] >= 0}
+    return [write_tags(_look_up(sentence, known, longest), len(sentence)) for sentence in test]
+
+
+def _look_up(sentence: Sequence[str], known: dict[tuple, str], longest: int) -> list[Entity]:
+    found, start = [], 0
+    while start < len(sentence):
+        ends = range(min(len(sentence), start + longest), start, -1)
+        end = next((end for end in ends if tuple(sentence[start:end]) in known), None)
+        if end is not None:
+            found.append(Entity(known[tuple(sentence[start:end])], start, end))
+        start = end or start + 1
     return found
 
 
