@@ -5,10 +5,10 @@ process that has imported everything, so that a start costs little.
 """
 
 import contextlib
+import importlib
 import json
 import os
 import resource
-import runpy
 import signal
 import subprocess
 import sys
@@ -166,7 +166,8 @@ def _child(write: int, request: dict) -> None:
         if request.get("limit"):
             resource.setrlimit(resource.RLIMIT_FSIZE, (request["limit"], request["limit"]))
         if "recipe" in request:
-            program = runpy.run_path(request["recipe"])["main"]
+            sys.path.insert(0, str(Path(request["recipe"]).parent))
+            program = importlib.import_module(Path(request["recipe"]).stem).main
             recipe.main(lambda: program([*request["flags"], "--output_dir", request["folder"]]))
         else:
             recipe.main(lambda: main(request["folder"], **request.get("options", {})))
