@@ -31,7 +31,7 @@ def reference(hidden, labels, head, count=None, smoothing: float = 0.0):
     return loss, torch.autograd.grad(loss, (h, w, b))
 
 
-@pytest.fixture(params=[1, 5 * 37, 2**23], ids=["one row", "five rows", "all rows"])
+@pytest.fixture(params=[1, 5 * 37, 2**25], ids=["one row", "five rows", "all rows"])
 def chunk(request, monkeypatch):
     monkeypatch.setattr(losses, "CHUNK", request.param)
 

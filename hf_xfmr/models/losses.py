@@ -128,7 +128,7 @@ def _is_plain(head: nn.Module) -> bool:
     return type(head) is nn.Linear and not hooked and not torch.compiler.is_compiling()
 
 
-CHUNK = 2**23  # scores computed at a time: 32 MiB in float32, enough rows for a matrix product to be fast
+CHUNK = 2**25  # scores computed at a time: 128 MiB in float32; each further chunk adds to a gradient [vocab, E]
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
@@ -163,7 +163,7 @@ def _loss_and_gradients(given, options, needed):
     with torch.autocast(hidden.device.type, enabled=False):
         matrix, loss = weight.to(dtype), torch.zeros((), dtype=exact, device=hidden.device)
         of_hidden = torch.empty_like(hidden) if needed[0] else None
-        of_weight = torch.zeros_like(weight, dtype=exact) if needed[1] else None
+        of_weight = torch.zeros_like(weight, dtype=exact) if needed[1] and not len(labels) else None
         of_bias = torch.zeros_like(bias, dtype=exact) if bias is not None and needed[2] else None
         rows = max(1, CHUNK // len(weight))
         for start in range(0, len(labels), rows):
@@ -186,9 +186,11 @@ def _loss_and_gradients(given, options, needed):
             d = d.to(dtype)
             if of_hidden is not None:
                 of_hidden[start : start + rows] = d @ matrix
-            if of_weight is not None and dtype == exact:
+            if needed[1] and start == 0:
+                of_weight = (d.t() @ x).to(exact)
+            elif needed[1] and dtype == exact:
                 of_weight.addmm_(d.t(), x)
-            elif of_weight is not None:
+            elif needed[1]:
                 of_weight += d.t() @ x
         of_weight = None if of_weight is None else of_weight.to(weight.dtype)
         of_bias = None if of_bias is None else of_bias.to(bias.dtype)
