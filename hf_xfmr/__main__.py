@@ -2,7 +2,7 @@
 
 import argparse
 
-from . import attention, export, fill, generate, predict, push, recipe, translate
+from . import attention, compare, export, fill, generate, predict, push, recipe, translate
 from .check import command as check
 
 COMMANDS = {
@@ -12,6 +12,7 @@ COMMANDS = {
     "generate": generate,
     "translate": translate,
     "attention": attention,
+    "compare": compare,
     "push": push,
     "export": export,
 }

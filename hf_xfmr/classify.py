@@ -14,6 +14,7 @@ from . import baseline, metrics, predictions, probe, recipe, tokenizer
 from .data import ClassificationCollator, ClassificationData
 from .errors import UserError
 from .models.bert import XfmrBertConfig, XfmrBertForSequenceClassification
+from .report import calibration
 from .training import XfmrTrainer, XfmrTrainingArguments
 
 
@@ -215,10 +216,13 @@ def finish(
     """Predict validation and test, print the result, and save predictions, model and report. Returns the metrics."""
     folder = Path(str(trainer.args.output_dir))
     results: dict[str, dict[str, float]] = {}
+    fitted: dict | None = None
     for name in [name for name in ("validation", "test") if name in splits]:
         labels = np.asarray(corpus.splits[name]["labels"])
         logits = np.asarray(trainer.predict(splits[name]).predictions)
         results[name] = figures(logits, labels, corpus)
+        if name == "validation" and "test" in splits and corpus.problem_type != "regression":
+            fitted = _temperature(logits, labels, corpus.problem_type)
         if trainer.is_world_process_zero():
             predictions.write(
                 folder / f"predictions-{name}.csv",
@@ -227,10 +231,12 @@ def finish(
                 problem_type=corpus.problem_type,
                 label_names=corpus.label_names,
             )
-    recipe.say(*_summary(name, logits, labels, results[name], corpus, seconds, against))
+    recipe.say(*_summary(name, logits, labels, results[name], corpus, seconds, against), *_say_temperature(fitted))
     if settings.lora_rank:
         model.save_pretrained(folder / "adapter")
         model = model.merge_and_unload()
+    # None too: the checkpoint it began with may have had one.
+    model.config.calibration_temperature = fitted["temperature"] if fitted and fitted["kept"] else None
     recipe.finish(
         trainer,
         settings,
@@ -241,11 +247,32 @@ def finish(
         data=corpus.report,
         label_names=corpus.label_names,
         problem_type=corpus.problem_type,
+        calibration=fitted,
         baseline=against,
     )
     example = corpus.splits["train"][0]["text"][:60]
     recipe.say_how_to_try("predict", str(folder), example)
     return results | ({"baseline": against["test"]} if against else {})
+
+
+def _temperature(logits: np.ndarray, labels: np.ndarray, problem_type: str) -> dict:
+    """What makes the probabilities of these rows likeliest when the logits are divided by it, and whether it is kept.
+    Both None and False where there is none."""
+    shares = predictions.probabilities(np.asarray(logits, float), problem_type)
+    gold = labels.astype(bool) if labels.ndim == 2 else labels
+    temperature = calibration.fit_temperature(shares, gold)
+    return {
+        "temperature": temperature,
+        "kept": temperature is not None and calibration.helps(shares, gold, temperature),
+    }
+
+
+def _say_temperature(fitted: dict | None) -> list[str]:
+    if fitted is None or fitted["temperature"] is None:
+        return []
+    if not fitted["kept"]:
+        return [f"calibration: a temperature of {fitted['temperature']:.2f} helps no more than chance: left out"]
+    return [f"calibration: temperature {fitted['temperature']:.2f}, fitted on validation and kept for `predict`"]
 
 
 def _summary(split, logits, labels, result, corpus: ClassificationData, seconds: float, against) -> list[str]:

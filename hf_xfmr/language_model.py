@@ -1,7 +1,9 @@
 """The parts of a language-modelling run: the model its settings ask for, its trainer, and what it ends with."""
 
+import csv
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 
 import torch
@@ -19,7 +21,7 @@ from . import recipe
 from .data import LanguageModelingCollator, LanguageModelingData, LanguageModelingSettings
 from .errors import UserError
 from .models.gpt2 import XfmrGPT2Config, XfmrGPT2ForCausalLM
-from .perplexity import evaluate
+from .perplexity import Document, Losses, evaluate_in_detail
 from .tokenizer import train as train_tokenizer
 from .tokenizer.kinds import KINDS
 from .training import XfmrTrainer, XfmrTrainingArguments
@@ -203,32 +205,44 @@ def finish(
     """Evaluate validation and test, print the result, and save model and report. Returns the metrics of each split."""
     args, logs = trainer.args, trainer.state.log_history
     model = trainer.accelerator.unwrap_model(trainer.model)
-    results = {
-        split: evaluate(
-            model,
-            corpus.tokenizer,
-            documents,
-            window=corpus.block_size,
-            stride=settings.stride,
-            batch_size=args.per_device_eval_batch_size,
-        )
-        for split, documents in corpus.documents.items()
-        if split != "train"
-    }
+    results: dict[str, dict[str, float]] = {}
+    losses: Losses | None = None  # of the last split: test, if there is one
+    folder = Path(str(args.output_dir))
+    for split, documents in corpus.documents.items():
+        if split != "train":
+            results[split], losses = evaluate_in_detail(
+                model,
+                corpus.tokenizer,
+                documents,
+                window=corpus.block_size,
+                stride=settings.stride,
+                batch_size=args.per_device_eval_batch_size,
+            )
+            if trainer.is_world_process_zero():
+                _write(folder / f"documents-{split}.csv", losses.documents)
     speeds = [log["tokens_per_second"] for log in logs if "tokens_per_second" in log]
     speed = f", {median(speeds):,.0f} tokens/s" if speeds else ""
     recipe.say(f"trained in {seconds:.0f} s, on {trainer.state.num_input_tokens_seen:,} tokens{speed}")
     for split, figures in results.items():
         shown = [f"{name.replace('_', ' ')} {value:.4f}" for name, value in figures.items() if name != "tokens"]
         recipe.say(f"{split}, {figures['tokens']:,} tokens: {', '.join(shown)}")
-    folder = recipe.finish(
+    recipe.finish(
         trainer,
         settings,
         tokenizer=corpus.tokenizer,
         metrics=results,
         seconds=seconds,
         data=corpus.report,
+        loss_by_position=losses.by_position if losses else [],
         samples=[f"step {log['step']:,}: {log['sample']}" for log in logs if "sample" in log],
     )
     recipe.say_how_to_try("generate", str(folder), prompt(settings, corpus))
     return results
+
+
+def _write(path: Path, documents: list[Document]) -> None:
+    """What each document cost, for `python -m hf_xfmr compare`."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(Document._fields)
+        writer.writerows(documents)

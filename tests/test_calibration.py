@@ -132,3 +132,18 @@ def test_a_figure_undefined_in_every_resample_has_no_interval():
     assert np.isnan(low[0])
     assert np.isnan(high[0])
     assert 0.5 < low[1] < high[1] < 1
+
+
+def test_a_temperature_helps_where_probabilities_were_spoilt_and_seldom_where_not():
+    spoilt = classes(2000, 2.0)
+    assert calibration.helps(*spoilt, calibration.fit_temperature(*spoilt))
+    right = [classes(500, 1.0, seed=seed) for seed in range(100)]
+    assert sum(calibration.helps(*rows, calibration.fit_temperature(*rows)) for rows in right) <= 4
+
+
+def test_adaptive_calibration_error_by_hand():
+    # Bins of two: (0.95, 0.9) of which one is right, (0.6, 0.6) both right
+    top = np.array([0.95, 0.6, 0.9, 0.6])
+    bins = calibration.adaptive_reliability(np.stack([top, 1 - top], axis=1), np.array([0, 0, 1, 0]), bins=2)
+    assert bins.rows.tolist() == [2, 2]
+    assert bins.error == pytest.approx((abs(0.6 - 1) + abs(0.925 - 0.5)) / 2)

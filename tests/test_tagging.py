@@ -99,7 +99,9 @@ print(" ".join(model.config.id2label[i] for i in ids))
 
 def test_predict_names_entities_and_cuts_no_long_text(trained, capsys):
     long = TEXT * 4  # 52 characters, and the model reads 24
-    predict.run(argparse.Namespace(model=str(trained[0]), texts=[TEXT, long], batch_size=8))
+    parser = argparse.ArgumentParser()
+    predict.add_arguments(parser)
+    predict.run(parser.parse_args([str(trained[0]), TEXT, long]))
     one, many = map(json.loads, capsys.readouterr().out.splitlines())
     assert [(e["type"], e["text"], e["start"], e["end"]) for e in one["entities"]] == [
         ("PER", "王小明", 2, 5),

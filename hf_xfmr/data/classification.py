@@ -208,6 +208,7 @@ def classification(
             "max_length": encoder.max_length,
             "over_long": encoder.over_long,
             "overlap": settings.window_stride,
+            "pair": encoder.pair,
         },
         report=report,
     )

@@ -29,10 +29,8 @@ def write(folder: Path, out: Path) -> list[str]:
     window = getattr(ours.config, "text_window", None) or {}
     if window.get("over_long") == "windows":
         notes.append("over-long texts: stock classes know no windows; `python -m hf_xfmr predict` still reads them all")
-    if getattr(ours.config, "temperature", None):
-        notes.append(
-            f"calibration: stock classes do not divide logits by the temperature {ours.config.temperature:.3g}"
-        )
+    if temperature := getattr(ours.config, "calibration_temperature", None):
+        notes.append(f"calibration: stock classes do not divide logits by the temperature {temperature:.3g}")
     return notes
 
 

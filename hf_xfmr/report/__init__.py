@@ -12,6 +12,7 @@ A run's folder holds `run.json` and, for classification and regression, `predict
     log_history                           Trainer's
     seconds                               of training
     checks                                what the check before the first step found (hf_xfmr/check)
+    calibration                           {"temperature": number or null, "kept": bool}, fitted on validation
     loss_by_position                      [number]: mean loss of the token at position 0, 1, ...
     translations                          [{"source": text, "reference": text, "translation": text}]
     entity_types                          [{"type", "entities", "found", "precision", "recall", "f1", "baseline_f1"}]
@@ -38,7 +39,8 @@ from .results import Predictions
 def write(folder: str | Path) -> Path:
     """Write `report.html` and `report.json` into a run's folder and return the path of the HTML.
 
-    The JSON holds every figure shown; `temperature` is the one fitted on the validation predictions, or null.
+    The JSON holds every figure shown; `temperature` is the one fitted on the validation predictions, or null if
+    none is kept.
     Without test predictions those on validation are shown, and no temperature is fitted. Raises
     `UserError` if run.json is missing or a file can't be read.
     """
@@ -100,8 +102,8 @@ def _figures(run: dict, rows: Predictions | None, fitted_on: Predictions | None,
         figures["headline"] = evaluation.headline(rows)
         figures["slices"] = evaluation.slices(rows)
         if rows.labels:
-            calibration = evaluation.calibrate(rows, fitted_on)
-            figures["temperature"] = calibration["temperature"] if calibration else None
+            calibration = evaluation.calibrate(rows, fitted_on, told=run.get("calibration"))
+            figures["temperature"] = calibration["temperature"] if calibration and calibration["kept"] else None
             figures["per_label"] = evaluation.per_label(rows)
             figures["calibration"] = calibration
             figures["thresholds"] = evaluation.thresholds(rows, fitted_on, figures["temperature"])

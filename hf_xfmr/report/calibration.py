@@ -13,6 +13,9 @@ from scipy.special import expit, log_softmax, logit
 BINS = 15
 _SMALLEST = 5e-7  # a probability written as 0.000000 is at most this
 _TEMPERATURES = (0.01, 100.0)
+_BY_CHANCE = (
+    6.63  # what twice the gain in log-likelihood passes once in 100 if the right temperature is 1 (chi-squared)
+)
 
 
 @dataclass
@@ -42,7 +45,18 @@ def reliability(probabilities: np.ndarray, gold: np.ndarray, *, bins: int = BINS
     One label a row: the decision is the likeliest class. Several: each label of each row is one, at probability 0.5.
     """
     confidence, right = _decisions(probabilities, gold)
-    which = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    return _bins(confidence, right, np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1), bins)
+
+
+def adaptive_reliability(probabilities: np.ndarray, gold: np.ndarray, *, bins: int = BINS) -> Bins:
+    """Decisions as in `reliability`, in bins that hold equally many (Nguyen and O'Connor, 2015): where most are of one
+    confidence, equal bins of confidence would lump these together."""
+    confidence, right = _decisions(probabilities, gold)
+    place = np.argsort(np.argsort(confidence, kind="stable"), kind="stable")
+    return _bins(confidence, right, place * bins // max(len(place), 1), bins)
+
+
+def _bins(confidence: np.ndarray, right: np.ndarray, which: np.ndarray, bins: int) -> Bins:
     rows = np.bincount(which, minlength=bins)
     kept = rows > 0
     sums = (np.bincount(which, weights=values, minlength=bins)[kept] for values in (confidence, right))
@@ -80,6 +94,14 @@ def fit_temperature(probabilities: np.ndarray, gold: np.ndarray) -> float | None
         method="bounded",
     )
     return float(np.exp(found.x)) if low + 0.01 < found.x < high - 0.01 else None
+
+
+def helps(probabilities: np.ndarray, gold: np.ndarray, temperature: float) -> bool:
+    """Whether a temperature fitted on these rows makes them likelier by more than chance would: likelihood-ratio test
+    of a temperature of 1, at 1 %."""
+    scaled = scale(probabilities, temperature, several=gold.ndim == 2)
+    gain = negative_log_likelihood(probabilities, gold) - negative_log_likelihood(scaled, gold)
+    return 2 * gold.size * gain > _BY_CHANCE
 
 
 def at_threshold(probability: np.ndarray, gold: np.ndarray, threshold: float) -> dict[str, float]:

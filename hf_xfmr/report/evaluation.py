@@ -8,6 +8,7 @@ from . import bootstrap, calibration
 from .results import Predictions
 
 THRESHOLDS = [t / 10 for t in range(1, 10)]
+SINGLE_LABEL = ["accuracy", "f1_macro", "f1_weighted", "mcc"]
 Estimate = dict[str, float]  # value, low, high
 
 
@@ -86,18 +87,32 @@ def right(p: Predictions) -> np.ndarray:
     return (same if same.ndim == 1 else same.all(axis=1)).astype(float)
 
 
+def headline_names(p: Predictions) -> list[str]:
+    """The names of what `headline_of_weights` gives."""
+    if p.gold.dtype == float:
+        return ["pearson", "spearman", "mae", "mse"]
+    return ["f1_micro", "f1_macro", "subset_accuracy"] if p.gold.ndim == 2 else SINGLE_LABEL
+
+
+def headline_of_weights(p: Predictions, weights: np.ndarray) -> np.ndarray:
+    """The headline figures with each row counted `weights` times: [b, N] -> [b, F]."""
+    if p.gold.dtype == float:
+        return _regression_figures(p, weights)
+    if p.gold.ndim == 2:
+        return _multi_label_figures(p, weights)
+    k = len(p.labels)
+    cells = p.gold * k + p.predicted
+    tables = np.stack([np.bincount(cells, weights=row, minlength=k * k) for row in weights])
+    return _single_label_figures(tables.reshape(-1, k, k))
+
+
 def headline(p: Predictions) -> dict[str, Estimate]:
     """The figures of a whole test set, each with its interval."""
-    every_row_once = np.ones((1, len(p)))
-    if p.gold.dtype == float:
-        names = ["pearson", "spearman", "mae", "mse"]
-        drawn = bootstrap.resample(lambda w: _regression_figures(p, w), bootstrap.weights(len(p)))
-        return _estimates(names, _regression_figures(p, every_row_once)[0], drawn)
-    if p.gold.ndim == 2:
-        names = ["f1_micro", "f1_macro", "subset_accuracy"]
-        drawn = bootstrap.resample(lambda w: _multi_label_figures(p, w), bootstrap.weights(len(p)))
-        return _estimates(names, _multi_label_figures(p, every_row_once)[0], drawn)
-    names, table = ["accuracy", "f1_macro", "f1_weighted", "mcc"], confusion(p)
+    names = headline_names(p)
+    if p.gold.dtype == float or p.gold.ndim == 2:
+        drawn = bootstrap.resample(lambda w: headline_of_weights(p, w), bootstrap.weights(len(p)))
+        return _estimates(names, headline_of_weights(p, np.ones((1, len(p))))[0], drawn)
+    table = confusion(p)
     drawn = bootstrap.resample(_single_label_figures, bootstrap.counts(table))
     return _estimates(names, _single_label_figures(table[None])[0], drawn)
 
@@ -168,26 +183,38 @@ def worst(p: Predictions, *, most: int = 50) -> list[dict[str, Any]]:
     ]
 
 
-def calibrate(p: Predictions, validation: Predictions | None) -> dict[str, Any] | None:
-    """Calibration error and likelihood on `p`, before and after the temperature fitted on `validation`.
+def calibrate(
+    p: Predictions, validation: Predictions | None, *, told: dict[str, Any] | None = None
+) -> dict[str, Any] | None:
+    """Calibration error and likelihood on `p`, before and after the temperature fitted on `validation`; and whether the
+    temperature is `kept`, since it makes validation likelier by more than chance.
 
+    `told` is what the run says of itself, {"temperature", "kept"}: it fitted on probabilities that are not rounded.
     None without probabilities. `temperature` and `after` are None where no temperature can be fitted.
     """
     if p.probabilities is None:
         return None
-    temperature = after = None
-    if validation is not None and validation.probabilities is not None:
-        temperature = calibration.fit_temperature(validation.probabilities, validation.gold)
-    scaled = _scaled(p, temperature)
-    if temperature is not None and scaled is not None:
-        after = _calibration_figures(scaled, p.gold)
-    return {"temperature": temperature, "before": _calibration_figures(p.probabilities, p.gold), "after": after}
+    found: dict[str, Any] = {"temperature": None, "kept": False, "validation": None, "after": None}
+    found["before"] = _calibration_figures(p.probabilities, p.gold)
+    if validation is None or validation.probabilities is None:
+        return found
+    on, gold = validation.probabilities, validation.gold
+    temperature = told["temperature"] if told else calibration.fit_temperature(on, gold)
+    if temperature is not None:
+        scaled = [calibration.scale(rows, temperature, several=gold.ndim == 2) for rows in (p.probabilities, on)]
+        found["temperature"] = temperature
+        found["kept"] = told["kept"] if told else calibration.helps(on, gold, temperature)
+        found["after"] = _calibration_figures(scaled[0], p.gold)
+        likelihoods = (calibration.negative_log_likelihood(rows, gold) for rows in (on, scaled[1]))
+        found["validation"] = dict(zip(("before", "after"), likelihoods, strict=True))
+    return found
 
 
 def _calibration_figures(probabilities: np.ndarray, gold: np.ndarray) -> dict[str, Any]:
     bins = calibration.reliability(probabilities, gold)
     return {
         "expected_calibration_error": bins.error,
+        "adaptive_calibration_error": calibration.adaptive_reliability(probabilities, gold).error,
         "negative_log_likelihood": calibration.negative_log_likelihood(probabilities, gold),
         "bins": bins,
     }

@@ -1,0 +1,219 @@
+"""The command predict: files of every kind, pairs, bad rows, calibration, and a run that is killed."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from oracles import TINY
+from transformers import BertTokenizer
+
+import hf_xfmr
+from hf_xfmr import __main__ as command_line
+from hf_xfmr import predict
+from hf_xfmr.errors import UserError
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghij", "good", "bad", "film", "好"]
+
+
+def make(folder, *, pair=False, names=("neg", "pos"), problem_type="single_label_classification", temperature=None):
+    BertTokenizer(vocab={word: i for i, word in enumerate(WORDS)}, model_max_length=16).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = hf_xfmr.XfmrBertConfig(
+        **{**TINY["bert"], "vocab_size": len(WORDS)},
+        id2label=dict(enumerate(names)),
+        label2id={name: i for i, name in enumerate(names)},
+        problem_type=problem_type,
+        initializer_range=0.5,
+    )
+    config.text_window = {"max_length": 16, "over_long": "head", "overlap": None, "pair": pair}
+    if temperature:
+        config.calibration_temperature = temperature
+    hf_xfmr.XfmrBertForSequenceClassification(config).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> str:
+    return make(tmp_path_factory.mktemp("model"))
+
+
+def run(*words, monkeypatch=None):
+    """The command in this process."""
+    import argparse
+
+    parser = argparse.ArgumentParser()
+    predict.add_arguments(parser)
+    predict.run(parser.parse_args([str(word) for word in words]))
+
+
+def table(path) -> list[dict]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def texts(n: int) -> list[str]:
+    draw = np.random.default_rng(0)
+    return [" ".join(draw.choice(WORDS[5:], draw.integers(1, 20))) for _ in range(n)]
+
+
+def write(path, rows, delimiter=","):
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, delimiter=delimiter).writerows(rows)
+    return path
+
+
+def test_every_kind_of_file_gives_the_answers_of_single_texts_in_order(model, tmp_path):
+    given = texts(150)
+    expected = [next(predict.Classifier(model)([text])) for text in given[:20]]
+    files = {
+        "csv": write(tmp_path / "a.csv", [("id", "text"), *((f"r{i}", text) for i, text in enumerate(given))]),
+        "tsv": write(tmp_path / "a.tsv", [("key", "review"), *((f"r{i}", t) for i, t in enumerate(given))], "\t"),
+        "jsonl": tmp_path / "a.jsonl",
+        "txt": tmp_path / "a.txt",
+    }
+    files["jsonl"].write_text("".join(json.dumps({"id": f"r{i}", "text": t}) + "\n" for i, t in enumerate(given)))
+    files["txt"].write_text("\ufeff" + "\r\n".join(given), encoding="utf-8")
+    for kind, file in files.items():
+        out = tmp_path / f"{kind}.csv"
+        run(model, "--file", file, "--out", out, "--batch_size", 8, *(["--id_column", "key"] if kind == "tsv" else []))
+        rows = table(out)
+        assert [row["text"] for row in rows] == given
+        assert [row["id"] for row in rows] == [f"{'' if kind == 'txt' else 'r'}{i}" for i in range(150)]
+        for row, one in zip(rows, expected, strict=False):
+            assert row["label"] == one["label"]
+            assert float(row["probability"]) == pytest.approx(one["probability"], abs=1e-5)
+            assert float(row["p_neg"]) + float(row["p_pos"]) == pytest.approx(1, abs=1e-5)
+        assert sorted(path.name for path in tmp_path.glob(f"{kind}.csv*")) == [f"{kind}.csv"]
+
+
+def test_pairs_and_several_labels_and_ratings(tmp_path):
+    file = write(tmp_path / "pairs.csv", [("a", "b"), ("good", "bad film"), ("a b c", "d")])
+    pairs = make(tmp_path / "pairs", pair=True)
+    words = ["--file", file, "--text_column", "a", "--text_pair_column", "b", "--out", tmp_path / "p.jsonl"]
+    run(pairs, *words)
+    rows = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text().splitlines()]
+    assert [(row["text"], row["text_pair"]) for row in rows] == [("good", "bad film"), ("a b c", "d")]
+    alone = next(predict.Classifier(pairs)(["good"], ["bad film"]))
+    assert rows[0]["probabilities"] == pytest.approx(alone["probabilities"], abs=1e-5)
+    with pytest.raises(UserError, match="the model reads pairs of texts, and was given single texts"):
+        run(pairs, "good")
+    several = make(tmp_path / "several", names=("x", "y", "z"), problem_type="multi_label_classification")
+    run(several, "--file", file, "--text_column", "b", "--out", tmp_path / "s.csv")
+    row = table(tmp_path / "s.csv")[0]
+    assert "probability" not in row
+    assert row["label"] == "|".join(name for name in "xyz" if float(row[f"p_{name}"]) >= 0.5)
+    rated = make(tmp_path / "rated", names=("value",), problem_type="regression")
+    run(rated, "--file", file, "--text_column", "b", "--out", tmp_path / "r.csv")
+    assert list(table(tmp_path / "r.csv")[0]) == ["id", "text", "value", "error"]
+
+
+def test_bad_rows_keep_their_place_and_are_named(model, tmp_path):
+    lines = ['{"text": "good"}', "no json", '{"text": ""}', '{"text": 3}', '{"body": "x"}', '{"text": "bad"}']
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    with pytest.raises(
+        UserError, match=r"^4 rows have an `error` and no answer: row 1 \(no JSON object\), row 2 \(no te"
+    ):
+        run(model, "--file", tmp_path / "a.jsonl", "--out", tmp_path / "o.csv")
+    rows = table(tmp_path / "o.csv")
+    assert [row["error"] for row in rows] == ["", "no JSON object", "no text", "text is no text but int", "no text", ""]
+    assert [bool(row["label"]) for row in rows] == [True, False, False, False, False, True]
+    with pytest.raises(UserError, match=r"row 1 \(3 fields where the header has 1\)"):
+        run(
+            model,
+            "--file",
+            write(tmp_path / "b.csv", [["text"], ["good"], ["bad", "", "x"]]),
+            "--out",
+            tmp_path / "b2.csv",
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words", "message"),
+    [
+        ("a.csv", "x,y\n1,2\n", [], r'the text column is none of "x", "y" by its name; say which with --text_column'),
+        ("a.csv", "sentence1,sentence2\n1,2\n", [], r"could be .* for pairs with --text_pair_column too"),
+        ("a.csv", "text\na\n", ["--id_column", "key"], r'--id_column is "key", but there is "text"'),
+        ("a.csv", 'text\n"a\n', [], "the table can't be read"),
+        ("a.xlsx", "text\n", [], "'xlsx' is no kind of file"),
+        ("a.txt", "a\n", ["--text_column", "text"], "a text file has no columns; leave --text_column out"),
+        ("a.csv", "text\na\n", ["--out", "o.parquet"], r"predictions are written as \.csv or \.jsonl"),
+        ("a.csv", "text\na\n", ["--temperature", "0"], "temperature is 0.0; it must be above 0"),
+    ],
+)
+def test_mistakes_are_one_sentence(model, tmp_path, name, content, words, message):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(UserError, match=message):
+        run(model, "--file", tmp_path / name, *words)
+
+
+def test_a_file_that_is_not_utf8_is_an_error(model, tmp_path):
+    (tmp_path / "a.csv").write_bytes("text\n好\n".encode("gb18030"))
+    with pytest.raises(UserError, match=r"a\.csv is not UTF-8"):
+        run(model, "--file", tmp_path / "a.csv")
+
+
+def test_the_kept_temperature_is_used_and_said_and_can_be_turned_off(model, tmp_path, capsys):
+    hot = make(tmp_path / "hot", temperature=2.0)
+    run(hot, "good film")
+    calibrated, said = capsys.readouterr()
+    run(hot, "good film", "--temperature", 1)
+    plain, silence = capsys.readouterr()
+    run(model, "good film")
+    assert json.loads(capsys.readouterr().out) == json.loads(plain)
+    assert "logits are divided by 2" in said
+    assert "calibrated" not in silence
+    odds = [
+        np.log(one["p"]["pos"] / one["p"]["neg"])
+        for one in ({"p": json.loads(t)["probabilities"]} for t in (plain, calibrated))
+    ]
+    assert odds[0] == pytest.approx(2 * odds[1], rel=1e-3)
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_file(model, tmp_path):
+    file = write(tmp_path / "a.csv", [("id", "text"), *((i, text) for i, text in enumerate(texts(2000)))])
+    run(model, "--file", file, "--out", tmp_path / "whole.csv", "--batch_size", 2)
+    out, state = tmp_path / "out.csv", tmp_path / "out.csv.state"
+    words = [model, "--file", str(file), "--out", str(out), "--batch_size", "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hf_xfmr", "predict", *words],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    deadline = time.monotonic() + 120
+    while not state.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = json.loads(state.read_text())["rows"]
+    assert 0 < done < 2000
+    with (tmp_path / "out.csv.partial").open("ab") as partial:
+        partial.write(b'17,"half a r')  # what a kill between writing and the state leaves
+    with pytest.raises(UserError, match="begun with another temperature"):
+        run(*words, "--temperature", 3)
+    other = write(tmp_path / "b.csv", [("id", "text"), *((i, text + " a") for i, text in enumerate(texts(2000)))])
+    with pytest.raises(UserError, match=r"holds predictions of [\d,]+ other rows"):
+        run(model, "--file", other, *words[3:])
+    run(*words)
+    assert [row["id"] for row in table(out)] == [str(i) for i in range(2000)]
+    assert out.read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    with pytest.raises(UserError, match="is there already, complete"):
+        run(*words)
+
+
+def test_standard_input_is_read_line_by_line(model):
+    command = [sys.executable, "-m", "hf_xfmr", "predict", model]
+    done = subprocess.run(
+        command, input="good film\n好\n", capture_output=True, text=True, encoding="utf-8", timeout=120
+    )
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(row["id"], row["text"]) for row in rows] == [("0", "good film"), ("1", "好")]
+    assert "predict" in command_line.COMMANDS
