@@ -2,7 +2,7 @@
 
 import argparse
 
-from . import attention, compare, export, fill, generate, predict, push, recipe, translate
+from . import adoption, attention, compare, export, fill, generate, predict, push, recipe, translate
 from .check import command as check
 
 COMMANDS = {
@@ -14,6 +14,7 @@ COMMANDS = {
     "attention": attention,
     "compare": compare,
     "push": push,
+    "adopt": adoption,
     "export": export,
 }
 
