@@ -128,7 +128,8 @@ def _is_plain(head: nn.Module) -> bool:
     return type(head) is nn.Linear and not hooked and not torch.compiler.is_compiling()
 
 
-CHUNK = 2**25  # scores computed at a time: 128 MiB in float32; each further chunk adds to a gradient [vocab, E]
+CHUNK = 2**26  # scores held at a time, 128 MiB in bfloat16: each further chunk adds to a gradient [vocab, E]
+BLOCK = 2**18  # of these, the scores turned into probabilities at a time: 1 MiB in float32, which a core's cache holds
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
@@ -168,30 +169,35 @@ def _loss_and_gradients(given, options, needed):
         rows = max(1, CHUNK // len(weight))
         for start in range(0, len(labels), rows):
             x, label = hidden[start : start + rows].to(dtype), labels[start : start + rows].unsqueeze(1)
-            scores = (x @ matrix.t()).to(exact)
-            if bias is not None:
-                scores += bias
-            log_p = scores.log_softmax(1)
-            del scores  # (chunk, V): of these there are two at most
-            loss -= (1 - smoothing) * log_p.gather(1, label).sum()
-            if smoothing:
-                loss -= smoothing / len(weight) * log_p.sum()
-            if not any(needed[:3]):
-                continue
-            d = log_p.exp_()  # of the loss by the scores
-            d.scatter_add_(1, label, d.new_full(label.shape, smoothing - 1))
-            d = (d.sub_(smoothing / len(weight)) if smoothing else d).mul_(share)
-            if of_bias is not None:
-                of_bias += d.sum(0)
-            d = d.to(dtype)
+            scores = x @ matrix.t()  # (chunk, V), turned block by block into d, the loss's derivative by them
+            few = max(1, BLOCK // len(weight)) if x.device.type == "cpu" else len(x)
+            for block, target in zip(scores.split(few), label.split(few), strict=True):
+                d = block.to(exact)  # the very block, if it is of this type
+                if bias is not None:
+                    d += bias
+                top = d.amax(1, keepdim=True)
+                loss -= (1 - smoothing) * (d.gather(1, target) - top).sum()
+                d -= top
+                if smoothing:
+                    loss -= smoothing / len(weight) * d.sum()
+                total = d.exp_().sum(1, keepdim=True)
+                loss += total.log().sum()
+                d *= share / total
+                if smoothing:
+                    d -= share * (smoothing / len(weight))
+                d.scatter_add_(1, target, ((smoothing - 1) * share).to(exact).expand(target.shape))
+                if of_bias is not None:
+                    of_bias += d.sum(0)
+                if d.dtype != dtype:
+                    block.copy_(d)
             if of_hidden is not None:
-                of_hidden[start : start + rows] = d @ matrix
+                of_hidden[start : start + rows] = scores @ matrix
             if needed[1] and start == 0:
-                of_weight = (d.t() @ x).to(exact)
+                of_weight = (scores.t() @ x).to(exact)
             elif needed[1] and dtype == exact:
-                of_weight.addmm_(d.t(), x)
+                of_weight.addmm_(scores.t(), x)
             elif needed[1]:
-                of_weight += d.t() @ x
+                of_weight += scores.t() @ x
         of_weight = None if of_weight is None else of_weight.to(weight.dtype)
         of_bias = None if of_bias is None else of_bias.to(bias.dtype)
         return loss * share, [of_hidden, of_weight, of_bias]
