@@ -11,6 +11,7 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,25 @@ from .models.stock import CheckpointError
 from .push import push
 from .training import XfmrTrainer, XfmrTrainingArguments
 
+seed_of_several: ContextVar[int | None] = ContextVar("seed_of_several", default=None)  # the one that runs, if any does
+
+
+class SeveralSeeds(Exception):
+    """`parse` found `seeds`, and none of them runs yet: seeds.py then runs the recipe for each.
+
+    `settings` are all that was given, without seeds and output folder.
+    """
+
+    def __init__(self, seeds: list[int], output_dir: str, settings: dict[str, Any]):
+        super().__init__(f"several seeds: {seeds}")
+        self.seeds, self.output_dir, self.settings = seeds, output_dir, settings
+
 
 def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *, argv: Sequence[str] | None = None):
     """Settings and training arguments from `[CONFIG.yaml] [--key value ...]`; a flag overrides the file.
 
-    Seeds are set here, before any model is made. `output_dir`, if not given, is `runs/` and the config's name.
+    The random seed is set here, before any model is made; with `seeds`, `SeveralSeeds` is raised (see seeds.py).
+    `output_dir`, if not given, is `runs/` and the config's name.
     Raises `UserError` for an unknown key (naming the nearest), a value of the wrong type, or an output folder that
     cannot be written.
     """
@@ -52,6 +67,7 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
     values.setdefault("output_dir", f"runs/{config.stem}" if config else None)
     if values["output_dir"] is None:
         raise UserError("no output folder: give --output_dir FOLDER, or a config file, whose name it then takes")
+    _several_seeds(values)
     lacking = [
         f.name
         for f in dataclasses.fields(settings_class)
@@ -73,6 +89,24 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
         args.resume_from_checkpoint = hub.fetch_checkpoint(args.resume_from_checkpoint, args.output_dir)
     set_seed(args.seed)
     return settings, args
+
+
+def _several_seeds(values: dict[str, Any]) -> None:
+    """Put the seed that runs, and its folder, into `values`. Raises `SeveralSeeds` if none of several runs yet."""
+    seeds = values.pop("seeds", None)
+    if seeds is None:
+        return
+    if (seed := seed_of_several.get()) is not None:
+        values |= {"seed": seed, "output_dir": str(Path(values["output_dir"]) / f"seed-{seed}")}
+        return
+    numbers = isinstance(seeds, list) and all(isinstance(one, int) and not isinstance(one, bool) for one in seeds)
+    if not numbers or len(seeds) < 2 or len(set(seeds)) < len(seeds):
+        raise UserError(f"seeds is {seeds}; it must be two or more different whole numbers, as in [1, 2, 3]")
+    for name in ("seed", "push_to_hub", "resume_from_checkpoint"):
+        if values.get(name) is not None and values[name] is not False:
+            raise UserError(f"seeds and {name} are both given: leave one of them out")
+    output_dir = values["output_dir"]
+    raise SeveralSeeds(seeds, output_dir, {key: value for key, value in values.items() if key != "output_dir"})
 
 
 def _read_yaml(path: Path, actions: dict) -> dict[str, Any]:

@@ -45,6 +45,10 @@ class XfmrTrainingArguments(HubArguments):
     resume: bool = field(
         default=True, metadata={"help": "Go on from the newest whole checkpoint in output_dir, if there is any."}
     )
+    seeds: list[int] | None = field(
+        default=None,
+        metadata={"help": "Train once for each of these seeds, in OUTPUT_DIR/seed-N; ends with mean and deviation."},
+    )
     weights_only: bool = field(
         default=False,
         metadata={"help": "Take only the weights of the checkpoint: optimizer, learning rate and data begin anew."},

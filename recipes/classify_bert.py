@@ -8,7 +8,7 @@ Ends with per-class metrics beside a TF-IDF baseline, a predictions file, a repo
 
 from dataclasses import dataclass, field
 
-from hf_xfmr import check, classify, data, recipe
+from hf_xfmr import check, classify, data, recipe, seeds
 
 
 @dataclass(kw_only=True)
@@ -19,6 +19,7 @@ class Settings(data.ClassificationSettings, classify.ModelSettings, check.Settin
     baseline: bool = field(default=True, metadata={"help": "Fit TF-IDF + a linear model on the same split, to compare"})
 
 
+@seeds.each
 def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
     """Run the recipe. Returns the metrics of each split and of the baseline."""
     settings, args = recipe.parse(Settings, argv=argv)

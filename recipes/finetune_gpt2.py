@@ -8,7 +8,7 @@ loads with `from_pretrained` and `pipeline`.
 
 from dataclasses import dataclass, field
 
-from hf_xfmr import check, data, language_model, recipe
+from hf_xfmr import check, data, language_model, recipe, seeds
 
 
 @dataclass(kw_only=True)
@@ -21,6 +21,7 @@ class Settings(data.LanguageModelingSettings, language_model.ModelSettings, chec
     )
 
 
+@seeds.each
 def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
     """Run the recipe. Returns the metrics of each held-out split."""
     settings, args = recipe.parse(Settings, argv=argv)

@@ -8,7 +8,7 @@ folder that `classify_bert` and `tag_bert` take as `--model`, and `pipeline("fil
 
 from dataclasses import dataclass, field
 
-from hf_xfmr import pretraining, recipe
+from hf_xfmr import pretraining, recipe, seeds
 from hf_xfmr.data import pretraining as data
 
 
@@ -22,6 +22,7 @@ class Settings(data.PretrainingSettings, pretraining.ModelSettings):
     )
 
 
+@seeds.each
 def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
     """Run the recipe. Returns the metrics of each held-out split."""
     settings, args = recipe.parse(Settings, argv=argv)

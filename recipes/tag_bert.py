@@ -8,7 +8,7 @@ with `from_pretrained` and `pipeline("token-classification")`.
 
 from dataclasses import dataclass, field
 
-from hf_xfmr import recipe, tagging
+from hf_xfmr import recipe, seeds, tagging
 from hf_xfmr.data import tagging as data
 
 
@@ -22,6 +22,7 @@ class Settings(data.TaggingSettings, tagging.ModelSettings):
     )
 
 
+@seeds.each
 def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
     """Run the recipe. Returns the metrics of each split and of the baseline."""
     settings, args = recipe.parse(Settings, argv=argv)

@@ -8,7 +8,7 @@ that loads with `from_pretrained` and `pipeline("xfmr-translation")`.
 
 from dataclasses import dataclass
 
-from hf_xfmr import check, data, recipe, translate_training
+from hf_xfmr import check, data, recipe, seeds, translate_training
 from hf_xfmr.seq2seq import XfmrSeq2SeqArguments
 
 
@@ -17,6 +17,7 @@ class Settings(data.TranslationSettings, translate_training.ModelSettings, check
     """Settings of the data and of the model; XfmrSeq2SeqArguments has those of the training."""
 
 
+@seeds.each
 def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
     """Run the recipe. Returns the metrics of each split."""
     settings, args = recipe.parse(Settings, XfmrSeq2SeqArguments, argv=argv)
