@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from . import registration
 
 if TYPE_CHECKING:
+    from .adoption import adopt, release
     from .models.bert import (
         XfmrBertConfig,
         XfmrBertForMaskedLM,
@@ -52,16 +53,24 @@ __all__ = [
     "XfmrGPT2ForTokenClassification",
     "XfmrGPT2Model",
     "XfmrModel",
+    "adopt",
+    "release",
 ]
 
 
-_HOMES = {"XfmrBert": "bert", "XfmrGPT2": "gpt2", "Xfmr": "transformer"}  # of a name's beginning, longest first
+_HOMES = {  # of a name's beginning, longest first
+    "XfmrBert": "models.bert",
+    "XfmrGPT2": "models.gpt2",
+    "Xfmr": "models.transformer",
+    "TranslationPipeline": "translator",
+    "": "adoption",
+}
 
 
 def __getattr__(name: str):
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = next((f"models.{home}" for start, home in _HOMES.items() if name.startswith(start)), "translator")
+    home = next(home for start, home in _HOMES.items() if name.startswith(start))
     return getattr(importlib.import_module(f".{home}", __name__), name)
 
 
