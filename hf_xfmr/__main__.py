@@ -2,11 +2,12 @@
 
 import argparse
 
-from . import adoption, attention, compare, export, fill, generate, predict, push, recipe, translate
+from . import adoption, attention, compare, export, fill, generate, predict, push, recipe, translate, verify
 from .check import command as check
 
 COMMANDS = {
     "check": check,
+    "verify": verify,
     "predict": predict,
     "fill": fill,
     "generate": generate,

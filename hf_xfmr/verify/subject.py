@@ -1,0 +1,145 @@
+"""The checkpoint under test, as our class and as the stock one, and how much of this machine it may take."""
+
+import logging
+import shutil
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+import transformers
+from transformers import AutoConfig, PreTrainedModel
+
+from .. import recipe
+from ..errors import UserError
+from ..models import bert, gpt2, transformer
+from .outcome import Inapplicable
+
+# where our classes are, how their names begin, and how those of stock do
+FAMILIES = {
+    "bert": (bert, "XfmrBert", "Bert"),
+    "gpt2": (gpt2, "XfmrGPT2", "GPT2"),
+    "marian": (transformer, "Xfmr", "Marian"),
+}
+OTHER_NAMES = {"LMHeadModel": "ForCausalLM", "MTModel": "ForConditionalGeneration"}  # GPT2LMHeadModel, MarianMTModel
+# What a checkpoint without a head is verified with; of these only the first is new.
+USUAL_HEADS = {"bert": "ForSequenceClassification", "gpt2": "ForCausalLM", "marian": "ForConditionalGeneration"}
+SHARE = 0.8  # of the memory and disk that are free
+
+
+@dataclass
+class Subject:
+    """A model class with the checkpoint's weights. `family` is bert, gpt2 or marian, `task` the end of the class's
+    name; `scratch` an empty folder of its own."""
+
+    name: str
+    model_class: Any
+    family: str
+    task: str
+    source: str
+    scratch: Path
+    is_stock: bool
+    twin: "Subject | None" = field(default=None, repr=False)
+
+    def load(self, *, dropout: bool = True) -> PreTrainedModel:
+        """The model in float32, in evaluation mode. The same each time, a new head too."""
+        torch.manual_seed(0)
+        config_class = self.model_class.config_class
+        fields, _ = config_class.get_config_dict(self.source)
+        if self.is_stock:
+            fields.pop("model_type", None)  # ours would be kept, and stock's tensors saved as if they were ours
+        config = config_class(**fields)
+        if config.pad_token_id is None:
+            config.pad_token_id = first(config.eos_token_id)  # as everyone sets it
+        if not dropout:
+            for field_name in [one for one in vars(config) if "drop" in one]:
+                if isinstance(getattr(config, field_name), float | int):
+                    setattr(config, field_name, 0.0)
+            config.classifier_dropout = 0.0  # left out, some heads have one of 0.1
+        loggers = [logging.getLogger(one) for one in ("transformers", "hf_xfmr") if dropout or self.is_stock]
+        levels = [one.level for one in loggers]
+        try:
+            for one in loggers:  # what loading has to say is said once
+                one.setLevel(logging.ERROR)
+            return recipe.from_pretrained(self.model_class, self.source, config=config, dtype=torch.float32).eval()
+        finally:
+            for one, level in zip(loggers, levels, strict=True):
+                one.setLevel(level)
+
+    @cached_property
+    def model(self) -> PreTrainedModel:
+        """One that is kept, without dropout; nothing changes its weights."""
+        self.needs(copies=1)
+        return self.load(dropout=False)
+
+    @cached_property
+    def config(self):
+        return self.model.config
+
+    @cached_property
+    def parameters(self) -> int:
+        return sum(one.numel() for one in self.model.parameters())
+
+    @property
+    def positions(self) -> int:
+        return self.config.max_position_embeddings
+
+    def saved(self) -> Path:
+        """A folder with the kept model, saved by its own class."""
+        folder = self.scratch / "saved"
+        if not folder.exists():
+            self.needs(disk=1)
+            self.model.save_pretrained(folder)
+        return folder
+
+    def needs(self, *, copies: float = 0, disk: float = 0) -> None:
+        """Raises `Inapplicable` if so many more copies of the weights have no room in memory, or on the disk."""
+        size = 4 * (self.parameters if "model" in vars(self) else 0)
+        room = {"memory": psutil.virtual_memory().available, "disk space": shutil.disk_usage(self.scratch).free}
+        for what, wanted in (("memory", copies * size), ("disk space", disk * size)):
+            if wanted > SHARE * room[what]:
+                raise Inapplicable(
+                    f"{what} for {wanted / 1e9:,.1f} GB of weights and gradients; {room[what] / 1e9:,.1f} GB are free"
+                )
+
+
+def first(value):
+    return value[0] if isinstance(value, list) else value
+
+
+def _kinds(family: str) -> tuple[str, str]:
+    module, prefix, _ = FAMILIES[family]
+    config = getattr(module, f"{prefix}Config")
+    return config.model_type, config.stock_model_type
+
+
+def find(name: str, scratch: Path) -> tuple[Subject, Subject]:
+    """A checkpoint as our class, and as the stock one. Raises `UserError` if it is of no architecture we have."""
+    source = recipe.checkpoint(name)
+    config = recipe.from_pretrained(AutoConfig, name)
+    family = next((one for one in FAMILIES if config.model_type in _kinds(one)), None)
+    if family is None:
+        raise UserError(f"{name} is of kind '{config.model_type}'; verify knows bert, gpt2, marian and what we saved")
+    module, own_prefix, stock_prefix = FAMILIES[family]
+    architecture = (config.architectures or [f"{own_prefix}Model"])[0]
+    task = architecture.removeprefix(own_prefix).removeprefix(stock_prefix)
+    task = OTHER_NAMES.get(task, task)
+    is_bare = task == "Model"
+    task = USUAL_HEADS[family] if is_bare else task
+    own_class = getattr(module, own_prefix + task, None)
+    if own_class is None:
+        raise UserError(f"{name} was saved as {architecture}, which has no counterpart here")
+    stock_task = next((stock for stock, own in OTHER_NAMES.items() if own == task), task)
+    stock_class = getattr(transformers, stock_prefix + stock_task)
+    subjects = []
+    for model_class, is_stock in ((own_class, False), (stock_class, True)):
+        folder = scratch / model_class.__name__
+        folder.mkdir()
+        subjects.append(Subject(model_class.__name__, model_class, family, task, source, folder, is_stock))
+    ours, theirs = subjects
+    ours.twin, theirs.twin = theirs, ours
+    if is_bare and family == "bert":  # the head is new: stock takes ours
+        theirs.source = str(ours.saved())
+    return ours, theirs
