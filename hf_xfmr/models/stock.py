@@ -28,8 +28,11 @@ from transformers.modeling_utils import load_state_dict
 logger = logging.getLogger(__name__)
 
 
-class CheckpointError(ValueError):
-    """A checkpoint that does not fit the model: of another kind, incomplete, or with tensors nothing takes."""
+class CheckpointError(ValueError, RuntimeError):
+    """A checkpoint that does not fit the model: of another kind, incomplete, or with tensors nothing takes.
+
+    Stock classes raise RuntimeError for a tensor of another size: who catches that, catches this.
+    """
 
 
 class StockConfig:
@@ -115,7 +118,8 @@ class StockModel:
     def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
         """As `PreTrainedModel.from_pretrained`. Raises `CheckpointError` where stock classes print a table: a tensor
         of the model that is not in the checkpoint and not a new head, a tensor of the checkpoint that nothing took,
-        or (without `ignore_mismatched_sizes`) one of another shape; and for a file that is cut off or damaged."""
+        or (without `ignore_mismatched_sizes`) one of another shape; and for a file that is cut off or damaged. With
+        `output_loading_info=True` what is missing and left over is returned, not judged."""
         config = kwargs.get("config")
         if isinstance(config, PreTrainedConfig) and not isinstance(config, cls.config_class):
             cls.config_class.check_kind(config.model_type, f"the config given for {pretrained_model_name_or_path}")
@@ -143,7 +147,8 @@ class StockModel:
             raise
         finally:
             stock_logger.removeFilter(report)
-        model.check_loading(pretrained_model_name_or_path, info, ignore_sizes)
+        if not wants_info or (info["mismatched_keys"] and not ignore_sizes):
+            model.check_loading(pretrained_model_name_or_path, info, ignore_sizes)
         return (model, info) if wants_info else model
 
     def check_loading(self, name, info: dict, ignore_mismatched_sizes: bool = False) -> None:
