@@ -2,7 +2,7 @@
 
 import argparse
 
-from . import adoption, attention, compare, export, fill, generate, predict, push, recipe, translate, verify
+from . import adoption, attention, compare, consolidate, explain, export, fill, generate, predict, push, recipe, translate, verify
 from .check import command as check
 
 COMMANDS = {
@@ -13,8 +13,10 @@ COMMANDS = {
     "generate": generate,
     "translate": translate,
     "attention": attention,
+    "explain": explain,
     "compare": compare,
     "push": push,
+    "consolidate": consolidate,
     "adopt": adoption,
     "export": export,
 }

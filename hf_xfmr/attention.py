@@ -40,7 +40,7 @@ def shown(tokenizer, ids: Sequence[int]) -> list[str]:
 
 
 @contextmanager
-def _eager(model):
+def eager(model):
     """The model in evaluation mode and with attention that keeps its weights; afterwards as it was."""
     before, was_training = model.config._attn_implementation, model.training
     model.eval()
@@ -65,7 +65,7 @@ def pair_weights(
     ids, labels = tokenizers.source_ids([source])[0], tokenizers.target_ids([target])[0]
     for text, one in ((source, ids), (target, labels)):
         _check_length(text, one, model)
-    with _eager(model):
+    with eager(model):
         device = model.device
         decoder_ids = torch.tensor([[model.config.decoder_start_token_id, *labels[:-1]]], device=device)
         out = model(torch.tensor([ids], device=device), decoder_input_ids=decoder_ids, output_attentions=True)
@@ -143,7 +143,7 @@ def draw(
     model = recipe.from_pretrained(models[kind], name)
     ids = tokenizer(sentence)["input_ids"]
     _check_length(sentence, ids, model)
-    with _eager(model):
+    with eager(model):
         attentions = model(torch.tensor([ids]), output_attentions=True).attentions
     layers = [one[0].float().numpy() for one in attentions]
     tokens = shown(tokenizer, ids)

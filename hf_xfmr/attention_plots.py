@@ -4,13 +4,16 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
 
 from .drawing import FAINT, FIRST, INK, SECOND, fonts_for, styled
 
-_SHADES = LinearSegmentedColormap.from_list("shades", ["#ffffff", FIRST])
-_DIVERGING = LinearSegmentedColormap.from_list("diverging", [FIRST, "#ffffff", SECOND])
+# From nothing to a colour, so that the ground of a page shows through, dark or light.
+_SHADES = LinearSegmentedColormap.from_list("shades", [to_rgba(FIRST, 0), FIRST])
+DIVERGING = LinearSegmentedColormap.from_list(
+    "diverging", [(0, FIRST), (0.5, to_rgba(FIRST, 0)), (0.5, to_rgba(SECOND, 0)), (1, SECOND)]
+)
 _ROW = 0.19  # inches a token takes along an axis
 
 
@@ -21,11 +24,19 @@ def labels_for(tokens: Sequence[str]) -> tuple[list[str], list[str] | None]:
 
 
 @styled
-def attention_maps(weights: np.ndarray, down: Sequence[str], across: Sequence[str], *, title: str) -> Figure:
+def attention_maps(
+    weights: np.ndarray,
+    down: Sequence[str],
+    across: Sequence[str],
+    *,
+    title: str,
+    words: tuple[str, str] = ("mean of {} heads", "head {}"),
+) -> Figure:
     """Where each token `down` looks among those `across`: the heads' mean, and below it every head by itself.
 
-    weights [H, len(down), len(across)], each row of which sums to 1.
+    weights [H, len(down), len(across)], each row of which sums to 1. `words` say so in another language.
     """
+    mean, one = words
     heads = len(weights)
     width, height = 0.9 + _ROW * len(across), 0.9 + _ROW * len(down)
     columns = min(heads, 4 if width < 5 else 2)
@@ -36,14 +47,15 @@ def attention_maps(weights: np.ndarray, down: Sequence[str], across: Sequence[st
         layout="constrained",
     )
     grid = figure.add_gridspec(rows + 1, columns, height_ratios=[height, *[small * height] * rows])
-    _map(figure.add_subplot(grid[0, :]), weights.mean(0), down, across, title=f"{title}, mean of {heads} heads")
+    heat_map(figure.add_subplot(grid[0, :]), weights.mean(0), down, across, title=f"{title}, {mean.format(heads)}")
     for head in range(heads):
         axes = figure.add_subplot(grid[1 + head // columns, head % columns])
-        _map(axes, weights[head], (), (), title=f"head {head + 1}")
+        heat_map(axes, weights[head], (), (), title=one.format(head + 1))
     return figure
 
 
-def _map(axes: Axes, weights: np.ndarray, down: Sequence[str], across: Sequence[str], *, title: str) -> None:
+def heat_map(axes: Axes, weights: np.ndarray, down: Sequence[str], across: Sequence[str], *, title: str) -> None:
+    """Draw weights [len(down), len(across)] as cells, the stronger the larger; without tokens no axis is written."""
     axes.imshow(weights, cmap=_SHADES, vmin=0, vmax=max(float(weights.max()), 1e-9), aspect="equal")
     _tokens(axes, down, across)
     axes.set_title(title)
@@ -59,10 +71,17 @@ def _tokens(axes: Axes, down: Sequence[str], across: Sequence[str]) -> None:
 
 
 @styled
-def one_word(weights: np.ndarray, tokens: Sequence[str], at: Sequence[int], *, title: str) -> Figure:
+def one_word(
+    weights: np.ndarray,
+    tokens: Sequence[str],
+    at: Sequence[int],
+    *,
+    title: str,
+    words: tuple[str, str] = ("mean", "head"),
+) -> Figure:
     """What one word looks at: a line to every token, as strong as the heads' mean attention, and the heads beside it.
 
-    weights [H, T] of the word to each token, `at` the places of its own tokens.
+    weights [H, T] of the word to each token, `at` the places of its own tokens. `words` name the shares' columns.
     """
     heads, count = weights.shape
     labels, fonts = labels_for(tokens)
@@ -86,18 +105,22 @@ def one_word(weights: np.ndarray, tokens: Sequence[str], at: Sequence[int], *, t
         np.column_stack([mean, weights.T]), cmap=_SHADES, vmin=0, vmax=max(float(weights.max()), 1e-9), aspect="auto"
     )
     shares.axvline(0.5, color=INK, linewidth=0.8)
-    shares.set_xticks(range(heads + 1), ["mean", *map(str, range(1, heads + 1))], rotation=90)
+    shares.set_xticks(range(heads + 1), [words[0], *map(str, range(1, heads + 1))], rotation=90)
     shares.tick_params(length=0, left=False, labelleft=False)
-    shares.set_xlabel("head")
+    shares.set_xlabel(words[1])
     return figure
 
 
 @styled
-def position_signals(table: np.ndarray) -> Figure:
-    """The sinusoids of section 3.5, [positions, dimensions]: each row is what is added to the word at that position."""
+def position_signals(
+    table: np.ndarray, *, words: tuple[str, str, str] = ("dimension", "position", "position signals")
+) -> Figure:
+    """The sinusoids of section 3.5, [positions, dimensions]: each row is what is added to the word at that position.
+    `words` are the labels of both axes and the title."""
+    across, down, title = words
     figure = Figure(figsize=(6.0, 4.0), layout="constrained")
     axes = figure.subplots()
-    image = axes.imshow(table, cmap=_DIVERGING, vmin=-1, vmax=1, aspect="auto", interpolation="nearest")
-    axes.set(xlabel="dimension", ylabel="position", title="position signals")
+    image = axes.imshow(table, cmap=DIVERGING, vmin=-1, vmax=1, aspect="auto", interpolation="nearest")
+    axes.set(xlabel=across, ylabel=down, title=title)
     figure.colorbar(image, ax=axes, shrink=0.8)
     return figure

@@ -51,7 +51,7 @@ _STYLE: Any = {
     "svg.fonttype": "none",  # text stays text: searchable, small, in the page's own font
     "svg.hashsalt": "hf_xfmr",
 }
-_FONT = "DejaVu Sans"  # comes with matplotlib
+FONT = "DejaVu Sans"  # comes with matplotlib
 _CJK_FONTS = (
     "Noto Sans CJK SC",
     "Noto Sans SC",
@@ -84,12 +84,12 @@ def fonts_for(texts: Iterable[str]) -> list[str] | None:
     """Font families that together draw every character of `texts`, for `family=`; None if no installed font does."""
     installed = {font.name: font.fname for font in font_manager.fontManager.ttflist}
     installed = {name: path for name, path in installed.items() if "Last Resort" not in name}  # draws boxes, for all
-    lacking = {c for text in texts for c in text if not c.isspace()} - _characters(installed[_FONT])
+    lacking = {c for text in texts for c in text if not c.isspace()} - _characters(installed[FONT])
     if not lacking:
-        return [_FONT]
+        return [FONT]
     for name in [font for font in _CJK_FONTS if font in installed] + sorted(set(installed).difference(_CJK_FONTS)):
         if lacking <= _characters(installed[name]):
-            return [_FONT, name]
+            return [FONT, name]
     return None
 
 
@@ -118,7 +118,10 @@ def as_svg(figure: Figure) -> str:
     prefix = f"p{hashlib.sha256(svg.encode()).hexdigest()[:8]}-"
 
     def adapt(match: re.Match) -> str:  # a tag; text between tags stays as it is
-        tag = re.sub(r'( id="|url\(#|href="#)', rf"\1{prefix}", match[0])
+        tag = match[0]
+        if tag.startswith("<image"):  # two images of one content have one id, and nothing refers to it
+            tag = re.sub(r' id="[^"]*"', "", tag)
+        tag = re.sub(r'( id="|url\(#|href="#)', rf"\1{prefix}", tag)
         tag = re.sub(r" font-family: [^;\"]*;", "", tag)
         tag = re.sub(r'(width|height)="([\d.]+)pt"', lambda m: f'{m[1]}="{float(m[2]) * 4 / 3:.0f}"', tag)
         for name, colour in COLOURS.items():

@@ -1,0 +1,139 @@
+"""The tables of the page: small computations on real tensors, a row a token."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+import torch
+
+from ..attention import places_of
+from ..data.masking import Masker
+from ..models.losses import next_tokens
+from . import small
+from .passes import Passes
+
+Words = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Column names, rows of texts. The first column is a heading."""
+
+    header: list[str]
+    rows: list[list[str]]
+
+
+def attention_by_hand(passes: Passes, words: Words) -> Table:
+    """Scores and weights of one word, head 1 of the encoder's first layer, from the queries and keys themselves."""
+    steps, name = passes.transformer_pass.steps, "model.encoder.blocks.0.attention"
+    module = passes.transformer.model.get_submodule(name)
+    query, key = (module.heads(steps[f"{name}.{part}"].gives[0])[0, 0] for part in ("query", "key"))  # (S, D)
+    tokens = passes.shown(passes.batch["input_ids"][0])
+    at = places_of(passes.examples["word"], tokens)[0]
+    scores = key @ query[at] * module.scaling
+    rows = [
+        [token, f"{score:.2f}", f"{weight:.3f}"]
+        for token, score, weight in zip(tokens, scores.tolist(), scores.softmax(0).tolist(), strict=True)
+    ]
+    return Table([words["token"], words["score"].format(tokens[at]), words["weight"]], rows)
+
+
+def backwards(passes: Passes, words: Words) -> Table:
+    """What the small Transformer writes for both sentences, greedily, and what it ought to."""
+    model, batch = passes.transformer.model, passes.batch
+    longest = batch["labels"].size(1)
+    with torch.inference_mode():
+        out = model.generate(
+            input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], max_new_tokens=longest, num_beams=1
+        )
+    rows = [
+        [passes.text(source), passes.text(written), passes.text(label[label >= 0])]
+        for source, written, label in zip(batch["input_ids"], out, batch["labels"], strict=True)
+    ]
+    return Table([words["source"], words["written"], words["right"]], rows)
+
+
+def masking(passes: Passes, words: Words) -> Table:
+    """A row as the masker hides words of it: the first draw, by number, that hides at least two."""
+    ids = np.array(passes.bert_row[0])
+    masker, whole = Masker(passes.tokenizer), np.ones(len(ids), bool)
+    draws = (masker(ids, whole, np.random.default_rng(seed)) for seed in count())
+    read, labels = next(draw for draw in draws if (draw[1] >= 0).sum() >= 2)
+    rows = [
+        [was, now, was if label >= 0 else "–100"]
+        for was, now, label in zip(passes.shown(ids), passes.shown(read), labels, strict=True)
+    ]
+    return Table([words["token"], words["reads"], words["to_predict"]], rows)
+
+
+def filling(passes: Passes, words: Words) -> Table:
+    """The likeliest words for the [MASK] of the example."""
+    ids = torch.tensor([passes.tokenizer(passes.examples["fill"])["input_ids"]])
+    with torch.inference_mode():
+        scores = passes.bert.model(ids).prediction_logits[0]
+    place = int((ids[0] == passes.tokenizer.mask_token_id).nonzero())
+    shares, best = scores[place].softmax(-1).topk(5)
+    rows = [[token, f"{share:.3f}"] for token, share in zip(passes.shown(best), shares.tolist(), strict=True)]
+    return Table([words["token"], words["probability"]], rows)
+
+
+def segments(passes: Passes, words: Words) -> Table:
+    """A pair of texts as BERT reads it."""
+    ids, kinds = passes.bert_row
+    rows = [
+        [token, str(position), str(kind)]
+        for position, (token, kind) in enumerate(zip(passes.shown(ids), kinds, strict=True))
+    ]
+    return Table([words["token"], words["position"], words["segment"]], rows)
+
+
+def following(passes: Passes, words: Words) -> Table:
+    """How likely the small BERT takes B to follow A: its own B, and another's."""
+    rows = []
+    for other in (0, 1):
+        first, second = passes.pairs[0][0], passes.pairs[other][1]
+        parts = (small.words_of(passes.tokenizer, text) for text in (first, second))
+        ids, kinds = small.pretraining_row(passes.tokenizer, *parts)
+        with torch.inference_mode():
+            out = passes.bert.model(torch.tensor([ids]), token_type_ids=torch.tensor([kinds]))
+        rows.append([first, second, f"{float(out.seq_relationship_logits.softmax(-1)[0, 0]):.3f}"])
+    return Table(["A", "B", words["follows"]], rows)
+
+
+def next_words(passes: Passes, words: Words) -> Table:
+    """What GPT-2 is to predict at each position, and the probability it gives to that."""
+    ids = passes.gpt2_ids
+    targets = next_tokens(ids)[0]
+    shares = passes.gpt2_pass.out.logits[0].softmax(-1)
+    rows = []
+    for place, (token, target) in enumerate(zip(passes.shown(ids[0]), targets.tolist(), strict=True)):
+        known = target >= 0
+        wanted = passes.shown([target])[0] if known else "–100"
+        rows.append([token, wanted, f"{float(shares[place, target]):.3f}" if known else "–"])
+    return Table([words["reads"], words["to_predict"], words["probability"]], rows)
+
+
+def continuation(passes: Passes, words: Words) -> Table:
+    """Writing on from the prompt, always the likeliest word, until the end or for twelve words."""
+    model, tokenizer = passes.gpt2.model, passes.tokenizer
+    ids = [tokenizer.cls_token_id, *small.words_of(tokenizer, passes.examples["prompt"])]
+    rows, cache, new = [], None, torch.tensor([ids])
+    for _ in range(12):
+        with torch.inference_mode():
+            out = model(new, past_key_values=cache, use_cache=True)
+        cache = out.past_key_values
+        shares, best = out.logits[0, -1].softmax(-1).topk(3)
+        choices = ", ".join(f"{t} {s:.2f}" for t, s in zip(passes.shown(best), shares.tolist(), strict=True))
+        rows.append([passes.text(ids), " × ".join(map(str, new.shape)), choices])
+        ids.append(int(best[0]))
+        new = best[:1].unsqueeze(0)
+        if ids[-1] == tokenizer.sep_token_id:
+            break
+    return Table([words["so_far"], words["computed"], words["likeliest"]], rows)
+
+
+TABLES: dict[str, Callable[[Passes, Words], Table]] = {
+    make.__name__: make
+    for make in (attention_by_hand, backwards, masking, filling, segments, following, next_words, continuation)
+}

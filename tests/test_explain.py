@@ -1,0 +1,176 @@
+"""The page that explains the architectures: what it shows is the package's own code and real passes."""
+
+import inspect
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import torch
+
+from hf_xfmr.__main__ import run as command
+from hf_xfmr.errors import UserError
+from hf_xfmr.explain import code, page, pictures, tables
+from hf_xfmr.explain.outline import CHAPTERS, SIDE_BY_SIDE
+from hf_xfmr.explain.passes import Passes
+from hf_xfmr.explain.trace import shape
+from hf_xfmr.models import blocks
+
+PARTS = {part.name: part for chapter in CHAPTERS.values() for part in chapter}
+REFERENCES = sorted(
+    {reference for part in PARTS.values() for reference in part.code} | set(sum(SIDE_BY_SIDE.values(), ()))
+)
+FEW = {"transformer": 2, "bert": 2, "gpt2": 40}
+
+
+@pytest.fixture(scope="module", params=page.LANGUAGES)
+def passes(request) -> Passes:
+    return Passes(page.texts(request.param)["examples"], steps=FEW)
+
+
+@pytest.mark.parametrize("reference", REFERENCES)
+def test_the_code_that_is_named_is_there(reference):
+    piece = code.find(reference)
+    lines = (code._ROOT / piece.file).read_text(encoding="utf-8").splitlines()
+    first = piece.text.splitlines()[0]
+    assert lines[piece.line - 1].strip() == first.strip()
+    plain = [re.sub(r"<[^>]+>", "", line) for line in code.coloured(piece.text)]
+    assert [str(code.escape(line)) for line in piece.text.splitlines()] == plain
+
+
+def test_code_that_is_gone_is_an_error(monkeypatch):
+    with pytest.raises(ValueError, match=r"no statement of models.blocks:FeedForward.forward holds 'cross'"):
+        code.find("models.blocks:FeedForward.forward@cross")
+    monkeypatch.delattr(blocks.Attention, "heads")
+    with pytest.raises(AttributeError, match="heads"):
+        code.find("models.blocks:Attention.heads")
+
+
+def keys(value):
+    """The keys of a nest of mappings, and how long its lists are; texts count alike."""
+    if isinstance(value, dict):
+        return {key: keys(item) for key, item in value.items()}
+    return len(value) if isinstance(value, list) else None
+
+
+def test_both_languages_say_the_same_things():
+    english, chinese = (page.texts(language) for language in ("en", "zh"))
+    assert keys(english) == keys(chinese)
+    assert set(english["parts"]) == set(PARTS)
+    assert set(english["chapters"]) == set(CHAPTERS)
+    shown = {name for part in PARTS.values() for name in part.pictures}
+    assert set(english["pictures"]) == shown == set(pictures.PICTURES) | set(tables.TABLES)
+    for name in english["parts"]:  # the same sections of the papers
+        numbers = [re.findall(r"[0-9.]*[0-9]", said["parts"][name]["paper"]) for said in (english, chinese)]
+        assert numbers[0] == numbers[1], name
+
+
+@pytest.mark.parametrize("language", page.LANGUAGES)
+def test_names_in_the_text_stand_in_the_code_beside_it(language):
+    for name, said in page.texts(language)["parts"].items():
+        beside = "\n".join(code.find(reference).text for reference in PARTS[name].code)
+        for one in re.findall(r"`([^`]+)`", said["text"]):
+            assert re.search(rf"(?<!\w){re.escape(one)}(?!\w)", beside), f"{name}: {one}"
+
+
+def test_the_masks_are_those_the_blocks_received(passes):
+    figure = pictures.masks(passes, page.texts("en")["words"])
+    full, padding, causal, cross = (axes.images[0].get_array() > 0 for axes in figure.axes)
+    real = passes.batch["attention_mask"][1].bool().numpy()
+    assert full.all()
+    assert (padding == real).all()
+    assert 0 < real.sum() < len(real)
+    assert (causal == np.tri(len(causal), dtype=bool)).all()
+    assert (cross == real).all()
+
+
+def test_a_word_s_weights_computed_by_hand_are_those_of_the_pass(passes):
+    table = tables.attention_by_hand(passes, page.texts("en")["words"])
+    tokens = passes.shown(passes.batch["input_ids"][0])
+    at = tokens.index(passes.examples["word"])
+    weights = passes.transformer_pass.out.encoder_attentions[0][0, 0, at]
+    assert [float(row[2]) for row in table.rows] == pytest.approx(weights.tolist(), abs=6e-4)
+
+
+def test_the_shapes_are_those_of_the_pass(passes):
+    trace = passes.transformer_pass
+    batch, length = passes.batch["input_ids"].shape
+    step = trace.steps["model.encoder.blocks.0.feed_forward.up"]
+    assert [shape(one) for one in (*step.reads, *step.gives)] == [
+        f"{batch} × {length} × 64",
+        f"{batch} × {length} × 128",
+    ]
+    assert step.parameters == 64 * 128 + 128
+    assert torch.equal(trace.steps["model.encoder.blocks.1"].gives[0], trace.out.encoder_last_hidden_state)
+
+
+def test_what_gpt2_writes_with_its_cache_is_what_it_generates(passes):
+    rows = tables.continuation(passes, page.texts("en")["words"]).rows
+    prompt = passes.tokenizer(passes.examples["prompt"], add_special_tokens=False)["input_ids"]
+    ids = torch.tensor([[passes.tokenizer.cls_token_id, *prompt]])
+    longer = passes.gpt2.model.generate(ids, do_sample=False, max_new_tokens=len(rows) - 1)[0]
+    assert rows[-1][0] == passes.text(longer)
+    assert rows[0][1] == f"1 × {ids.shape[1]}"
+    assert {row[1] for row in rows[1:]} == {"1 × 1"}  # the rest is in the cache
+
+
+class Tags(HTMLParser):
+    """Checks that every element is closed, and collects what a browser would fetch."""
+
+    VOID = {"meta", "br", "img", "link", "input", "hr"}
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.fetched, self.ids, self.targets = [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self.fetched += [
+            v for k, v in attrs if k in ("src", "href", "xlink:href") and v and not v.startswith(("#", "data:"))
+        ]
+        self.targets += [v[1:] for k, v in attrs if k == "href" and tag == "a" and v.startswith("#")]
+        self.ids += [attributes["id"]] if "id" in attributes else []
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize("language", page.LANGUAGES)
+def test_the_page_is_whole_and_fetches_nothing(language):
+    html = page.render(list(CHAPTERS), language, steps=dict.fromkeys(FEW, 2))
+    tags = Tags()
+    tags.feed(html)
+    assert tags.open == []
+    assert tags.fetched == []
+    assert len(set(tags.ids)) == len(tags.ids)
+    assert set(tags.targets) == set(PARTS)
+    assert "%(" not in html
+    assert "://" not in re.sub(r'xmlns(:\w+)?="[^"]*"', "", html)
+    for line in inspect.getsource(blocks.sinusoids).splitlines():
+        assert re.sub(r"<[^>]+>", "", str(code.escape(line))) in re.sub(r"</?(span|mark)[^>]*>", "", html)
+    for said in page.texts(language)["parts"].values():
+        assert str(code.escape(said["title"])) in html
+
+
+def test_the_command_writes_a_chapter(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["hf_xfmr", "explain", "gpt2", "--lang", "zh", "--out", str(tmp_path / "new")])
+    command()
+    assert re.fullmatch(r".*explain-zh.html: 4 parts in \d+ seconds\n", capsys.readouterr().out)
+    html = (tmp_path / "new" / "explain-zh.html").read_text(encoding="utf-8")
+    assert "python -m hf_xfmr explain gpt2 --lang zh" in html
+    assert 'id="gpt2"' in html
+    assert 'id="bert"' not in html
+    assert "酒店" in html
+
+
+def test_a_chapter_that_is_none_is_one_sentence(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["hf_xfmr", "explain", "gpt3"])
+    with pytest.raises(UserError, match="there is no chapter 'gpt3': the page has transformer, bert, gpt2, together"):
+        command()
