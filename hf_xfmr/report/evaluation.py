@@ -240,7 +240,8 @@ def thresholds(
         if validation is not None and on_validation is not None:
             validation_gold = validation.gold[:, k] if several else validation.gold == k
             best = calibration.best_threshold(on_validation[:, k], validation_gold)
-            given |= {best: True} if best is not None else {}
+            if best is not None:  # the one that reads the same, if there is
+                given[next((t for t in given if abs(t - best) < 0.0005), best)] = True
         for threshold in sorted(given, key=lambda t: (several and given[t], t)):
             figures = calibration.at_threshold(scaled[:, k], gold, threshold)
             rows.append({"label": label, "chosen": given[threshold], **figures})

@@ -122,7 +122,8 @@ def _tiles(figures: dict) -> list[dict[str, Any]]:
         given = figures["headline"]
     else:
         shown = figures["metrics"].get("test") or figures["metrics"].get("validation") or {}
-        names = sorted((name for name in shown if _is_score(name, shown[name])), key=lambda name: name == "loss")
+        scores = [name for name in shown if _is_score(name, shown[name]) and name != "tokens"]
+        names = sorted(scores, key=lambda name: name == "loss")
         given = {name: {"value": shown[name]} for name in names}
     return [{"name": name, "baseline": baseline.get(name), **estimate} for name, estimate in list(given.items())[:4]]
 
