@@ -2,7 +2,7 @@
 
 import argparse
 
-from . import adoption, attention, compare, consolidate, explain, export, fill, generate, predict, push, recipe, translate, verify
+from . import adoption, attention, compare, consolidate, consolidate, explain, export, fill, generate, predict, push, recipe, translate, verify
 from .check import command as check
 
 COMMANDS = {
@@ -16,6 +16,7 @@ COMMANDS = {
     "explain": explain,
     "compare": compare,
     "push": push,
+    "consolidate": consolidate,
     "consolidate": consolidate,
     "adopt": adoption,
     "export": export,

@@ -13,6 +13,7 @@ from transformers import AutoTokenizer
 from . import baseline, metrics, predictions, probe, recipe, tokenizer
 from .data import ClassificationCollator, ClassificationData
 from .errors import UserError
+from .many_processes import once
 from .models.bert import XfmrBertConfig, XfmrBertForSequenceClassification
 from .report import calibration
 from .training import XfmrTrainer, XfmrTrainingArguments
@@ -185,6 +186,7 @@ def figures(logits, labels, corpus: ClassificationData) -> dict[str, float]:
 MAIN = {"single_label_classification": "accuracy", "multi_label_classification": "f1_micro", "regression": "pearson"}
 
 
+@once
 def fit_baseline(corpus: ClassificationData) -> dict:
     """The baseline's name and its metrics on test, after fitting it on train."""
     train, test = corpus.splits["train"], corpus.splits["test"]

@@ -20,7 +20,7 @@ import transformers
 import yaml
 from transformers import HfArgumentParser, set_seed
 
-from . import card, checkpoints, hub, lock, report, samples
+from . import card, checkpoints, hub, lock, many_processes, report, samples
 from .errors import UserError
 from .models.stock import CheckpointError
 from .push import push
@@ -183,7 +183,7 @@ def _check_writable(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".writable"
         probe.write_bytes(b"")
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another process may have been quicker
     except OSError as error:
         raise UserError(
             f"the output folder {folder} can't be written ({error.strerror}): give another --output_dir"
@@ -216,9 +216,11 @@ def from_pretrained(auto_class, name: str, **kwargs):
 def main(recipe: Callable[[], Any]) -> None:
     """Run a recipe as a program: what the user can put right is one line on stderr and exit code 2."""
     transformers.utils.logging.disable_progress_bar()  # those of loading and saving files; training keeps its own
+    many_processes.keep_quiet()
     try:
         recipe()
     except (UserError, CheckpointError) as error:
+        many_processes.let_main_speak_first()
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:
@@ -261,7 +263,7 @@ def train(trainer: XfmrTrainer) -> float:
     """Train, from the newest whole checkpoint if there is any and `resume` is on. Returns the seconds it took, those
     before it was resumed too."""
     args = trainer.args
-    say(f"training in {precision(args)} on {args.device}")
+    say(f"training in {precision(args)} on {args.device}", *many_processes.describe(trainer))
     trainer.train(resume_from_checkpoint=args.resume_from_checkpoint or args.resume)
     return trainer.seconds
 
@@ -275,8 +277,9 @@ def finish(
     `record` are further entries of run.json; report.py says which it shows.
     """
     folder = Path(str(trainer.args.output_dir))
+    model = trainer.accelerator.unwrap_model(trainer.model) if model is None else model
+    whole = many_processes.gather(model, trainer)
     if trainer.is_world_process_zero():
-        model = trainer.accelerator.unwrap_model(trainer.model) if model is None else model
         run = {
             "title": folder.name,
             "recipe": Path(sys.argv[0]).stem,
@@ -293,7 +296,7 @@ def finish(
             **record,
         }
         with checkpoints.model_folder(folder) as aside:
-            model.save_pretrained(aside)
+            model.save_pretrained(aside, **({} if whole is None else {"state_dict": whole}))
             if tokenizer is not None:
                 tokenizer.save_pretrained(aside)
             text = json.dumps(run, ensure_ascii=False, indent=2, default=str)

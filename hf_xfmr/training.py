@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import find_batch_size
 from torch import nn
 from transformers import EarlyStoppingCallback, PreTrainedModel, ProgressCallback
 from transformers.integrations import TensorBoardCallback, is_tensorboard_available
@@ -15,6 +16,7 @@ from transformers.trainer_utils import EvalLoopOutput
 
 from .errors import UserError
 from .hub import HubArguments, PushesToHub
+from .many_processes import ManyProcesses, first_rows, repeat_last
 from .models.gpt2 import XfmrGPT2ForCausalLM
 from .models.losses import IGNORE, next_tokens
 from .nonfinite import FiniteSteps
@@ -90,7 +92,7 @@ class XfmrTrainingArguments(HubArguments):
         super().__post_init__()
 
 
-class XfmrTrainer(SpeedAndMemory, FiniteSteps, PushesToHub):
+class XfmrTrainer(SpeedAndMemory, FiniteSteps, PushesToHub, ManyProcesses):
     """Trainer with checkpoints that survive a kill, a stop at the first loss or gradient that is not finite, losses
     that do not depend on the batch size, layer-wise learning rates, and speed and memory in the log. Everything else is
     Trainer's."""
@@ -116,6 +118,7 @@ class XfmrTrainer(SpeedAndMemory, FiniteSteps, PushesToHub):
             self._loss_shifts_labels = True
         self._check_label_smoothing()
         self._loss_total, self._loss_count = 0.0, 0  # of the evaluation that runs
+        self._own_mean = False
 
     def _check_label_smoothing(self) -> None:
         if not self.args.label_smoothing_factor:
@@ -143,6 +146,8 @@ class XfmrTrainer(SpeedAndMemory, FiniteSteps, PushesToHub):
             self.label_smoother = smoother
 
     def _get_num_items_in_batch(self, batch_samples, device):
+        if self._own_mean:
+            return None
         if self._predicts_next_tokens:  # those that the model's loss is over, in place of Trainer's labels[..., 1:]
             batch_samples = [
                 {"labels": None, "shift_labels": _targets(batch)} if "labels" in batch else batch
@@ -163,12 +168,18 @@ class XfmrTrainer(SpeedAndMemory, FiniteSteps, PushesToHub):
         return output
 
     def prediction_step(self, model, inputs, prediction_loss_only, ignore_keys=None):
-        count = self._count_items(inputs)
-        loss, logits, labels = super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
+        size, real = find_batch_size(inputs), self.real_rows(inputs)
+        inputs = first_rows(inputs, max(1, real))
+        count = self._count_items(inputs) if real else 0
+        self._own_mean = self.args.world_size > 1  # and not this process's share of the mean over all of them
+        try:
+            loss, logits, labels = super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
+        finally:
+            self._own_mean = False
         if loss is not None and count:
             self._loss_total += float(loss) * count
             self._loss_count += count
-        return loss, logits, labels
+        return loss, repeat_last(logits, size or 0), repeat_last(labels, size or 0)  # as the other processes have
 
     def _count_items(self, inputs) -> int:
         """How many labelled items the mean loss of a batch is over, counted as Trainer counts them in training."""

@@ -424,6 +424,7 @@ def test_every_config_that_needs_no_hub_runs(tmp_path, config):
 
 
 def test_configs_begin_with_the_command_that_runs_them():
-    for path in sorted((ROOT / "recipes" / "configs").glob("*/*.yaml")):
+    paths = (ROOT / "recipes" / "configs").glob("*/*.yaml")
+    for path in sorted(path for path in paths if path.parent.name != "accelerate"):  # those are no runs
         first = path.read_text(encoding="utf-8").splitlines()[0]
         assert f"python recipes/{path.parent.name}.py {path.relative_to(ROOT)}" in first, path

@@ -55,7 +55,9 @@ def _seconds(trainer, batch) -> float:
     model.train()
     inputs = trainer._prepare_inputs(batch)
     with trainer.compute_loss_context_manager():
-        loss = trainer.compute_loss(model, inputs, num_items_in_batch=trainer._get_num_items_in_batch([batch], None))
+        # of several processes this one measures alone: counting the items would wait for the others
+        items = trainer._get_num_items_in_batch([batch], None) if trainer.args.world_size == 1 else None
+        loss = trainer.compute_loss(model, inputs, num_items_in_batch=items)
     loss.backward()
     if torch.cuda.is_available():
         torch.cuda.synchronize()

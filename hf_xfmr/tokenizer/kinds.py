@@ -11,6 +11,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from transformers import PreTrainedTokenizerFast
 
 from ..errors import UserError
+from ..many_processes import once
 from .words import count_words, read
 
 BERT_TOKENS = {
@@ -25,6 +26,7 @@ MARIAN_TOKENS = {"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 
 
+@once
 def train(
     texts: Iterable[str],
     kind: str,

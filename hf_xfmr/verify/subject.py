@@ -115,24 +115,41 @@ def _kinds(family: str) -> tuple[str, str]:
     return config.model_type, config.stock_model_type
 
 
-def find(name: str, scratch: Path) -> tuple[Subject, Subject]:
-    """A checkpoint as our class, and as the stock one. Raises `UserError` if it is of no architecture we have."""
-    source = recipe.checkpoint(name)
-    config = recipe.from_pretrained(AutoConfig, name)
-    family = next((one for one in FAMILIES if config.model_type in _kinds(one)), None)
+def find_class(name: str) -> Any:
+    """Our class for a checkpoint; for one without a head, that with the usual head. Raises `UserError` if it is of no
+    architecture we have."""
+    module, own_prefix, _ = FAMILIES[_family(name)]
+    return getattr(module, own_prefix + _task(name)[0])
+
+
+def _family(name: str) -> str:
+    kind = recipe.from_pretrained(AutoConfig, name).model_type
+    family = next((one for one in FAMILIES if kind in _kinds(one)), None)
     if family is None:
-        raise UserError(f"{name} is of kind '{config.model_type}'; verify knows bert, gpt2, marian and what we saved")
+        raise UserError(f"{name} is of kind '{kind}'; known are bert, gpt2, marian and what we saved")
+    return family
+
+
+def _task(name: str) -> tuple[str, bool]:
+    """How the name of our class ends, and whether the checkpoint has no head."""
+    family = _family(name)
     module, own_prefix, stock_prefix = FAMILIES[family]
-    architecture = (config.architectures or [f"{own_prefix}Model"])[0]
+    architecture = (recipe.from_pretrained(AutoConfig, name).architectures or [f"{own_prefix}Model"])[0]
     task = architecture.removeprefix(own_prefix).removeprefix(stock_prefix)
     task = OTHER_NAMES.get(task, task)
     is_bare = task == "Model"
     task = USUAL_HEADS[family] if is_bare else task
-    own_class = getattr(module, own_prefix + task, None)
-    if own_class is None:
+    if not hasattr(module, own_prefix + task):
         raise UserError(f"{name} was saved as {architecture}, which has no counterpart here")
+    return task, is_bare
+
+
+def find(name: str, scratch: Path) -> tuple[Subject, Subject]:
+    """A checkpoint as our class, and as the stock one. Raises `UserError` if it is of no architecture we have."""
+    source, family, own_class = recipe.checkpoint(name), _family(name), find_class(name)
+    task, is_bare = _task(name)
     stock_task = next((stock for stock, own in OTHER_NAMES.items() if own == task), task)
-    stock_class = getattr(transformers, stock_prefix + stock_task)
+    stock_class = getattr(transformers, FAMILIES[family][2] + stock_task)
     subjects = []
     for model_class, is_stock in ((own_class, False), (stock_class, True)):
         folder = scratch / model_class.__name__
