@@ -433,7 +433,7 @@ def test_wrong_use_is_named():
         ours(labels=torch.ones(1, 3, dtype=torch.long))
     with pytest.raises(ValueError, match="decoder_input_ids"):
         ours(input_ids=torch.ones(1, 3, dtype=torch.long))
-    with pytest.raises(ValueError, match="a row of its own"):
-        ours(**make_batch(), position_ids=torch.arange(7).expand(4, 7))
+    with pytest.raises(ValueError, match="row 0 holds 2 sources and 1 targets"):
+        ours(**make_batch(), position_ids=torch.tensor([0, 1, 2, 0, 1, 2, 3]).expand(4, 7))
     with pytest.raises(ValueError, match="vocabularies of their own"):
         random_model(share_encoder_decoder_embeddings=False).resize_token_embeddings(120)

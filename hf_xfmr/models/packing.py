@@ -16,10 +16,13 @@ from .dropout import dropout_attention, is_cheap
 
 
 class Spans(NamedTuple):
-    """The lengths of the sequences that lie end to end in a query row [1, N] and in its key row [1, M], pairwise."""
+    """The lengths of the sequences that lie end to end in a query row [1, N] and in its key row [1, M], pairwise; for
+    a GPU also where they begin and end, [sequences + 1] int32 there."""
 
     query: list[int]
     key: list[int]
+    query_ends: Tensor | None = None
+    key_ends: Tensor | None = None
 
 
 class Packing:
@@ -29,33 +32,48 @@ class Packing:
     def __init__(self, attention_mask: Tensor, rows: Tensor | None = None):
         """attention_mask [B, T], 0 at padding; rows [B, T] int64: which sequence of its row a token is in."""
         self.shape = attention_mask.shape
-        self.keep = attention_mask.flatten().nonzero().squeeze(1)  # (N,)
+        real = attention_mask != 0
         if rows is None:  # a row may be empty, and is then still one of the sequences
-            self.lengths: list[int] = (attention_mask != 0).sum(1).tolist()
+            lengths = real.sum(1)
         else:
-            row = torch.arange(self.shape[0], device=rows.device).unsqueeze(1)
-            sequence = (row * self.shape[1] + rows).flatten()[self.keep]
-            self.lengths = torch.unique_consecutive(sequence, return_counts=True)[1].tolist()
+            counts = rows[:, -1] + 1  # of sequences in each row
+            sequence = rows + (counts.cumsum(0) - counts).unsqueeze(1)
+            lengths = sequence[real].bincount(minlength=int(counts.sum()))
+        self.lengths: list[int] = lengths.tolist()  # the one time that a GPU has to be waited for
+        if real.device.type == "cpu":
+            self.keep, self.ends = real.flatten().nonzero().squeeze(1), None  # (N,)
+        else:
+            self.keep = torch.nonzero_static(real.flatten(), size=sum(self.lengths)).squeeze(1)
+            self.ends = F.pad(lengths.cumsum(0), (1, 0)).int()
 
     @classmethod
     def of(cls, shape: torch.Size, attention_mask: Tensor | None, rows: Tensor | None) -> "Packing | None":
         """None if every row is one sequence without padding, so that there is nothing to drop."""
         if attention_mask is None:
             return None if rows is None else cls(torch.ones(shape, dtype=torch.bool, device=rows.device), rows)
-        return None if rows is None and bool(attention_mask.all()) else cls(attention_mask, rows)
+        packing = cls(attention_mask, rows)
+        return None if rows is None and len(packing.keep) == shape.numel() else packing
 
     @classmethod
     def pair(
-        cls, x: Tensor, mask: Tensor | None, memory: Tensor, memory_mask: Tensor | None
+        cls,
+        x: Tensor,
+        mask: Tensor | None,
+        rows: Tensor | None,
+        memory: Tensor,
+        memory_mask: Tensor | None,
+        memory_rows: Tensor | None,
     ) -> "tuple[Packing, Packing] | tuple[None, None]":
-        """For attention from x [B, T, ...] to memory [B, S, ...], row by row; None twice if neither has padding."""
-        if all(given is None or bool(given.all()) for given in (mask, memory_mask)):
+        """For attention from x [B, T, ...] to memory [B, S, ...], sequence by sequence; None twice if every row is one
+        of each without padding. `check_pairs` has to hold."""
+        if rows is None and memory_rows is None and all(m is None or bool(m.all()) for m in (mask, memory_mask)):
             return None, None
-        masks = [
-            torch.ones(t.shape[:2], device=t.device) if given is None else given
-            for t, given in ((x, mask), (memory, memory_mask))
+        sides = (x, mask, rows), (memory, memory_mask, memory_rows)
+        first, second = [
+            cls(torch.ones(t.shape[:2], device=t.device) if given is None else given, numbers)
+            for t, given, numbers in sides
         ]
-        return cls(masks[0]), cls(masks[1])
+        return first, second
 
     def pack(self, x: Tensor | None) -> Tensor | None:
         """[B, T, ...] (or [1, T, ...], the same for every row) to [1, N, ...]; None stays None."""
@@ -70,12 +88,14 @@ class Packing:
 
     def spans(self, memory: "Packing | None" = None) -> Spans:
         """For self-attention, or for attention to the sequences of `memory`, one for each of these."""
-        return Spans(self.lengths, self.lengths if memory is None else memory.lengths)
+        memory = self if memory is None else memory
+        return Spans(self.lengths, memory.lengths, self.ends, memory.ends)
 
 
 def is_packable(model, attention_mask: Tensor | None, kwargs: dict) -> bool:
-    """Whether a forward pass may drop padding: with PyTorch's own attention on a CPU, when nothing is asked for that
-    has the shape of the padded batch (`kwargs` are the forward's), and outside torch.compile and torch.export."""
+    """Whether a forward pass may drop padding: with PyTorch's own attention, on a CPU or where a GPU has the kernel
+    for it, when nothing is asked for that has the shape of the padded batch (`kwargs` are the forward's), and outside
+    torch.compile and torch.export."""
     asked = any(
         kwargs.get(key, getattr(model.config, key, False)) for key in ("output_attentions", "output_hidden_states")
     )
@@ -84,7 +104,23 @@ def is_packable(model, attention_mask: Tensor | None, kwargs: dict) -> bool:
         and not torch.compiler.is_compiling()
         and (attention_mask is None or attention_mask.dim() == 2)
         and model.config._attn_implementation == "sdpa"
-        and model.device.type == "cpu"
+        and (model.device.type == "cpu" or _has_kernel(model))
+    )
+
+
+def _has_kernel(model) -> bool:
+    """Whether `varlen_attn` can be used: on CUDA from Ampere on, in half precision, for heads of a multiple of 8 up to
+    256, without dropout of the weights. `model` has its layers as `blocks`."""
+    device, attention = model.device, model.blocks[0].attention
+    if device.type != "cuda" or (model.training and attention.dropout):
+        return False
+    dtype = torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else model.dtype
+    return (
+        dtype in (torch.bfloat16, torch.float16)
+        and attention.head_dim % 8 == 0
+        and attention.head_dim <= 256
+        and torch.version.hip is None
+        and torch.cuda.get_device_capability(device) >= (8, 0)
     )
 
 
@@ -102,15 +138,17 @@ def packed_rows(
     if cu_seq_lens is not None:
         starts = torch.zeros(shape.numel(), dtype=torch.int64, device=cu_seq_lens.device)
         starts[cu_seq_lens[1:-1].long()] = 1
-        rows = starts.view(shape).cumsum(1)
+        starts = starts.view(shape)
+        rows = starts.cumsum(1) - starts[:, :1]
         return rows if len(cu_seq_lens) > 2 else None
     if position_ids is None:
         return None
     position_ids = position_ids.expand(shape)
     starts, follows = position_ids[:, 1:] == 0, position_ids[:, 1:] == position_ids[:, :-1] + 1
     if attention_mask is not None and attention_mask.dim() == 2:
-        real = (attention_mask[:, 1:] != 0) & (attention_mask[:, :-1] != 0)
-        starts, follows = starts & real, follows | ~real
+        real = attention_mask != 0
+        begun = real.cumsum(1)[:, :-1] > 0  # the first real token of a row starts no further sequence
+        starts, follows = starts & real[:, 1:] & begun, follows | ~(real[:, 1:] & real[:, :-1])
     starts = starts & (starts | follows).all()
     if not torch.compiler.is_compiling() and not bool(starts.any()):
         return None  # a compiled graph can't ask what the data are
@@ -120,26 +158,49 @@ def packed_rows(
 def positions_within(rows: Tensor) -> Tensor:
     """Where each token stands in its sequence, from 0: rows [B, T] of `packed_rows` to positions [B, T] int64."""
     place = torch.arange(rows.size(1), device=rows.device).expand_as(rows)
-    starts = F.pad(rows[:, 1:] != rows[:, :-1], (1, 0), value=True)
-    return place - torch.where(starts, place, 0).cummax(1).values
+    return place - torch.where(sequence_starts(rows), place, 0).cummax(1).values
 
 
-def within(rows: Tensor | None) -> Callable | None:
-    """The rule "only within a sequence", as `transformers.masking_utils` takes it (`and_mask_function`)."""
-    return None if rows is None else lambda b, h, q, k: rows[b, q] == rows[b, k]
+def sequence_starts(rows: Tensor) -> Tensor:
+    """Where a sequence starts: rows [B, T] of `packed_rows` to [B, T] bool, True at the beginning of each row."""
+    return F.pad(rows[:, 1:] != rows[:, :-1], (1, 0), value=True)
+
+
+def within(rows: Tensor | None, memory_rows: Tensor | None = None) -> Callable | None:
+    """The rule "only within a sequence", or from it to the memory of the same number in the row, as
+    `transformers.masking_utils` takes it (`and_mask_function`)."""
+    if rows is None:
+        return None
+    key_rows = rows if memory_rows is None else memory_rows
+    return lambda b, h, q, k: rows[b, q] == key_rows[b, k]
+
+
+def check_pairs(rows: Tensor | None, memory_rows: Tensor | None) -> None:
+    """Raises `ValueError` if a row holds more sequences than memories, or fewer. A compiled graph can't ask."""
+    if (rows is None and memory_rows is None) or torch.compiler.is_compiling():
+        return
+    targets, sources = (torch.ones(()) if each is None else (each[:, -1] + 1).cpu() for each in (rows, memory_rows))
+    targets, sources = torch.broadcast_tensors(targets, sources)
+    for row in (targets != sources).nonzero()[:1, 0].tolist():
+        raise ValueError(
+            f"row {row} holds {int(sources[row])} sources and {int(targets[row])} targets: pack both alike, and give "
+            "position_ids and decoder_position_ids that start at 0 for each (or cu_seq_lens_k and cu_seq_lens_q)"
+        )
 
 
 def packed_attention(module, query, key, value, attention_mask: Spans, scaling, dropout=0.0, **_):
-    """Attention within each sequence of a packed row, on views: no mask, no padding. CPU.
+    """Attention within each sequence of a packed row, on views: no mask, no padding.
 
     query [1, H, N, D], key and value [1, H, M, D] to ([1, N, H, D], None). With dropout, which torch's kernel does not
-    know on a CPU, it is `dropout_attention`. Half precision is computed in float32: for matrices as small as these a
-    CPU's bfloat16 kernels are slower, and less exact.
+    know on a CPU, it is `dropout_attention`. Half precision is computed in float32 there: for matrices as small as
+    these a CPU's bfloat16 kernels are slower, and less exact. A GPU has one kernel for all sequences.
     """
     spans, dtype = attention_mask, query.dtype
+    if query.device.type == "cuda":
+        return _varlen_attention(query, key, value, spans, module.is_causal, scaling), None
     if is_cheap(query, dropout):
         options = {"is_causal": module.is_causal, "scaling": scaling, "p": dropout}
-        return dropout_attention(query, key, value, *spans, **options), None
+        return dropout_attention(query, key, value, spans.query, spans.key, **options), None
     if dtype in (torch.bfloat16, torch.float16):
         query, key, value = query.float(), key.float(), value.float()
     parts = zip(query.split(spans.query, 2), key.split(spans.key, 2), value.split(spans.key, 2), strict=True)
@@ -149,6 +210,24 @@ def packed_attention(module, query, key, value, attention_mask: Spans, scaling, 
             for q, k, v in parts
         ]
     return torch.cat(attended, dim=2).transpose(1, 2).to(dtype), None
+
+
+def _varlen_attention(query, key, value, spans: Spans, is_causal: bool, scaling: float) -> Tensor:
+    from torch.nn.attention.varlen import varlen_attn  # not needed on most machines, and slow to import
+
+    q, k, v = (t.squeeze(0).transpose(0, 1) for t in (query, key, value))  # (N, H, D) and twice (M, H, D)
+    out = varlen_attn(
+        q,
+        k,
+        v,
+        spans.query_ends,
+        spans.key_ends,
+        max(spans.query),
+        max(spans.key),
+        scale=scaling,
+        window_size=(-1, 0) if is_causal else (-1, -1),
+    )
+    return out.unsqueeze(0)
 
 
 def unpadded_attention(module, query, key, value, attention_mask: None, scaling, dropout=0.0, **_):

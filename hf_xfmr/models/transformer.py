@@ -28,7 +28,7 @@ from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 from .blocks import Attention, FeedForward, check_positions, sinusoids
 from .dropout import Dropout
 from .losses import IGNORE, vocabulary_loss
-from .packing import Packing, Spans, is_packable
+from .packing import Packing, Spans, check_pairs, is_packable, packed_rows, positions_within, sequence_starts, within
 from .stock import StockConfig, StockModel, register
 
 
@@ -222,16 +222,22 @@ class Encoder(XfmrPreTrainedModel):
         input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        cu_seq_lens_k: Tensor | None = None,
         pack: bool = True,
         **kwargs,
     ) -> BaseModelOutput:
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("give either input_ids or inputs_embeds")
         given = input_ids if inputs_embeds is None else inputs_embeds
-        position_ids = torch.arange(given.size(1), device=given.device).unsqueeze(0)  # (1, S)
+        rows = packed_rows(given.shape[:2], position_ids, attention_mask, cu_seq_lens_k)
+        if position_ids is None and rows is not None:
+            position_ids = positions_within(rows)
+        elif position_ids is None:
+            position_ids = torch.arange(given.size(1), device=given.device).unsqueeze(0)  # (1, S)
         packing = None
         if pack and is_packable(self, attention_mask, kwargs):
-            packing = Packing.of(given.shape[:2], attention_mask, None)
+            packing = Packing.of(given.shape[:2], attention_mask, rows)
         if packing is not None:
             given, position_ids = packing.pack(given), packing.pack(position_ids)  # (1, N) each
         check_positions(position_ids, self.config.max_position_embeddings)
@@ -239,7 +245,9 @@ class Encoder(XfmrPreTrainedModel):
         if packing is not None:
             mask = packing.spans()
         else:
-            mask = create_bidirectional_mask(config=self.config, inputs_embeds=x, attention_mask=attention_mask)
+            mask = create_bidirectional_mask(
+                config=self.config, inputs_embeds=x, attention_mask=attention_mask, and_mask_function=within(rows)
+            )
         for block in self.blocks:
             x = block(x, mask, **kwargs)
         if packing is not None:
@@ -272,20 +280,30 @@ class Decoder(XfmrPreTrainedModel):
         past_key_values: EncoderDecoderCache | None = None,
         inputs_embeds: Tensor | None = None,
         use_cache: bool | None = None,
+        position_ids: Tensor | None = None,
+        cu_seq_lens_q: Tensor | None = None,
+        memory_rows: Tensor | None = None,
         pack: bool = True,
         **kwargs,
     ) -> BaseModelOutputWithPastAndCrossAttentions:
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("give either decoder_input_ids or decoder_inputs_embeds")
-        if use_cache and past_key_values is None:
-            past_key_values = EncoderDecoderCache(DynamicCache(config=self.config), DynamicCache(config=self.config))
-        past = 0 if past_key_values is None else past_key_values.get_seq_length()
         given = input_ids if inputs_embeds is None else inputs_embeds
-        position_ids = (torch.arange(given.size(1), device=given.device) + past).unsqueeze(0)  # (1, T)
+        rows = None
+        if past_key_values is None:
+            rows = packed_rows(given.shape[:2], position_ids, attention_mask, cu_seq_lens_q)
+        check_pairs(rows, memory_rows)
+        if use_cache and past_key_values is None and rows is None:
+            past_key_values = EncoderDecoderCache(DynamicCache(config=self.config), DynamicCache(config=self.config))
+        if position_ids is None and rows is not None:
+            position_ids = positions_within(rows)
+        elif position_ids is None:
+            past = 0 if past_key_values is None else past_key_values.get_seq_length()
+            position_ids = (torch.arange(given.size(1), device=given.device) + past).unsqueeze(0)  # (1, T)
         packing = None
         packable = all(is_packable(self, mask, kwargs) for mask in (attention_mask, memory_mask))
         if pack and packable and past_key_values is None:
-            packing, memory_packing = Packing.pair(given, attention_mask, memory, memory_mask)
+            packing, memory_packing = Packing.pair(given, attention_mask, rows, memory, memory_mask, memory_rows)
         if packing is not None:
             given, position_ids = packing.pack(given), packing.pack(position_ids)  # (1, N) each
             memory = memory_packing.pack(memory)  # (1, M, E)
@@ -299,9 +317,14 @@ class Decoder(XfmrPreTrainedModel):
                 inputs_embeds=x,
                 attention_mask=attention_mask,
                 past_key_values=None if past_key_values is None else past_key_values.self_attention_cache,
+                and_mask_function=within(rows),
             )
             memory_mask = create_bidirectional_mask(
-                config=self.config, inputs_embeds=x, attention_mask=memory_mask, encoder_hidden_states=memory
+                config=self.config,
+                inputs_embeds=x,
+                attention_mask=memory_mask,
+                encoder_hidden_states=memory,
+                and_mask_function=within(rows, memory_rows),
             )
         for block in self.blocks:
             x = block(x, mask, memory, memory_mask, past_key_values, **kwargs)
@@ -316,6 +339,9 @@ class XfmrModel(XfmrPreTrainedModel):
     Args of forward: input_ids and decoder_input_ids (B, S) and (B, T) int64, or inputs_embeds and decoder_inputs_embeds
     (B, S, E) and (B, T, E), scaled here like the ids' own vectors (stock Marian's encoder does not scale them);
     attention_mask and decoder_attention_mask; encoder_outputs in place of a source; past_key_values, use_cache.
+    A row may hold several sources whose position_ids (B, S) start at 0 each, and as many targets, in the same order,
+    whose decoder_position_ids (B, T) do; or cu_seq_lens_k cuts the flattened sources and cu_seq_lens_q the targets,
+    the keys and queries of cross-attention. No pair sees another, and no cache is made, since none could continue them.
     `pack=False` computes the padding too, as stock classes do; the real tokens come out the same.
     Returns last_hidden_state (B, T, E) and encoder_last_hidden_state (B, S, E), zeros at padding unless it was
     computed, as the target's is when a cache is in use.
@@ -353,14 +379,28 @@ class XfmrModel(XfmrPreTrainedModel):
         inputs_embeds: Tensor | None = None,
         decoder_inputs_embeds: Tensor | None = None,
         use_cache: bool | None = None,
+        position_ids: Tensor | None = None,
+        decoder_position_ids: Tensor | None = None,
+        cu_seq_lens_q: Tensor | None = None,
+        cu_seq_lens_k: Tensor | None = None,
         **kwargs,
     ) -> Seq2SeqModelOutput:
-        if "position_ids" in kwargs or "cu_seq_lens_q" in kwargs:
-            raise ValueError("give each pair of source and target a row of its own: padding costs nothing here")
+        kwargs = {name: value for name, value in kwargs.items() if name not in ("max_length_q", "max_length_k")}
         if encoder_outputs is None:
-            encoder_outputs = self.encoder(input_ids, attention_mask, inputs_embeds=inputs_embeds, **kwargs)
+            encoder_outputs = self.encoder(
+                input_ids,
+                attention_mask,
+                inputs_embeds=inputs_embeds,
+                position_ids=position_ids,
+                cu_seq_lens_k=cu_seq_lens_k,
+                **kwargs,
+            )
         elif not isinstance(encoder_outputs, BaseModelOutput):
             encoder_outputs = BaseModelOutput(*encoder_outputs)
+        shape = encoder_outputs.last_hidden_state.shape[:2]
+        memory_rows = packed_rows(shape, position_ids, attention_mask, cu_seq_lens_k)
+        if memory_rows is not None and "flash" in self.config._attn_implementation:
+            raise ValueError("several pairs in a row need attn_implementation='sdpa' (or 'eager')")
         out = self.decoder(
             decoder_input_ids,
             decoder_attention_mask,
@@ -369,6 +409,9 @@ class XfmrModel(XfmrPreTrainedModel):
             past_key_values=past_key_values,
             inputs_embeds=decoder_inputs_embeds,
             use_cache=use_cache,
+            position_ids=decoder_position_ids,
+            cu_seq_lens_q=cu_seq_lens_q,
+            memory_rows=memory_rows,
             **kwargs,
         )
         return Seq2SeqModelOutput(
@@ -412,9 +455,12 @@ class XfmrForConditionalGeneration(XfmrPreTrainedModel, GenerationMixin):
         self.final_logits_bias = F.pad(self.final_logits_bias, (0, missing))  # below 0 it cuts
         return words
 
-    def prepare_decoder_input_ids_from_labels(self, labels: Tensor) -> Tensor:
-        """Teacher forcing: the decoder reads the target shifted right by one, (B, T)."""
+    def prepare_decoder_input_ids_from_labels(self, labels: Tensor, rows: Tensor | None = None) -> Tensor:
+        """Teacher forcing: the decoder reads the target shifted right by one, (B, T); each of them if a row holds
+        several (`rows` of `packed_rows`)."""
         shifted = F.pad(labels[:, :-1], (1, 0), value=self.config.decoder_start_token_id)
+        if rows is not None:
+            shifted = shifted.masked_fill(sequence_starts(rows), self.config.decoder_start_token_id)
         return shifted.masked_fill(shifted == IGNORE, self.config.pad_token_id)
 
     @can_return_tuple
@@ -431,19 +477,23 @@ class XfmrForConditionalGeneration(XfmrPreTrainedModel, GenerationMixin):
         labels: Tensor | None = None,
         use_cache: bool | None = None,
         num_items_in_batch: Tensor | int | None = None,
+        decoder_position_ids: Tensor | None = None,
+        cu_seq_lens_q: Tensor | None = None,
         pack: bool = True,
         **kwargs,
     ) -> Seq2SeqLMOutput:
         """labels (B, T): the target, -100 where nothing is to be predicted. If no input is given to the decoder, it is
         they, shifted right; if no decoder_attention_mask is, a row's last label is the end of its target. In training
-        with labels the logits are None: only the labelled positions are scored."""
+        with labels the logits are None: only the labelled positions are scored. Several pairs in a row: see
+        `XfmrModel`; each target is shifted by itself then."""
         if labels is not None:
             use_cache = False
             from_labels = decoder_input_ids is None and decoder_inputs_embeds is None
+            rows = packed_rows(labels.shape, decoder_position_ids, decoder_attention_mask, cu_seq_lens_q)
             if from_labels:
-                decoder_input_ids = self.prepare_decoder_input_ids_from_labels(labels)
+                decoder_input_ids = self.prepare_decoder_input_ids_from_labels(labels, rows)
             # in evaluation an input of the caller's is scored to its end
-            ends_with_labels = decoder_attention_mask is None and (from_labels or self.training)
+            ends_with_labels = rows is None and decoder_attention_mask is None and (from_labels or self.training)
             if ends_with_labels and pack and is_packable(self, None, kwargs):
                 decoder_attention_mask = through_last_label(labels)
         out = self.model(
@@ -456,6 +506,8 @@ class XfmrForConditionalGeneration(XfmrPreTrainedModel, GenerationMixin):
             inputs_embeds,
             decoder_inputs_embeds,
             use_cache,
+            decoder_position_ids=decoder_position_ids,
+            cu_seq_lens_q=cu_seq_lens_q,
             pack=pack,
             **kwargs,
         )
