@@ -27,7 +27,10 @@ class Settings(DocumentSettings):
 @dataclass(kw_only=True)
 class Arguments:
     output_dir: str | None = field(default=None, metadata={"help": "where to save; none: runs/ and the config's name"})
-    seed: int = field(default=0, init=False)  # training draws nothing at random
+    # What every recipe is asked for and this one has no use for: it draws nothing at random and goes on from nothing.
+    seed: int = field(default=0, init=False)
+    push_to_hub: bool = field(default=False, init=False)
+    resume_from_checkpoint: str | None = field(default=None, init=False)
 
 
 def main(argv: list[str] | None = None) -> dict[str, float]:
