@@ -2,7 +2,21 @@
 
 import argparse
 
-from . import adoption, attention, compare, consolidate, consolidate, explain, export, fill, generate, predict, push, recipe, translate, verify
+from . import (
+    adoption,
+    attention,
+    compare,
+    consolidate,
+    explain,
+    export,
+    fill,
+    generate,
+    predict,
+    push,
+    recipe,
+    translate,
+    verify,
+)
 from .check import command as check
 
 COMMANDS = {
@@ -16,7 +30,6 @@ COMMANDS = {
     "explain": explain,
     "compare": compare,
     "push": push,
-    "consolidate": consolidate,
     "consolidate": consolidate,
     "adopt": adoption,
     "export": export,
