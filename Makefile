@@ -5,7 +5,7 @@ RUN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help finetune test test-all check format clean
+.PHONY: help finetune test test-all conformance check format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s'|'
@@ -27,6 +27,9 @@ test: $(READY)  ## the test suite, under 15 minutes on 2 cores
 
 test-all: $(READY)  ## everything, the slow tests too
 	$(PYTEST) -m 'not gpu and not network' $(ARGS)
+
+conformance: $(READY)  ## transformers' own tests, on stock's classes and on ours, side by side
+	$(RUN)/python tests/conformance $(ARGS)
 
 check: $(READY)  ## formatting, lint and types
 	$(RUN)/ruff format --check .
