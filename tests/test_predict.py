@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,10 @@ import hf_xfmr
 from hf_xfmr import __main__ as command_line
 from hf_xfmr import predict
 from hf_xfmr.errors import UserError
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "recipes"))
+
+import classify_bert
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghij", "good", "bad", "film", "好"]
 
@@ -174,6 +179,39 @@ def test_the_kept_temperature_is_used_and_said_and_can_be_turned_off(model, tmp_
         for one in ({"p": json.loads(t)["probabilities"]} for t in (plain, calibrated))
     ]
     assert odds[0] == pytest.approx(2 * odds[1], rel=1e-3)
+
+
+def test_an_overconfident_run_keeps_a_temperature_that_predict_uses(tmp_path, capsys):
+    """One word decides in train; in validation and test three labels in ten are another."""
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    config = hf_xfmr.XfmrBertConfig(vocab_size=len(WORDS), max_position_embeddings=16, **sizes)
+    BertTokenizer(vocab={word: i for i, word in enumerate(WORDS)}, model_max_length=16).save_pretrained(tmp_path / "m")
+    hf_xfmr.XfmrBertModel(config).save_pretrained(tmp_path / "m")
+    draw = np.random.default_rng(0)
+    (tmp_path / "data").mkdir()
+    for split, noise in (("train", 0.0), ("validation", 0.3), ("test", 0.3)):
+        texts = [" ".join([*draw.choice(WORDS[5:15], 8), ("bad", "good")[i % 2]]) for i in range(300)]
+        labels = [("neg", "pos")[(i + (draw.random() < noise)) % 2] for i in range(300)]
+        write(tmp_path / f"data/{split}.csv", [("text", "label"), *zip(texts, labels, strict=True)])
+    words = ["--model", tmp_path / "m", "--dataset", tmp_path / "data", "--output_dir", tmp_path / "run"]
+    words += ["--num_train_epochs", 8, "--learning_rate", 1e-2, "--eval_strategy", "no", "--save_strategy", "no"]
+    options = ["--baseline", "false", "--report_to", "none", "--disable_tqdm", "true", "--bf16", "false"]
+    classify_bert.main([str(word) for word in [*words, *options]])
+    assert "kept for `predict`" in capsys.readouterr().out
+    figures = json.loads((tmp_path / "run/report.json").read_text())
+    assert figures["temperature"] > 1.5
+    before, after = (figures["calibration"][when] for when in ("before", "after"))
+    assert after["expected_calibration_error"] < before["expected_calibration_error"] / 2
+    assert after["adaptive_calibration_error"] < before["adaptive_calibration_error"] / 2
+    assert after["negative_log_likelihood"] < before["negative_log_likelihood"]
+
+    model = hf_xfmr.XfmrBertForSequenceClassification.from_pretrained(tmp_path / "run")
+    model.save_pretrained(tmp_path / "again")
+    BertTokenizer.from_pretrained(tmp_path / "run").save_pretrained(tmp_path / "again")
+    row = table(tmp_path / "run/predictions-test.csv")[0]
+    odds = np.log(float(row["p_pos"]) / float(row["p_neg"])) / figures["temperature"]
+    answer = next(predict.Classifier(str(tmp_path / "again"))([row["text"]]))
+    assert answer["probabilities"]["pos"] == pytest.approx(1 / (1 + np.exp(-odds)), abs=1e-3)
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_file(model, tmp_path):

@@ -66,6 +66,7 @@ def write(folder: Path, out: Path) -> list[str]:
         f"model.onnx: {bytes_ / 2**20:,.1f} MiB; inputs {', '.join(given)}; outputs {', '.join(expected)}",
         f"onnxruntime computes what {kind.own_class} does, to {apart:.1g}, with any number of rows and up to "
         f"{longest:,} tokens",
+        *stock.left_to_users(model.config),
     ]
 
 

@@ -25,12 +25,16 @@ def write(folder: Path, out: Path) -> list[str]:
     apart = parity.difference(
         f"transformers' {kind.stock_class}", parity.outputs(theirs, given), parity.outputs(ours, given), given
     )
-    notes = [f"{kind.stock_class} computes what {kind.own_class} does, to {apart:.1g}"]
-    window = getattr(ours.config, "text_window", None) or {}
-    if window.get("over_long") == "windows":
-        notes.append("over-long texts: stock classes know no windows; `python -m hf_xfmr predict` still reads them all")
-    if temperature := getattr(ours.config, "calibration_temperature", None):
-        notes.append(f"calibration: stock classes do not divide logits by the temperature {temperature:.3g}")
+    return [f"{kind.stock_class} computes what {kind.own_class} does, to {apart:.1g}", *left_to_users(ours.config)]
+
+
+def left_to_users(config) -> list[str]:
+    """What `python -m hf_xfmr predict` does around a model, and other programs do not."""
+    notes = []
+    if (getattr(config, "text_window", None) or {}).get("over_long") == "windows":
+        notes.append("over-long texts: this model was trained to read them in windows whose logits are averaged")
+    if temperature := getattr(config, "calibration_temperature", None):
+        notes.append(f"calibration: divide the logits by {temperature:.3g} for the probabilities `predict` gives")
     return notes
 
 
