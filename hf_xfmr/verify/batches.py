@@ -53,12 +53,11 @@ class Collator:
         self.padding = subject.config.pad_token_id or 0
 
     def __call__(self, rows: list[dict]) -> dict[str, Tensor]:
-        seq2seq = self.subject.family == "marian"
         batch = self._padded([row["ids"] for row in rows])
         if "other" in rows[0]:  # two choices: (B, 2, T)
             both = self._padded([ids for row in rows for ids in (row["ids"], row["other"])])
             batch = {name: tensor.unflatten(0, (-1, 2)) for name, tensor in both.items()}
-        elif self.side == "left" and not seq2seq:
+        elif self.side == "left":
             batch["position_ids"] = (batch["attention_mask"].cumsum(1) - 1).clamp(min=0)
         for name in [name for name in rows[0] if name not in ("ids", "other")]:
             one = [row[name] for row in rows]

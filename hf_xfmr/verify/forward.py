@@ -17,10 +17,10 @@ OUTPUTS = ("logits", "prediction_logits", "seq_relationship_logits", "start_logi
 
 
 @torch.no_grad()
-def outputs(subject: Subject, batch: dict[str, Tensor], **options) -> list[Tensor]:
+def outputs(subject: Subject, batch: dict[str, Tensor]) -> list[Tensor]:
     """What the model says of a batch: of every row or, a head of tokens, of every real token of every row."""
     seq2seq = subject.family == "marian"
-    out = subject.model(**(batch if seq2seq else without_labels(batch)), **options)
+    out = subject.model(**(batch if seq2seq else without_labels(batch)))
     real = batch["labels"] != IGNORE if seq2seq else batch["attention_mask"] != 0
     found = []
     for name in OUTPUTS:
@@ -43,8 +43,6 @@ def right_padding(subject: Subject, rows: Rows) -> Outcome:
 
 
 def left_padding(subject: Subject, rows: Rows) -> Outcome:
-    if subject.family == "marian":
-        raise Inapplicable("padding on the left, where this model's positions, which none can give it, would be others")
     if subject.task == "ForMultipleChoice":
         raise Inapplicable("padding on the left: position_ids, which it needs, have no place for several choices here")
     batch = Collator(subject, "left")(rows_of(subject, rows))
@@ -53,20 +51,30 @@ def left_padding(subject: Subject, rows: Rows) -> Outcome:
 
 @torch.no_grad()
 def packing(subject: Subject, rows: Rows) -> Outcome:
-    """All rows end to end in one, positions counted anew in each. An encoder-decoder takes a pair a row, and packs for
-    itself: there, against the same model with the padding computed."""
+    """All rows end to end in one, positions counted anew in each; of an encoder-decoder the targets too."""
     if subject.family == "marian":
-        if subject.is_stock:
-            raise Inapplicable("packing, which the stock class does not do")
-        batch = Collator(subject)(rows_of(subject, rows))
-        packed, dense = outputs(subject, batch), outputs(subject, batch, pack=False)
-        return Outcome(difference(packed, dense), TOLERANCE)
+        return Outcome(difference(_pairs_in_a_row(subject, rows), alone(subject, rows)), TOLERANCE)
     encoder = subject.model.base_model
     row = torch.cat(rows.ids).unsqueeze(0)  # (1, N)
-    positions = torch.cat([torch.arange(len(ids)) for ids in rows.ids]).unsqueeze(0)
-    together = encoder(input_ids=row, position_ids=positions).last_hidden_state.squeeze(0)
+    together = encoder(input_ids=row, position_ids=_positions(rows.ids)).last_hidden_state.squeeze(0)
     apart = [encoder(input_ids=ids.unsqueeze(0)).last_hidden_state.squeeze(0) for ids in rows.ids]
     return Outcome(difference(together.split([len(ids) for ids in rows.ids]), apart), TOLERANCE)
+
+
+def _positions(ids: list[Tensor]) -> Tensor:
+    return torch.cat([torch.arange(len(one)) for one in ids]).unsqueeze(0)  # (1, N)
+
+
+def _pairs_in_a_row(subject: Subject, rows: Rows) -> list[Tensor]:
+    packed = {
+        "input_ids": torch.cat(rows.ids).unsqueeze(0),
+        "position_ids": _positions(rows.ids),
+        "decoder_position_ids": _positions(rows.targets),
+        "labels": torch.cat(rows.targets).unsqueeze(0),
+    }
+    if subject.is_stock:
+        packed["decoder_input_ids"] = subject.model.prepare_decoder_input_ids_from_labels(labels=packed["labels"])
+    return list(subject.model(**packed).logits.squeeze(0).split([len(one) for one in rows.targets]))
 
 
 def _twin(subject: Subject) -> Subject:
