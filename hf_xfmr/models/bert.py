@@ -21,6 +21,8 @@ from transformers.modeling_outputs import (
     TokenClassifierOutput,
 )
 from transformers.models.bert.modeling_bert import BertForPreTrainingOutput
+from transformers.processing_utils import Unpack
+from transformers.utils import TransformersKwargs
 from transformers.utils.generic import can_return_tuple, merge_with_config_defaults
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
@@ -159,7 +161,7 @@ class XfmrBertModel(XfmrBertPreTrainedModel):
         position_ids: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
         pack: bool = True,
-        **kwargs,
+        **kwargs: Unpack[TransformersKwargs],
     ) -> BaseModelOutputWithPooling:
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("give either input_ids or inputs_embeds")
@@ -258,7 +260,7 @@ class XfmrBertForPreTraining(XfmrBertPreTrainedModel):
         labels: Tensor | None = None,
         next_sentence_label: Tensor | None = None,
         num_items_in_batch: Tensor | int | None = None,
-        **kwargs,
+        **kwargs: Unpack[TransformersKwargs],
     ) -> BertForPreTrainingOutput:
         """labels (B, T): the masked words, -100 elsewhere; next_sentence_label (B,): 0 if B follows A, else 1.
 
@@ -311,7 +313,7 @@ class XfmrBertForMaskedLM(XfmrBertPreTrainedModel):
         inputs_embeds: Tensor | None = None,
         labels: Tensor | None = None,
         num_items_in_batch: Tensor | int | None = None,
-        **kwargs,
+        **kwargs: Unpack[TransformersKwargs],
     ) -> MaskedLMOutput:
         """labels (B, T): the masked words, -100 elsewhere. In training with labels the logits are None: only the
         masked words are scored."""
@@ -343,7 +345,7 @@ class XfmrBertForNextSentencePrediction(XfmrBertPreTrainedModel):
         inputs_embeds: Tensor | None = None,
         labels: Tensor | None = None,
         num_items_in_batch: Tensor | int | None = None,
-        **kwargs,
+        **kwargs: Unpack[TransformersKwargs],
     ) -> NextSentencePredictorOutput:
         """labels (B,): 0 if B follows A, 1 if it is random."""
         out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
@@ -379,7 +381,7 @@ class XfmrBertForSequenceClassification(XfmrBertPreTrainedModel):
         labels: Tensor | None = None,
         window_row: Tensor | None = None,
         num_items_in_batch: Tensor | int | None = None,
-        **kwargs,
+        **kwargs: Unpack[TransformersKwargs],
     ) -> SequenceClassifierOutput:
         """labels (B,) int64, (B, num_labels) float for several labels at once, or (B,) float for regression.
 
@@ -423,7 +425,7 @@ class XfmrBertForMultipleChoice(XfmrBertPreTrainedModel):
         inputs_embeds: Tensor | None = None,
         labels: Tensor | None = None,
         num_items_in_batch: Tensor | int | None = None,
-        **kwargs,
+        **kwargs: Unpack[TransformersKwargs],
     ) -> MultipleChoiceModelOutput:
         """Inputs (B, choices, T); labels (B,): the right choice. logits (B, choices)."""
         choices = (input_ids if input_ids is not None else inputs_embeds).shape[1]
@@ -458,7 +460,7 @@ class XfmrBertForTokenClassification(XfmrBertPreTrainedModel):
         inputs_embeds: Tensor | None = None,
         labels: Tensor | None = None,
         num_items_in_batch: Tensor | int | None = None,
-        **kwargs,
+        **kwargs: Unpack[TransformersKwargs],
     ) -> TokenClassifierOutput:
         """labels (B, T): -100 where there is none. logits (B, T, num_labels)."""
         out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
@@ -489,7 +491,7 @@ class XfmrBertForQuestionAnswering(XfmrBertPreTrainedModel):
         start_positions: Tensor | None = None,
         end_positions: Tensor | None = None,
         num_items_in_batch: Tensor | int | None = None,
-        **kwargs,
+        **kwargs: Unpack[TransformersKwargs],
     ) -> QuestionAnsweringModelOutput:
         """start_positions and end_positions (B,); positions beyond the text do not count. Both logits (B, T), the
         lowest number at padding, which is no answer (stock classes score it)."""

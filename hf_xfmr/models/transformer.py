@@ -22,6 +22,8 @@ from transformers.modeling_outputs import (
     Seq2SeqLMOutput,
     Seq2SeqModelOutput,
 )
+from transformers.processing_utils import Unpack
+from transformers.utils import TransformersKwargs
 from transformers.utils.generic import can_return_tuple, merge_with_config_defaults
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
@@ -175,7 +177,7 @@ class DecoderBlock(GradientCheckpointingLayer):
         memory: Tensor,
         memory_mask: Tensor | Spans | None,
         cache: EncoderDecoderCache | None = None,
-        **kwargs,
+        **kwargs: Unpack[TransformersKwargs],
     ) -> Tensor:
         own = None if cache is None else cache.self_attention_cache
         x = self.attention_norm(x + self.dropout(self.attention(x, mask, cache=own, **kwargs)[0]))
@@ -225,7 +227,7 @@ class Encoder(XfmrPreTrainedModel):
         position_ids: Tensor | None = None,
         cu_seq_lens_k: Tensor | None = None,
         pack: bool = True,
-        **kwargs,
+        **kwargs: Unpack[TransformersKwargs],
     ) -> BaseModelOutput:
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("give either input_ids or inputs_embeds")
@@ -284,7 +286,7 @@ class Decoder(XfmrPreTrainedModel):
         cu_seq_lens_q: Tensor | None = None,
         memory_rows: Tensor | None = None,
         pack: bool = True,
-        **kwargs,
+        **kwargs: Unpack[TransformersKwargs],
     ) -> BaseModelOutputWithPastAndCrossAttentions:
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("give either decoder_input_ids or decoder_inputs_embeds")
@@ -383,7 +385,7 @@ class XfmrModel(XfmrPreTrainedModel):
         decoder_position_ids: Tensor | None = None,
         cu_seq_lens_q: Tensor | None = None,
         cu_seq_lens_k: Tensor | None = None,
-        **kwargs,
+        **kwargs: Unpack[TransformersKwargs],
     ) -> Seq2SeqModelOutput:
         kwargs = {name: value for name, value in kwargs.items() if name not in ("max_length_q", "max_length_k")}
         if encoder_outputs is None:
@@ -480,7 +482,7 @@ class XfmrForConditionalGeneration(XfmrPreTrainedModel, GenerationMixin):
         decoder_position_ids: Tensor | None = None,
         cu_seq_lens_q: Tensor | None = None,
         pack: bool = True,
-        **kwargs,
+        **kwargs: Unpack[TransformersKwargs],
     ) -> Seq2SeqLMOutput:
         """labels (B, T): the target, -100 where nothing is to be predicted. If no input is given to the decoder, it is
         they, shifted right; if no decoder_attention_mask is, a row's last label is the end of its target. In training
