@@ -10,7 +10,7 @@ import torch
 
 from hf_xfmr.__main__ import run as command
 from hf_xfmr.errors import UserError
-from hf_xfmr.explain import code, page, pictures, tables
+from hf_xfmr.explain import code, page, pictures, small, tables
 from hf_xfmr.explain.outline import CHAPTERS, SIDE_BY_SIDE
 from hf_xfmr.explain.passes import Passes
 from hf_xfmr.explain.trace import shape
@@ -160,6 +160,7 @@ def test_the_page_is_whole_and_fetches_nothing(language):
 
 
 def test_the_command_writes_a_chapter(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(small.STEPS, "gpt2", 5)
     monkeypatch.setattr("sys.argv", ["hf_xfmr", "explain", "gpt2", "--lang", "zh", "--out", str(tmp_path / "new")])
     command()
     assert re.fullmatch(r".*explain-zh.html: 4 parts in \d+ seconds\n", capsys.readouterr().out)

@@ -12,13 +12,13 @@ from ..data.masking import Masker
 from ..data.sentence_pairs import NEXT, RANDOM, Pair, partners
 from ..models.bert import XfmrBertConfig, XfmrBertForPreTraining
 from ..models.gpt2 import XfmrGPT2Config, XfmrGPT2ForCausalLM
+from ..models.losses import IGNORE
 from ..models.transformer import XfmrConfig, XfmrForConditionalGeneration
 from ..tokenizer import train
 
-IGNORE = -100
 STEPS = {"transformer": 400, "bert": 300, "gpt2": 80}
 DIM, HEADS, LAYERS, _POSITIONS, _INNER = 64, 4, 2, 64, 128
-_ROWS = 24  # a step; few, for it is one machine's minute
+_ROWS = 24  # of the Transformer, a step
 
 
 @dataclass(frozen=True)
