@@ -13,6 +13,7 @@ from transformers.activations import ACT2FN
 from transformers.cache_utils import Cache, EncoderDecoderCache
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+from .decoding import shared_attention
 from .dropout import Dropout, is_cheap
 from .packing import Spans, packed_attention, unpadded_attention
 
@@ -59,7 +60,7 @@ class Attention(nn.Module):
             past = cache.cross_attention_cache.layers[self.layer_idx]  # memory never changes: projected once
             k, v = past.keys, past.values
         else:
-            source = x if memory is None else memory
+            source = x if memory is None else memory[:: getattr(cache, "copies", 1)]  # beams are copies of a source
             k, v = self.heads(self.key(source)), self.heads(self.value(source))  # (B, H, S, D)
             if isinstance(cache, EncoderDecoderCache):
                 k, v = cache.cross_attention_cache.update(k, v, self.layer_idx)
@@ -74,6 +75,8 @@ class Attention(nn.Module):
             attend = packed_attention
         elif mask is None and cache is None and self.config._attn_implementation == "sdpa" and is_cheap(q, dropout):
             attend = unpadded_attention
+        if len(k) != len(q):
+            attend = partial(shared_attention, attend)
         y, weights = attend(self, q, k, v, mask, scaling=self.scaling, dropout=dropout, **kwargs)
         return self.out(y.reshape(*x.shape)), weights  # (B, T, H, D) -> (B, T, E)
 

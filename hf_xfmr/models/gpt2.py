@@ -6,7 +6,7 @@ import math
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
-from transformers import GenerationMixin, PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
 from transformers.cache_utils import Cache, DynamicCache
 from transformers.conversion_mapping import register_checkpoint_conversion_mapping
@@ -25,6 +25,7 @@ from transformers.utils.generic import can_return_tuple, merge_with_config_defau
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
 from .blocks import Attention, FeedForward, check_positions
+from .decoding import FastGenerationMixin, PackedPrefill, grows, is_prefill, is_step, step_mask
 from .dropout import Dropout
 from .losses import cross_entropy, next_tokens, sequence_classification_loss, vocabulary_loss
 from .packing import Packing, Spans, is_packable, packed_rows, positions_within, within
@@ -187,6 +188,9 @@ class XfmrGPT2Model(XfmrGPT2PreTrainedModel):
                 cache = past_key_values = DynamicCache(config=self.config)
             elif pack and is_packable(self, attention_mask, kwargs):
                 packing = Packing.of(shape, attention_mask, rows)
+        elif pack and is_prefill(cache, attention_mask) and is_packable(self, attention_mask, kwargs):
+            packing = Packing.of(shape, attention_mask, None)
+            cache = cache if packing is None else PackedPrefill(cache, packing)
         if position_ids is None and rows is not None:
             position_ids = positions_within(rows)
         elif position_ids is None:
@@ -203,6 +207,8 @@ class XfmrGPT2Model(XfmrGPT2PreTrainedModel):
         x = self.dropout(x)  # (B, T, E), or packed (1, N, E)
         if packing is not None:
             mask = packing.spans()
+        elif grows(cache) and is_step(self, attention_mask, x, cache.get_seq_length() + 1):
+            mask = step_mask(attention_mask, x)
         else:
             mask = create_causal_mask(
                 config=self.config,
@@ -219,7 +225,7 @@ class XfmrGPT2Model(XfmrGPT2PreTrainedModel):
         return BaseModelOutputWithPast(last_hidden_state=x, past_key_values=past_key_values if use_cache else None)
 
 
-class XfmrGPT2ForCausalLM(XfmrGPT2PreTrainedModel, GenerationMixin):
+class XfmrGPT2ForCausalLM(XfmrGPT2PreTrainedModel, FastGenerationMixin):
     """Predicts the next word; the output matrix is the word embedding's."""
 
     _tied_weights_keys = {"lm_head.weight": "transformer.word.weight"}

@@ -9,7 +9,7 @@ import torch
 from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import GenerationMixin, MarianConfig, PreTrainedConfig, PreTrainedModel
+from transformers import MarianConfig, PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.conversion_mapping import register_checkpoint_conversion_mapping
@@ -28,6 +28,7 @@ from transformers.utils.generic import can_return_tuple, merge_with_config_defau
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
 from .blocks import Attention, FeedForward, check_positions, sinusoids
+from .decoding import FastGenerationMixin, grows, is_step, step_mask
 from .dropout import Dropout
 from .losses import IGNORE, vocabulary_loss
 from .packing import Packing, Spans, check_pairs, is_packable, packed_rows, positions_within, sequence_starts, within
@@ -297,10 +298,11 @@ class Decoder(XfmrPreTrainedModel):
         check_pairs(rows, memory_rows)
         if use_cache and past_key_values is None and rows is None:
             past_key_values = EncoderDecoderCache(DynamicCache(config=self.config), DynamicCache(config=self.config))
+        own = None if past_key_values is None else past_key_values.self_attention_cache
+        past = 0 if own is None else own.get_seq_length()
         if position_ids is None and rows is not None:
             position_ids = positions_within(rows)
         elif position_ids is None:
-            past = 0 if past_key_values is None else past_key_values.get_seq_length()
             position_ids = (torch.arange(given.size(1), device=given.device) + past).unsqueeze(0)  # (1, T)
         packing = None
         packable = all(is_packable(self, mask, kwargs) for mask in (attention_mask, memory_mask))
@@ -313,12 +315,16 @@ class Decoder(XfmrPreTrainedModel):
         x = self.embeddings(given, position_ids)  # (B, T, E), or packed (1, N, E)
         if packing is not None:
             mask, memory_mask = packing.spans(), packing.spans(memory_packing)
+        elif (
+            grows(own) and is_step(self, attention_mask, x, past + 1) and is_step(self, memory_mask, x, memory.size(1))
+        ):
+            mask, memory_mask = step_mask(attention_mask, x), step_mask(memory_mask, x)
         else:
             mask = create_causal_mask(
                 config=self.config,
                 inputs_embeds=x,
                 attention_mask=attention_mask,
-                past_key_values=None if past_key_values is None else past_key_values.self_attention_cache,
+                past_key_values=own,
                 and_mask_function=within(rows),
             )
             memory_mask = create_bidirectional_mask(
@@ -433,7 +439,7 @@ def through_last_label(labels: Tensor) -> Tensor:
     return (labels != IGNORE).flip(1).cumsum(1).flip(1) > 0
 
 
-class XfmrForConditionalGeneration(XfmrPreTrainedModel, GenerationMixin):
+class XfmrForConditionalGeneration(XfmrPreTrainedModel, FastGenerationMixin):
     """Translation, and whatever else turns one sequence into another: scores for each next word of the target."""
 
     def __init__(self, config: XfmrConfig):
