@@ -97,6 +97,9 @@ def gather(model: nn.Module, trainer: Trainer | None = None) -> dict[str, Tensor
     if not any(isinstance(parameter, DTensor) for parameter in model.parameters()):
         return None
     whole: dict = get_model_state_dict(model, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
+    for name, source in getattr(model, "all_tied_weights_keys", {}).items():
+        if source in whole:  # no longer one tensor, it would be written twice
+            whole.pop(name, None)
     return whole
 
 
@@ -171,7 +174,9 @@ class ManyProcesses(Trainer):
             pin_memory=args.dataloader_pin_memory,
         )
         # The rows are this process's own already: accelerate is only to put them on the device.
-        return prepare_data_loader(loader, args.device, num_processes=1, process_index=0, put_on_device=True)
+        return prepare_data_loader(
+            loader, args.device, num_processes=1, process_index=0, put_on_device=True, dispatch_batches=False
+        )
 
     def real_rows(self, inputs: dict) -> int:
         """How many rows of the batch that a loader just gave are no repetition."""
