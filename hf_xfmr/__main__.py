@@ -1,47 +1,42 @@
 """python -m hf_xfmr COMMAND: use what a recipe made, from the command line."""
 
 import argparse
+import importlib
+import sys
+from types import ModuleType
 
-from . import (
-    adoption,
-    attention,
-    compare,
-    consolidate,
-    explain,
-    export,
-    fill,
-    generate,
-    predict,
-    push,
-    recipe,
-    translate,
-    verify,
-)
-from .check import command as check
+from . import recipe
 
-COMMANDS = {
-    "check": check,
-    "verify": verify,
-    "predict": predict,
-    "fill": fill,
-    "generate": generate,
-    "translate": translate,
-    "attention": attention,
-    "explain": explain,
-    "compare": compare,
-    "push": push,
-    "consolidate": consolidate,
-    "adopt": adoption,
-    "export": export,
+COMMANDS = {  # and the modules they are in
+    "check": "check.command",
+    "verify": "verify",
+    "predict": "predict",
+    "fill": "fill",
+    "generate": "generate",
+    "translate": "translate",
+    "attention": "attention",
+    "explain": "explain",
+    "compare": "compare",
+    "push": "push",
+    "export": "export",
+    "consolidate": "consolidate",
+    "adopt": "adoption",
+    "bench": "bench",
 }
+
+
+def module_of(command: str) -> ModuleType:
+    return importlib.import_module(f".{COMMANDS[command]}", __package__)
 
 
 def run() -> None:
     parser = argparse.ArgumentParser(prog="python -m hf_xfmr", description=__doc__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for name, module in COMMANDS.items():
-        summary = (module.__doc__ or "").strip().splitlines()[0]
-        command = commands.add_parser(name, help=summary, description=module.__doc__)
+    named = [word for word in sys.argv[1:2] if word in COMMANDS]
+    for name in named or COMMANDS:  # where a command is named, no other's module is imported
+        module = module_of(name)
+        description = (module.__doc__ or "").strip().replace("%", "%%")
+        command = commands.add_parser(name, help=description.splitlines()[0], description=description)
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     arguments = parser.parse_args()

@@ -12,7 +12,7 @@ import pytest
 
 import hf_xfmr
 from hf_xfmr import lock, recipe
-from hf_xfmr.__main__ import COMMANDS
+from hf_xfmr.__main__ import COMMANDS, module_of
 
 ROOT = Path(__file__).parent.parent
 READMES = ["README.md", "README.zh.md"]
@@ -82,7 +82,7 @@ def parse_recipe(tmp_path, monkeypatch):
 
 def parser_of(command: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=command, exit_on_error=False)
-    COMMANDS[command].add_arguments(parser)
+    module_of(command).add_arguments(parser)
     return parser
 
 

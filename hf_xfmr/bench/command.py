@@ -1,0 +1,132 @@
+"""The command bench: which contests, in which precisions, and what is printed and written of them."""
+
+import argparse
+import gc
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from .. import drawing
+from ..errors import UserError
+from ..recipe import say
+from ..training import fast_bf16
+from .chart import ratios_chart
+from .machine import bandwidth, describe, device, matrix_rate
+from .measure import in_turns, peak_bytes
+from .workloads import WORKLOADS, Setting
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+SECONDS = {True: 6.0, False: 24.0}  # of a contest, after which no new turn begins, for --quick and without
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--quick", action="store_true", help="2 layers in place of 12, and fewer turns")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help=f"of {', '.join(WORKLOADS)}")
+    parser.add_argument("--precision", nargs="+", choices=PRECISIONS, help="default: both where bfloat16 is fast")
+    parser.add_argument("--turns", type=int, default=15, help="most turns a contest (default 15)")
+    parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder of bench.json and bench.svg")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    names = arguments.only or list(WORKLOADS)
+    for name in names:
+        if name not in WORKLOADS:
+            raise UserError(f"--only: there is no contest '{name}'; there are {', '.join(WORKLOADS)}")
+    if arguments.turns < 1:
+        raise UserError(f"--turns is {arguments.turns}; it must be at least 1")
+    on, layers = device(), 2 if arguments.quick else 12
+    precisions = arguments.precision or (list(PRECISIONS) if fast_bf16() else ["float32"])
+    machine = describe(on)
+    ceilings = {f"matrix products, {name}, flop/s": matrix_rate(PRECISIONS[name], on) for name in precisions}
+    ceilings["memory, bytes/s"] = bandwidth(on)
+    say("  ".join(f"{key}: {value}" for key, value in machine.items()))
+    say(
+        "  ".join(
+            f"{key.replace('flop', 'Gflop').replace('bytes', 'GB')}: {v / 1e9:,.0f}" for key, v in ceilings.items()
+        )
+    )
+    say(f"models of {layers} layers; ratio: stock's time by ours, median of the turns (and quartiles)", "", _HEADER)
+    results = []
+    for name in names:
+        for precision in precisions:
+            setting = Setting(on, PRECISIONS[precision], layers)
+            result = {"name": name, "precision": precision} | contest(
+                name, setting, seconds=SECONDS[arguments.quick], turns=arguments.turns
+            )
+            if "matrix_rate" in result:
+                result["share_of_matrix_rate"] = (
+                    result["matrix_rate"] / ceilings[f"matrix products, {precision}, flop/s"]
+                )
+            result["goal"] = WORKLOADS[name][1].get(precision)
+            results.append(result)
+            say(*_lines(result))
+    if not arguments.only:
+        results.append({"name": "import", "precision": "", **import_times()})
+        say(*_lines(results[-1]))
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    record = {"machine": machine, "ceilings": ceilings, "layers": layers, "results": results}
+    (arguments.out / "bench.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    drawing.save(ratios_chart(results), arguments.out / "bench.svg")
+    say("", f"written: {arguments.out / 'bench.json'}, {arguments.out / 'bench.svg'}")
+
+
+def contest(name: str, setting: Setting, *, seconds: float, turns: int) -> dict:
+    """The figures of one contest: times in seconds, ratios, tokens per second, peaks in bytes."""
+    made = WORKLOADS[name][0](setting)
+    times = in_turns(made.contestants, setting.device, seconds=seconds, turns=turns)
+    counted = len(times.seconds["ours"])
+    ratio, low, high = times.ratio("stock", "ours")
+    result = {
+        "ratio": ratio,
+        "quartiles": [low, high],
+        "turns": counted,
+        "seconds": {who: times.median(who) for who in times.seconds},
+        "tokens_per_second": sum(map(made.tokens, range(counted))) / sum(times.seconds["ours"]),
+        "others": {who: times.ratio(who, "ours")[0] for who in times.seconds if who not in ("stock", "ours")},
+    }
+    if made.flops is not None:
+        result["matrix_rate"] = sum(map(made.flops, range(counted))) / sum(times.seconds["ours"])
+    if made.memory:
+        peaks = {who: peak_bytes(step, setting.device) for who, step in made.memory.items()}
+        result |= {"peak_bytes": peaks, "memory_ratio": peaks["ours"] / peaks["stock"]}
+    del made
+    gc.collect()
+    return result
+
+
+def import_times(repeats: int = 5) -> dict:
+    """Seconds to import transformers and this package, each in new processes that take turns."""
+    seconds: dict[str, list[float]] = {"transformers": [], "hf_xfmr": []}
+    for _ in range(repeats):
+        for package, taken in seconds.items():
+            start = time.perf_counter()
+            subprocess.run([sys.executable, "-c", f"import {package}"], check=True)
+            taken.append(time.perf_counter() - start)
+    stock, ours = (sorted(taken)[repeats // 2] for taken in seconds.values())
+    return {"ratio": stock / ours, "seconds": {"stock": stock, "ours": ours}, "turns": repeats, "goal": 1 / 1.05}
+
+
+_HEADER = (
+    f"{'contest':<22}{'precision':<11}{'ratio':>14}{'goal':>7}{'stock':>11}{'ours':>11}{'tokens/s':>10}{'memory':>8}"
+)
+
+
+def _lines(result: dict) -> list[str]:
+    low, high = result.get("quartiles", (result["ratio"],) * 2)
+    ratio = f"{result['ratio']:.2f} {low:.1f}-{high:.1f}"
+    goal = f"{result['goal']:.2f}" if result.get("goal") else ""
+    stock, ours = (f"{1000 * result['seconds'][who]:,.1f} ms" for who in ("stock", "ours"))
+    speed = f"{result['tokens_per_second']:,.0f}" if "tokens_per_second" in result else ""
+    memory = f"{result['memory_ratio']:.2f}" if "memory_ratio" in result else ""
+    lines = [
+        f"{result['name']:<22}{result['precision']:<11}{ratio:>14}{goal:>7}{stock:>11}{ours:>11}{speed:>10}{memory:>8}"
+    ]
+    for who, times in result.get("others", {}).items():
+        lines.append(f"  to {who}: {times:.2f}")
+    if "share_of_matrix_rate" in result:
+        lines.append(f"  of the machine's rate of matrix products: {result['share_of_matrix_rate']:.0%}")
+    return lines

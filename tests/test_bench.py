@@ -1,0 +1,76 @@
+"""The bench: contestants that take turns, memory that is counted, and a table anyone can make."""
+
+import json
+import time
+
+import pytest
+import torch
+
+from hf_xfmr import drawing
+from hf_xfmr.bench import measure
+from hf_xfmr.bench.chart import ratios_chart
+from hf_xfmr.bench.workloads import WORKLOADS, Setting
+
+CPU = torch.device("cpu")
+
+
+def test_contestants_take_turns_on_the_same_batches_and_who_begins_changes():
+    seen = []
+    work = {name: lambda turn, name=name: seen.append((name, turn)) for name in ("stock", "ours")}
+    times = measure.in_turns(work, CPU, seconds=60, turns=3)
+    warming, turns = seen[:2], seen[2:]
+    assert warming == [("stock", 0), ("ours", 0)]
+    assert [turn for _, turn in turns] == [0, 0, 1, 1, 2, 2]
+    assert [name for name, _ in turns] == ["ours", "stock", "stock", "ours", "ours", "stock"]
+    assert {name: len(taken) for name, taken in times.seconds.items()} == {"stock": 3, "ours": 3}
+
+
+def test_the_ratio_is_the_median_over_turns():
+    times = measure.Times({"stock": [4.0, 9.0, 2.0], "ours": [2.0, 3.0, 2.0]})
+    assert times.ratio("stock", "ours") == (2.0, 1.5, 2.5)
+
+
+def test_time_is_up_after_two_turns_at_the_earliest():
+    times = measure.in_turns({"ours": lambda turn: time.sleep(0.01)}, CPU, seconds=0, turns=9)
+    assert len(times.seconds["ours"]) == 2
+
+
+def test_peak_counts_what_was_held_at_one_time():
+    def work():
+        a = torch.zeros(1024, 1024)
+        b = a + 1
+        del a
+        return (b * 2).sum()
+
+    assert measure.peak_bytes(work, CPU) == pytest.approx(2 * 4 * 1024**2, abs=4096)
+
+
+@pytest.mark.parametrize("name", ["gpt2-rows", "translation-train"])
+def test_both_contestants_train_on_the_same_weights_to_the_same_loss(name):
+    made = WORKLOADS[name][0](Setting(CPU, torch.float32, layers=2))
+    stock, ours = (float(made.contestants[who](0)) for who in ("stock", "ours"))
+    assert ours == pytest.approx(stock, rel=0.01)  # each has dropout of its own
+    assert made.tokens(0) > 100
+
+
+def test_the_chart_names_every_contest():
+    results = [
+        {"name": "bert-train", "precision": "float32", "ratio": 2.5, "quartiles": [2.4, 2.6], "goal": 3.0},
+        {"name": "import", "precision": "", "ratio": 20.0},
+    ]
+    svg = drawing.as_svg(ratios_chart(results))
+    assert "bert-train float32" in svg
+    assert "20.00" in svg
+
+
+@pytest.mark.slow
+def test_the_command_prints_and_writes_the_table(capsys, tmp_path, monkeypatch):
+    from hf_xfmr import __main__ as command_line
+
+    words = ["bench", "--quick", "--only", "frozen-encoder", "--turns", "2", "--precision", "float32"]
+    monkeypatch.setattr("sys.argv", ["hf_xfmr", *words, "--out", str(tmp_path)])
+    command_line.run()
+    assert "frozen-encoder" in capsys.readouterr().out
+    [result] = json.loads((tmp_path / "bench.json").read_text())["results"]
+    assert result["ratio"] > 5
+    assert (tmp_path / "bench.svg").exists()
