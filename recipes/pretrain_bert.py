@@ -8,12 +8,12 @@ folder that `classify_bert` and `tag_bert` take as `--model`, and `pipeline("fil
 
 from dataclasses import dataclass, field
 
-from hf_xfmr import pretraining, recipe, seeds
+from hf_xfmr import check, pretraining, recipe, seeds
 from hf_xfmr.data import pretraining as data
 
 
 @dataclass(kw_only=True)
-class Settings(data.PretrainingSettings, pretraining.ModelSettings):
+class Settings(data.PretrainingSettings, pretraining.ModelSettings, check.Settings):
     dataset: str = field(
         metadata={
             "help": "sample:NAME, a .txt file, a folder of .txt files, a CSV, TSV, JSON(L) or Parquet file, or a "
@@ -34,6 +34,7 @@ def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
     recipe.say(*corpus.report)
     model = pretraining.build_model(settings, config, corpus)
     trainer = pretraining.make_trainer(args, model, corpus)
+    check.before_training(trainer, settings, corpus)
     seconds = recipe.train(trainer)
     return pretraining.finish(trainer, settings, corpus, seconds)
 

@@ -8,12 +8,12 @@ with `from_pretrained` and `pipeline("token-classification")`.
 
 from dataclasses import dataclass, field
 
-from hf_xfmr import recipe, seeds, tagging
+from hf_xfmr import check, recipe, seeds, tagging
 from hf_xfmr.data import tagging as data
 
 
 @dataclass(kw_only=True)
-class Settings(data.TaggingSettings, tagging.ModelSettings):
+class Settings(data.TaggingSettings, tagging.ModelSettings, check.Settings):
     dataset: str = field(
         metadata={
             "help": "sample:NAME, a file or folder in CoNLL's layout (.conll, .bio, .txt), JSON(L) or Parquet with "
@@ -36,9 +36,10 @@ def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
         vocab_size=config.vocab_size if settings.model else None,
     )
     recipe.say(*corpus.report)
-    against = tagging.fit_baseline(settings, corpus)
     model = tagging.build_model(settings, config, corpus)
     trainer = tagging.make_trainer(args, model, corpus)
+    check.before_training(trainer, settings, corpus)
+    against = tagging.fit_baseline(settings, corpus)
     seconds = recipe.train(trainer)
     return tagging.finish(trainer, settings, corpus, seconds, against)
 

@@ -88,7 +88,7 @@ def data_findings(corpus, settings, parts: dict[str, material.Part], config=None
         if names:
             balance = {split: {n: labels.counts(part)[n] for n in names} for split, part in parts.items()}
     columns = tokens.encode(train, encoders)
-    generates = hasattr(corpus, "documents") or hasattr(corpus, "tokenizers")
+    generates = hasattr(corpus, "block_size") or hasattr(corpus, "tokenizers")
     for one in columns:
         found += tokens.unknown(one)
         if config is not None:
