@@ -1,5 +1,7 @@
 """A row's outputs do not depend on its neighbours, and are those of the stock class."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -73,7 +75,8 @@ def _pairs_in_a_row(subject: Subject, rows: Rows) -> list[Tensor]:
         "labels": torch.cat(rows.targets).unsqueeze(0),
     }
     if subject.is_stock:
-        packed["decoder_input_ids"] = subject.model.prepare_decoder_input_ids_from_labels(labels=packed["labels"])
+        model: Any = subject.model
+        packed["decoder_input_ids"] = model.prepare_decoder_input_ids_from_labels(labels=packed["labels"])
     return list(subject.model(**packed).logits.squeeze(0).split([len(one) for one in rows.targets]))
 
 
