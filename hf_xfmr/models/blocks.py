@@ -56,11 +56,12 @@ class Attention(nn.Module):
         Further arguments go to the attention backend (sequence boundaries for flash and paged attention).
         """
         q = self.heads(self.query(x))  # (B, H, T, D)
+        copies = 1 if memory is None else getattr(cache, "copies", 1)  # beams are copies of a source
         if memory is not None and cache is not None and cache.is_updated.get(self.layer_idx):
             past = cache.cross_attention_cache.layers[self.layer_idx]  # memory never changes: projected once
             k, v = past.keys, past.values
         else:
-            source = x if memory is None else memory[:: getattr(cache, "copies", 1)]  # beams are copies of a source
+            source = x if memory is None else (memory if copies == 1 else memory[::copies])
             k, v = self.heads(self.key(source)), self.heads(self.value(source))  # (B, H, S, D)
             if isinstance(cache, EncoderDecoderCache):
                 k, v = cache.cross_attention_cache.update(k, v, self.layer_idx)
@@ -75,7 +76,7 @@ class Attention(nn.Module):
             attend = packed_attention
         elif mask is None and cache is None and self.config._attn_implementation == "sdpa" and is_cheap(q, dropout):
             attend = unpadded_attention
-        if len(k) != len(q):
+        if copies > 1:
             attend = partial(shared_attention, attend)
         y, weights = attend(self, q, k, v, mask, scaling=self.scaling, dropout=dropout, **kwargs)
         return self.out(y.reshape(*x.shape)), weights  # (B, T, H, D) -> (B, T, E)
