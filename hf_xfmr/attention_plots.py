@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from .drawing import FAINT, FIRST, INK, SECOND, fonts_for, styled
 
 # From nothing to a colour, so that the ground of a page shows through, dark or light.
-_SHADES = LinearSegmentedColormap.from_list("shades", [to_rgba(FIRST, 0), FIRST])
+_SHADES = LinearSegmentedColormap.from_list("shades", [(0, to_rgba(FIRST, 0)), (1, to_rgba(FIRST))])
 DIVERGING = LinearSegmentedColormap.from_list(
-    "diverging", [(0, FIRST), (0.5, to_rgba(FIRST, 0)), (0.5, to_rgba(SECOND, 0)), (1, SECOND)]
+    "diverging", [(0, to_rgba(FIRST)), (0.5, to_rgba(FIRST, 0)), (0.5, to_rgba(SECOND, 0)), (1, to_rgba(SECOND))]
 )
 _ROW = 0.19  # inches a token takes along an axis
 

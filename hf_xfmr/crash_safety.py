@@ -5,7 +5,7 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from accelerate.utils import broadcast_object_list, gather_object
@@ -155,23 +155,21 @@ class CrashSafety(Trainer):
         self._load_from_checkpoint(str(path))
         self._say(f"weights of {path}; optimizer, learning rate, data and steps begin anew, as --weights_only asks")
 
-    def _init_training_state(self, max_steps, steps_per_epoch, epochs, *args, **kwargs):
-        begun = super()._init_training_state(max_steps, steps_per_epoch, epochs, *args, **kwargs)
+    def _init_training_state(self, max_steps, num_update_steps_per_epoch, num_train_epochs, *args, **kwargs):
+        begun = super()._init_training_state(max_steps, num_update_steps_per_epoch, num_train_epochs, *args, **kwargs)
         state = self.state
         best = self._folder / f"checkpoint-{state.best_global_step}"
         if state.best_global_step and self._is_own(best):  # the folder may have been moved since
             state.best_model_checkpoint = str(best)
         stopper = next((one for one in self.callback_handler.callbacks if isinstance(one, EarlyStoppingCallback)), None)
-        stopped = False
-        if stopper is not None and (
-            saved := state.stateful_callbacks.get("EarlyStoppingCallback", {}).get("attributes")
-        ):
+        stopped, callbacks = False, cast(dict, state.stateful_callbacks)
+        if stopper is not None and (saved := callbacks.get("EarlyStoppingCallback", {}).get("attributes")):
             stopper.early_stopping_patience_counter = saved["early_stopping_patience_counter"]
             stopped = stopper.early_stopping_patience_counter >= stopper.early_stopping_patience
         if state.global_step >= max_steps > 0 or stopped:
             why = ", by early stopping" if state.global_step < max_steps else ""
             self._say(f"finished already: step {state.global_step:,} of {max_steps:,}{why}")
-            return epochs, 0  # Trainer would train one step more, were this not the end of an epoch
+            return num_train_epochs, 0  # Trainer would train one step more, were this not the end of an epoch
         return begun
 
     def _is_own(self, path: Path) -> bool:

@@ -8,6 +8,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib.abc import MetaPathFinder
 from types import ModuleType
 
@@ -23,7 +24,7 @@ def register() -> None:
     """Have our configs, models and pipeline known as soon as there is anything to know them."""
     after_import("transformers.models.auto.configuration_auto", _enter_configs)
     for model_type, (path, _) in CONFIGS.items():
-        after_import(path, lambda module, model_type=model_type: _enter_models(module, model_type))
+        after_import(path, partial(_enter_models, model_type))
     after_import("transformers.pipelines", lambda _: importlib.import_module("hf_xfmr.translator"))
 
 
@@ -85,7 +86,7 @@ def _enter_configs(module: ModuleType) -> None:
     module.CONFIG_MAPPING._extra_content = _Configs({**module.CONFIG_MAPPING._extra_content, **CONFIGS})
 
 
-def _enter_models(module: ModuleType, model_type: str) -> None:
+def _enter_models(model_type: str, module: ModuleType) -> None:
     import transformers
 
     config_class = getattr(module, CONFIGS[model_type][1])

@@ -77,7 +77,8 @@ def _pairs_in_a_row(subject: Subject, rows: Rows) -> list[Tensor]:
     if subject.is_stock:
         model: Any = subject.model
         packed["decoder_input_ids"] = model.prepare_decoder_input_ids_from_labels(labels=packed["labels"])
-    return list(subject.model(**packed).logits.squeeze(0).split([len(one) for one in rows.targets]))
+    logits: Tensor = subject.model(**packed).logits
+    return list(logits.squeeze(0).split([len(one) for one in rows.targets]))
 
 
 def _twin(subject: Subject) -> Subject:
