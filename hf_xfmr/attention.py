@@ -19,12 +19,13 @@ import torch
 from matplotlib.figure import Figure
 from transformers import AutoConfig, AutoTokenizer
 
-from . import attention_plots, drawing, recipe, translate
+from . import attention_plots, drawing, recipe
+from .commands import translate
 from .errors import UserError
 from .models.bert import XfmrBertConfig, XfmrBertModel
 from .models.gpt2 import XfmrGPT2Config, XfmrGPT2Model
 from .models.transformer import XfmrConfig, position_table
-from .tokenizer_pair import TokenizerPair
+from .tasks.tokenizer_pair import TokenizerPair
 
 POSITIONS = 128  # rows of the table of position signals that are drawn: beyond, the picture's lines blur
 

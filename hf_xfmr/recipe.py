@@ -20,11 +20,12 @@ import transformers
 import yaml
 from transformers import HfArgumentParser, set_seed
 
-from . import card, checkpoints, hub, lock, many_processes, report, samples
+from . import hub, report, samples
+from .commands.push import push
 from .errors import UserError
+from .hub import card
 from .models.stock import CheckpointError
-from .push import push
-from .training import XfmrTrainer, XfmrTrainingArguments
+from .training import XfmrTrainer, XfmrTrainingArguments, checkpoints, lock, many_processes
 
 seed_of_several: ContextVar[int | None] = ContextVar("seed_of_several", default=None)  # the one that runs, if any does
 

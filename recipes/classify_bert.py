@@ -8,7 +8,8 @@ Ends with per-class metrics beside a TF-IDF baseline, a predictions file, a repo
 
 from dataclasses import dataclass, field
 
-from hf_xfmr import check, classify, data, recipe, seeds
+from hf_xfmr import check, data, recipe, seeds
+from hf_xfmr.tasks import classify
 
 
 @dataclass(kw_only=True)

@@ -8,7 +8,8 @@ loads with `from_pretrained` and `pipeline`.
 
 from dataclasses import dataclass, field
 
-from hf_xfmr import check, data, language_model, recipe, seeds
+from hf_xfmr import check, data, recipe, seeds
+from hf_xfmr.tasks import language_model
 
 
 @dataclass(kw_only=True)

@@ -8,8 +8,9 @@ folder that `classify_bert` and `tag_bert` take as `--model`, and `pipeline("fil
 
 from dataclasses import dataclass, field
 
-from hf_xfmr import check, pretraining, recipe, seeds
+from hf_xfmr import check, recipe, seeds
 from hf_xfmr.data import pretraining as data
+from hf_xfmr.tasks import pretraining
 
 
 @dataclass(kw_only=True)

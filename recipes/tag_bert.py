@@ -8,8 +8,9 @@ with `from_pretrained` and `pipeline("token-classification")`.
 
 from dataclasses import dataclass, field
 
-from hf_xfmr import check, recipe, seeds, tagging
+from hf_xfmr import check, recipe, seeds
 from hf_xfmr.data import tagging as data
+from hf_xfmr.tasks import tagging
 
 
 @dataclass(kw_only=True)

@@ -8,12 +8,13 @@ that loads with `from_pretrained` and `pipeline("xfmr-translation")`.
 
 from dataclasses import dataclass
 
-from hf_xfmr import check, data, recipe, seeds, translate_training
-from hf_xfmr.seq2seq import XfmrSeq2SeqArguments
+from hf_xfmr import check, data, recipe, seeds
+from hf_xfmr.tasks import translation
+from hf_xfmr.training.seq2seq import XfmrSeq2SeqArguments
 
 
 @dataclass(kw_only=True)
-class Settings(data.TranslationSettings, translate_training.ModelSettings, check.Settings):
+class Settings(data.TranslationSettings, translation.ModelSettings, check.Settings):
     """Settings of the data and of the model; XfmrSeq2SeqArguments has those of the training."""
 
 
@@ -21,8 +22,8 @@ class Settings(data.TranslationSettings, translate_training.ModelSettings, check
 def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
     """Run the recipe. Returns the metrics of each split."""
     settings, args = recipe.parse(Settings, XfmrSeq2SeqArguments, argv=argv)
-    translate_training.check(settings, args)
-    config, tokenizers = translate_training.load_parts(settings)
+    translation.check(settings, args)
+    config, tokenizers = translation.load_parts(settings)
     corpus = data.translation(
         settings.dataset,
         tokenizers,
@@ -30,12 +31,12 @@ def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
         vocab_sizes=(config.vocab_size, config.decoder_vocab_size or config.vocab_size) if settings.model else None,
     )
     recipe.say(*corpus.report)
-    model = translate_training.build_model(settings, config, corpus)
-    trainer = translate_training.make_trainer(settings, args, model, corpus)
+    model = translation.build_model(settings, config, corpus)
+    trainer = translation.make_trainer(settings, args, model, corpus)
     check.before_training(trainer, settings, corpus)
     seconds = recipe.train(trainer)
-    translate_training.average_last(trainer)
-    return translate_training.finish(trainer, settings, corpus, seconds)
+    translation.average_last(trainer)
+    return translation.finish(trainer, settings, corpus, seconds)
 
 
 if __name__ == "__main__":

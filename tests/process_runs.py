@@ -100,7 +100,7 @@ def sharded(folder: str) -> None:
     from torch.distributed.fsdp import fully_shard
 
     from hf_xfmr import XfmrGPT2ForCausalLM
-    from hf_xfmr.many_processes import gather
+    from hf_xfmr.training.many_processes import gather
 
     dist.init_process_group("gloo")
     rank, processes = dist.get_rank(), dist.get_world_size()

@@ -11,8 +11,8 @@ import hf_xfmr
 from hf_xfmr import attention, attention_plots, drawing
 from hf_xfmr.__main__ import run as command
 from hf_xfmr.errors import UserError
+from hf_xfmr.tasks.tokenizer_pair import TokenizerPair, ends_texts
 from hf_xfmr.tokenizer import train
-from hf_xfmr.tokenizer_pair import TokenizerPair, ends_texts
 
 SENTENCE = "the cat did not cross the street because it was tired"
 TRANSLATION = "猫没有过马路，因为它累了"

@@ -25,7 +25,8 @@ from transformers import (
 )
 
 import hf_xfmr
-from hf_xfmr import predict, recipe, samples
+from hf_xfmr import recipe, samples
+from hf_xfmr.commands import predict
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "recipes"))

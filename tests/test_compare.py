@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from hf_xfmr import compare
+from hf_xfmr.commands import compare
 from hf_xfmr.errors import UserError
 
 

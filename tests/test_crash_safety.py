@@ -12,9 +12,9 @@ import torch
 import transformers
 from training_runs import Runner, main, make_trainer, rows
 
-from hf_xfmr import checkpoints, lock
 from hf_xfmr.errors import UserError
-from hf_xfmr.interrupts import Interrupts
+from hf_xfmr.training import checkpoints, lock
+from hf_xfmr.training.interrupts import Interrupts
 
 MODEL = "model.safetensors"
 

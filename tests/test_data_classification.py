@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader
 from transformers import BertTokenizer, HfArgumentParser
 
 from hf_xfmr.data import ClassificationCollator, ClassificationSettings, classification
+from hf_xfmr.data.splits import split_of
 from hf_xfmr.errors import UserError
-from hf_xfmr.splits import split_of
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = ["film", "good", "bad", "very", *(f"w{number}" for number in range(50)), *"这部电影很好看不"]
@@ -244,7 +244,7 @@ def test_carving_shares_no_text_and_ignores_order(tokenizer):
     ],
 )
 def test_only_missing_splits_are_carved_and_only_from_train(tokenizer, given, expected):
-    from hf_xfmr.splits import position
+    from hf_xfmr.data.splits import position
 
     data = carved(tokenizer, given=given)
     for split in given:

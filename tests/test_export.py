@@ -12,8 +12,8 @@ from transformers import AutoTokenizer, GPT2LMHeadModel, MarianMTModel
 import hf_xfmr
 from hf_xfmr.errors import UserError
 from hf_xfmr.export import export, parity
+from hf_xfmr.tasks.tokenizer_pair import TokenizerPair, ends_texts
 from hf_xfmr.tokenizer import train
-from hf_xfmr.tokenizer_pair import TokenizerPair, ends_texts
 
 TEXTS = ["the quick brown fox jumps over the lazy dog", "pack my box with five dozen liquor jugs", "你好,世界"] * 3
 

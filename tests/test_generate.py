@@ -10,7 +10,8 @@ import torch
 from oracles import tiny_stock
 from transformers import GPT2LMHeadModel
 
-from hf_xfmr import generate, tokenizer
+from hf_xfmr import tokenizer
+from hf_xfmr.commands import generate
 from hf_xfmr.errors import UserError
 
 LETTERS = "abcdefgh 今天天气不错"

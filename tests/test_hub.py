@@ -16,11 +16,10 @@ from oracles import tensors
 from transformers import AutoModelForSequenceClassification, BertTokenizer
 
 import hf_xfmr
-from hf_xfmr import card
+from hf_xfmr.commands.push import push
 from hf_xfmr.errors import UserError
-from hf_xfmr.hub import check_access, client, dual
+from hf_xfmr.hub import card, check_access, client, dual
 from hf_xfmr.hub.upload import prepare, upload
-from hf_xfmr.push import push
 from hf_xfmr.training import XfmrTrainer
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "recipes"))

@@ -14,9 +14,9 @@ from oracles import same_tensors, tensors, tiny_stock, twin
 from process_runs import launch
 
 import hf_xfmr
-from hf_xfmr.consolidate import consolidate
+from hf_xfmr.commands.consolidate import consolidate
 from hf_xfmr.errors import UserError
-from hf_xfmr.many_processes import ShareOfStream
+from hf_xfmr.training.many_processes import ShareOfStream
 
 ROOT = Path(__file__).parent.parent
 TOLERANCE = 1e-5  # relative, of every loss and gradient norm: sums of the same numbers in another order
@@ -224,7 +224,7 @@ def test_shards_are_saved_and_become_one_folder_that_stock_loads(tmp_path):
 def test_sharding_asked_for_on_a_cpu_is_said_not_to_happen(tmp_path, monkeypatch):
     from training_runs import make_trainer
 
-    from hf_xfmr.many_processes import describe
+    from hf_xfmr.training.many_processes import describe
 
     trainer = make_trainer(tmp_path)
     assert describe(trainer) == []

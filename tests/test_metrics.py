@@ -9,8 +9,8 @@ import pytest
 import torch
 from sklearn.metrics import f1_score, roc_auc_score
 
-from hf_xfmr import metrics
 from hf_xfmr.errors import UserError
+from hf_xfmr.tasks import metrics
 
 # 4 true negatives, 1 false positive, 2 false negatives, 3 true positives
 LABELS = np.array([0, 0, 0, 0, 0, 1, 1, 1, 1, 1])

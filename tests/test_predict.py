@@ -17,7 +17,7 @@ from transformers import BertTokenizer
 
 import hf_xfmr
 from hf_xfmr import __main__ as command_line
-from hf_xfmr import predict
+from hf_xfmr.commands import predict
 from hf_xfmr.errors import UserError
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "recipes"))

@@ -13,11 +13,11 @@ from oracles import fresh_process, same_gradients, tensors, tiny_stock
 from transformers import BertTokenizer, pipeline
 
 import hf_xfmr
-from hf_xfmr import fill
+from hf_xfmr.commands import fill
 from hf_xfmr.data import pretraining as data
 from hf_xfmr.data.masking import IGNORE
 from hf_xfmr.errors import UserError
-from hf_xfmr.pretraining import evaluate
+from hf_xfmr.tasks.pretraining import evaluate
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "recipes"))

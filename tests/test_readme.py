@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import hf_xfmr
-from hf_xfmr import lock, recipe
+from hf_xfmr import recipe
 from hf_xfmr.__main__ import COMMANDS, module_of
+from hf_xfmr.training import lock
 
 ROOT = Path(__file__).parent.parent
 READMES = ["README.md", "README.zh.md"]

@@ -15,8 +15,8 @@ from training_runs import make_trainer, rows
 import hf_xfmr
 from hf_xfmr import recipe
 from hf_xfmr.errors import UserError
-from hf_xfmr.nonfinite import NonFiniteError
 from hf_xfmr.training import XfmrTrainer, XfmrTrainingArguments
+from hf_xfmr.training.nonfinite import NonFiniteError
 
 LENGTHS = [3, 20, 4, 11, 2, 7, 16, 5]
 

@@ -18,13 +18,14 @@ from safetensors.torch import load_file
 from transformers import MarianConfig, MarianMTModel, MarianTokenizer, pipeline
 
 import hf_xfmr
-from hf_xfmr import recipe, translate
+from hf_xfmr import recipe
+from hf_xfmr.commands import translate
 from hf_xfmr.data import TokenBatches, TranslationCollator, TranslationSettings, translation
-from hf_xfmr.seq2seq import checkpoints
+from hf_xfmr.tasks.tokenizer_pair import TokenizerPair, ends_texts
+from hf_xfmr.tasks.translation_metrics import bleu_tokeniser, translation_metrics
+from hf_xfmr.tasks.translator import Translator
 from hf_xfmr.tokenizer import train
-from hf_xfmr.tokenizer_pair import TokenizerPair, ends_texts
-from hf_xfmr.translation_metrics import bleu_tokeniser, translation_metrics
-from hf_xfmr.translator import Translator
+from hf_xfmr.training.seq2seq import checkpoints
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = ROOT / "recipes" / "configs" / "translate"

@@ -8,10 +8,10 @@ import pytest
 from datasets import Dataset, DatasetDict, Translation
 
 from hf_xfmr.data import TokenBatches, TranslationCollator, TranslationSettings, translation
+from hf_xfmr.data.splits import position
 from hf_xfmr.errors import UserError
-from hf_xfmr.splits import position
+from hf_xfmr.tasks.tokenizer_pair import TokenizerPair, ends_texts
 from hf_xfmr.tokenizer import train
-from hf_xfmr.tokenizer_pair import TokenizerPair, ends_texts
 
 
 def numbers(n: int = 200) -> list[tuple[str, str]]:

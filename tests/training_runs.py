@@ -20,7 +20,8 @@ ROWS, EPOCHS, BATCH = 60, 4, 4  # 60 steps
 
 def main(folder: str, **options) -> None:
     """Train in `folder`, resumed if that can be, and leave `model.safetensors` there."""
-    from hf_xfmr import checkpoints, recipe
+    from hf_xfmr import recipe
+    from hf_xfmr.training import checkpoints
 
     trainer = make_trainer(folder, **options)
     recipe.lock.acquire(folder)

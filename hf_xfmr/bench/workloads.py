@@ -22,7 +22,7 @@ from ..models.bert import XfmrBertForMaskedLM, XfmrBertForSequenceClassification
 from ..models.gpt2 import XfmrGPT2ForCausalLM
 from ..models.losses import IGNORE
 from ..models.transformer import XfmrForConditionalGeneration
-from ..probe import Probe
+from ..tasks.probe import Probe
 from .measure import Work
 from .peers import onnxruntime_of
 

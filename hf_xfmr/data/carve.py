@@ -3,7 +3,7 @@
 from datasets import Dataset
 
 from ..errors import UserError
-from ..splits import split_of
+from .splits import split_of
 
 
 def carve(splits: dict[str, Dataset], column: str, *, validation: float, test: float) -> dict[str, Dataset]:

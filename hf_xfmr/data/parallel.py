@@ -11,10 +11,10 @@ from datasets.features import Translation
 from datasets.table import InMemoryTable
 
 from ..errors import UserError
-from ..splits import split_of
 from .columns import IDS
 from .files import READERS, read_text
 from .sources import ALIASES, load_dataset_dict, with_usual_names
+from .splits import split_of
 from .wording import at, listed
 
 TASKS = {"copy": lambda words: words, "reverse": lambda words: words[::-1]}

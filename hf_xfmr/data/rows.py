@@ -5,9 +5,9 @@ from datasets import Dataset
 from datasets.table import InMemoryTable
 
 from ..errors import UserError
-from ..splits import position
 from .columns import Columns
 from .labels import check_labels, raw_labels
+from .splits import position
 from .wording import at, listed
 
 

@@ -8,7 +8,7 @@ from torch.utils.data import Sampler
 
 from ..errors import UserError
 from ..models.losses import IGNORE
-from ..tokenizer_pair import TokenizerPair
+from ..tasks.tokenizer_pair import TokenizerPair
 
 
 class TokenBatches(Sampler[list[int]]):

@@ -7,11 +7,11 @@ import numpy as np
 from datasets import Dataset, DatasetDict, Features, List, Value
 
 from ..errors import UserError
-from ..splits import position
-from ..tokenizer_pair import TokenizerPair
+from ..tasks.tokenizer_pair import TokenizerPair
 from .carve import carve
 from .parallel import PAIR, Pairs, read_pairs
 from .rows import limit_rows
+from .splits import position
 from .summary import splits_line
 from .wording import at
 

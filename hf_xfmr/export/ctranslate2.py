@@ -15,7 +15,7 @@ from transformers import GenerationConfig
 from .. import recipe
 from ..errors import UserError
 from ..hub import dual
-from ..tokenizer_pair import TokenizerPair
+from ..tasks.tokenizer_pair import TokenizerPair
 from . import parity, stock
 
 NEVER = -1e9  # added to the logit of a token that is not to be generated

@@ -1,6 +1,6 @@
 """Readers of the pinned archives: their bytes in, rows out, each with the split it belongs to.
 
-Splits are made by a hash of the text (`hf_xfmr.splits`), 80/10/10. Every row has an `id`, unique in its corpus, made of
+Splits are made by a hash of the text (`hf_xfmr.data.splits`), 80/10/10. Every row has an `id`, unique in its corpus, of
 the numbers or names that the archive itself has.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
-from ..splits import split_of
+from ..data.splits import split_of
 
 Rows = Iterator[tuple[str, dict]]  # the split and the row
 

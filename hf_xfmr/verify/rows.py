@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 from .. import recipe
 from ..data.documents import DocumentSettings, load_documents
 from ..errors import UserError
-from ..tokenizer_pair import TokenizerPair
+from ..tasks.tokenizer_pair import TokenizerPair
 from .subject import Subject, first
 
 LENGTHS = (5, 24, 9, 17, 3, 21, 12, 7, 19, 4, 15, 10)  # 8 rows and 4 more: the last batch of 8 is a short one

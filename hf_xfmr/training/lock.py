@@ -1,0 +1,54 @@
+"""One run at a time in an output folder: a lock that ends with its process, however that ends."""
+
+import errno
+import os
+import socket
+from pathlib import Path
+from typing import IO
+
+from ..errors import UserError
+
+try:
+    import fcntl
+except ImportError:  # Windows has none: there, two runs in one folder are not found out
+    fcntl = None  # type: ignore[assignment]
+
+NAME = ".lock"
+_held: dict[tuple[int, Path], IO] = {}  # by process: a forked child has this table, but not the locks
+
+
+def acquire(folder: str | Path) -> bool:
+    """Lock a folder for this process. Returns False if this process holds it already.
+
+    A POSIX record lock, because, unlike flock's, the workers that a data loader forks do not inherit it: they may
+    outlive a killed run by seconds. Raises `UserError` if another process holds it.
+    """
+    key = (os.getpid(), Path(folder).resolve())
+    if key in _held:
+        return False
+    key[1].mkdir(parents=True, exist_ok=True)
+    file = (key[1] / NAME).open("a+", encoding="utf-8")
+    try:
+        if fcntl is not None:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EAGAIN):
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            file.close()
+            raise UserError(
+                f"{folder} is in use by another run ({holder}): wait until it ends, or give another --output_dir"
+            ) from None
+        # a file system without locks: going on as everyone else would is better than not at all
+    file.truncate(0)
+    file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+    file.flush()
+    _held[key] = file
+    return True
+
+
+def release(folder: str | Path) -> None:
+    """Let others have the folder, if this process holds it."""
+    file = _held.pop((os.getpid(), Path(folder).resolve()), None)
+    if file is not None:
+        file.close()

@@ -1,0 +1,235 @@
+"""Several processes train what one would: no row counts twice, a stream is dealt out, and what is to be done once one
+process does."""
+
+import functools
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any, TypeVar
+
+import datasets
+import torch
+import torch.distributed as dist
+import transformers
+from accelerate.data_loader import BatchSamplerShard, prepare_data_loader
+from accelerate.utils import broadcast_object_list, find_batch_size
+from torch import Tensor, nn
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
+from torch.distributed.tensor import DTensor
+from torch.utils.data import DataLoader, IterableDataset
+from tqdm import tqdm
+from transformers import Trainer
+
+from ..errors import UserError
+from ..models.losses import IGNORE
+
+REPEATED = "_repeated"  # in a batch: its row is here only because this process had none left
+LABELS = ("labels", "shift_labels", "next_sentence_label", "start_positions", "end_positions")
+
+_Result = TypeVar("_Result")
+
+
+def once(do: Callable[..., _Result]) -> Callable[..., _Result]:
+    """The same function, run by the main process alone, which gives the result to all; a `UserError` is raised by all.
+    Where processes do not know one another yet, each runs it."""
+
+    @functools.wraps(do)
+    def run(*args, **kwargs) -> _Result:
+        if not dist.is_initialized() or dist.get_world_size() == 1:
+            return do(*args, **kwargs)
+        answer: list[Any] = [None, None]
+        if dist.get_rank() == 0:
+            try:
+                answer[0] = do(*args, **kwargs)
+            except UserError as error:
+                answer[1] = str(error)
+        broadcast_object_list(answer)
+        if answer[1] is not None:
+            raise UserError(answer[1])
+        return answer[0]
+
+    return run
+
+
+def is_main() -> bool:
+    """Whether this process is the one that prints and writes."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def keep_quiet() -> None:
+    """Leave progress and warnings to the main process."""
+    if not is_main():
+        logging.getLogger("hf_xfmr").setLevel(logging.ERROR)
+        transformers.utils.logging.set_verbosity_error()
+        datasets.disable_progress_bars()
+        tqdm.__init__ = functools.partialmethod(tqdm.__init__, disable=True)  # type: ignore[method-assign]
+
+
+def let_main_speak_first() -> None:
+    """Wait a moment before an error is printed: of one that all processes met, the launcher then ends the others."""
+    if not is_main():
+        time.sleep(3)
+
+
+def describe(trainer: Trainer) -> list[str]:
+    """What is to be said of the processes of a run; nothing of one alone."""
+    args, state = trainer.args, trainer.accelerator.state
+    asked = os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true" or bool(args.fsdp)
+    lines = []
+    if args.world_size > 1:
+        how = str(state.distributed_type).rpartition(".")[2].replace("MULTI_", "DDP, ").lower()
+        lines = [f"processes: {args.world_size} ({how.replace('ddp', 'DDP')}, {dist.get_backend()})"]
+    if asked and not trainer.is_fsdp_enabled:
+        lines.append(
+            "sharding (FSDP) was asked for, but on a CPU transformers trains with plain DDP: nothing is sharded, each "
+            "process holds the whole model and optimizer"
+        )
+    return lines
+
+
+def gather(model: nn.Module, trainer: Trainer | None = None) -> dict[str, Tensor] | None:
+    """The whole tensors of a model whose parameters are spread over processes, on the main process; {} on the others,
+    and None where nothing is spread. To be called by all processes."""
+    if trainer is not None and trainer.is_deepspeed_enabled:
+        return trainer.accelerator.get_state_dict(trainer.model_wrapped)
+    if not any(isinstance(parameter, DTensor) for parameter in model.parameters()):
+        return None
+    whole: dict = get_model_state_dict(model, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
+    for name, source in getattr(model, "all_tied_weights_keys", {}).items():
+        if source in whole:  # no longer one tensor, it would be written twice
+            whole.pop(name, None)
+    return whole
+
+
+class ShareOfStream(IterableDataset):
+    """One process's rows of a stream of which every process reads all: of each `processes * batch_size` rows that
+    follow one another its `batch_size`. So no row goes to two, and a step is over the rows that one process with
+    batches of that size would take.
+
+    `endless`: the stream is read again and again, and a batch goes on where a pass ends. Otherwise the last batch may
+    be short, and a process that has none of it repeats a row; `repeats` then says so.
+    """
+
+    def __init__(self, rows: Any, *, batch_size: int, processes: int, process: int, endless: bool):
+        self.rows, self.batch_size, self.endless = rows, batch_size, endless
+        self.processes, self.process = processes, process
+        self.repeats = False
+
+    def __iter__(self) -> Iterator:
+        self.repeats = False
+        rows, start = self._passes(), self.process * self.batch_size
+        while batch := list(islice(rows, self.processes * self.batch_size)):
+            own = batch[start : start + self.batch_size]
+            if not own:
+                self.repeats, own = True, batch[:1]
+            yield from own
+
+    def _passes(self) -> Iterator:
+        number = 0
+        while number == 0 or self.endless:
+            if hasattr(self.rows, "set_epoch"):
+                self.rows.set_epoch(number)
+            found = False
+            for row in self.rows:
+                found = True
+                yield row
+            if not found:
+                raise UserError("the stream has no row: there is nothing to train on or to evaluate")
+            number += 1
+
+
+class ManyProcesses(Trainer):
+    """A Trainer to whose losses no row counts twice.
+
+    accelerate completes the last batch of an epoch or an evaluation with rows from its beginning, so that each process
+    gets as many. Here those rows are taken out again; a process left without any computes one for nothing.
+    """
+
+    args: Any  # XfmrTrainingArguments
+
+    def get_train_dataloader(self) -> DataLoader:
+        if isinstance(self.train_dataset, IterableDataset):
+            return self._stream(self.train_dataset, self.args.train_batch_size, "training", endless=True)
+        return super().get_train_dataloader()
+
+    def get_eval_dataloader(self, eval_dataset=None) -> DataLoader:
+        rows = self.eval_dataset if eval_dataset is None else eval_dataset
+        if isinstance(rows, IterableDataset):
+            return self._stream(rows, self.args.eval_batch_size, "evaluation", endless=False)
+        return super().get_eval_dataloader(eval_dataset)
+
+    def _stream(self, rows, batch_size: int, description: str, *, endless: bool) -> DataLoader:
+        args = self.args
+        if args.dataloader_num_workers:
+            raise UserError("a stream is read by the training process itself: leave dataloader_num_workers at 0")
+        share = ShareOfStream(
+            rows, batch_size=batch_size, processes=args.world_size, process=args.process_index, endless=endless
+        )
+        loader = DataLoader(
+            share,
+            batch_size=batch_size,
+            collate_fn=self._get_collator_with_removed_columns(self.data_collator, description=description),
+            pin_memory=args.dataloader_pin_memory,
+        )
+        # The rows are this process's own already: accelerate is only to put them on the device.
+        return prepare_data_loader(
+            loader, args.device, num_processes=1, process_index=0, put_on_device=True, dispatch_batches=False
+        )
+
+    def real_rows(self, inputs: dict) -> int:
+        """How many rows of the batch that a loader just gave are no repetition."""
+        size = find_batch_size(inputs) or 0
+        loader: Any = self.accelerator.gradient_state.active_dataloader
+        if self.args.world_size == 1 or loader is None or not loader.end_of_dataloader:
+            return size
+        if isinstance(loader.dataset, ShareOfStream):
+            return 0 if loader.dataset.repeats else size
+        sampler = getattr(loader, "batch_sampler", None)
+        while sampler is not None and not isinstance(sampler, BatchSamplerShard):
+            sampler = getattr(sampler, "batch_sampler", None)  # of a resumed epoch
+        if sampler is None or sampler.drop_last:
+            return size
+        left = len(loader.dataset) % (size * self.args.world_size) or size * self.args.world_size
+        return min(size, max(0, left - size * self.args.process_index))
+
+    def get_batch_samples(self, epoch_iterator, num_batches, device):
+        if self.args.world_size == 1:
+            return super().get_batch_samples(epoch_iterator, num_batches, device)
+        batches, counted = [], []
+        for batch in islice(epoch_iterator, num_batches):
+            real = self.real_rows(batch)
+            batch = first_rows(batch, max(1, real))
+            counted.append(batch if real else _unlabelled(batch))
+            batches.append(batch if real else {**batch, REPEATED: True})
+        return batches, self._get_num_items_in_batch(counted, device)
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        repeated = inputs.pop(REPEATED, False)
+        result: Any = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        if not repeated:
+            return result
+        return (result[0] * 0.0, result[1]) if return_outputs else result * 0.0
+
+
+def first_rows(inputs: dict, count: int) -> dict:
+    """The first rows of a batch."""
+    size = find_batch_size(inputs)
+    return {
+        name: value[:count] if isinstance(value, Tensor) and value.dim() and len(value) == size else value
+        for name, value in inputs.items()
+    }
+
+
+def _unlabelled(batch: dict) -> dict:
+    return {name: torch.full_like(value, IGNORE) if name in LABELS else value for name, value in batch.items()}
+
+
+def repeat_last(tensors, size: int):
+    """Tensors, or tuples of them, filled up to `size` rows again with their last one."""
+    if isinstance(tensors, tuple | list):
+        return type(tensors)(repeat_last(one, size) for one in tensors)
+    if not isinstance(tensors, Tensor) or not tensors.dim() or len(tensors) >= size:
+        return tensors
+    return torch.cat([tensors, tensors[-1:].expand(size - len(tensors), *tensors.shape[1:])])
