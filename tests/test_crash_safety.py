@@ -245,7 +245,7 @@ def test_two_runs_in_one_folder_are_refused_and_a_killed_one_leaves_no_lock(run,
     assert status == 2
     assert f"{tmp_path} is in use by another run (process " in output
     lock.release(tmp_path)
-    assert run(tmp_path, after=1.5)[0] == -signal.SIGKILL
+    assert run(tmp_path, after=0.5)[0] == -signal.SIGKILL
     assert lock.acquire(tmp_path)
     lock.release(tmp_path)
 

@@ -196,7 +196,7 @@ def test_unknown_tokens_are_counted(tokenizer, over_long):
 def test_windows_feed_a_loader(tokenizer):
     data = run(dataset([0, 1, 1, 0], text=texts(4, words=30)), tokenizer, over_long="windows", window_stride=3)
     assert data.model_columns == ["windows", "windows_token_type_ids", "labels"]
-    assert data.text_window == {"max_length": 16, "over_long": "windows", "overlap": 3}
+    assert data.text_window == {"max_length": 16, "over_long": "windows", "overlap": 3, "pair": False}
     assert data.report[-3:-1] == [
         "windows of train: 12 for 4 rows, of which 4 have several, 3 at most",
         "cut of train: 0 of 4 rows, 0.00 % of tokens (over_long: windows)",

@@ -139,7 +139,7 @@ CHAPTERS: dict[str, tuple[Part, ...]] = {
         ),
         Part(
             "writing_on",
-            code=("generate:Generator.__call__", "models.blocks:Attention.forward@= cache.update(k"),
+            code=("commands.generate:Generator.__call__", "models.blocks:Attention.forward@= cache.update(k"),
             pictures=("continuation",),
         ),
     ),
