@@ -16,6 +16,7 @@ from hf_xfmr.models.transformer import position_table
 
 VOCABULARIES = {
     "one matrix": {},
+    "untied": {"tie_word_embeddings": False},
     "separate": {"decoder_vocab_size": 101, "share_encoder_decoder_embeddings": False},
     "separate, untied": {
         "decoder_vocab_size": 101,

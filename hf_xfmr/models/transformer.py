@@ -30,7 +30,7 @@ from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 from .blocks import Attention, FeedForward, check_positions, sinusoids
 from .decoding import FastGenerationMixin, grows, is_step, step_mask
 from .dropout import Dropout
-from .losses import IGNORE, vocabulary_loss
+from .losses import IGNORE, cross_entropy, vocabulary_loss
 from .packing import Packing, Spans, check_pairs, is_packable, packed_rows, positions_within, sequence_starts, within
 from .stock import StockConfig, StockModel, register
 
@@ -41,7 +41,8 @@ class XfmrConfig(StockConfig, PreTrainedConfig):
     Hub loads unchanged, with Marian's defaults for the fields it leaves out.
 
     `position_layout` is "interleaved" as in section 3.5, or "halves", sines before cosines, if the config is Marian's.
-    `label_smoothing` (section 5.4) acts in training only. Stock has neither field.
+    `label_smoothing` (section 5.4) acts in training only. Stock has neither field. `tie_word_embeddings=False` gives
+    source, target and output a matrix each, whatever `share_encoder_decoder_embeddings` says, as in stock.
     """
 
     model_type = "xfmr"
@@ -91,11 +92,6 @@ class XfmrConfig(StockConfig, PreTrainedConfig):
             self.position_layout = "halves" if is_stock else "interleaved"
         self.decoder_vocab_size = self.decoder_vocab_size or self.vocab_size
         super().__post_init__(**kwargs)
-        if self.share_encoder_decoder_embeddings and not self.tie_word_embeddings:
-            raise ValueError(
-                "tie_word_embeddings=False, an output matrix of its own, needs share_encoder_decoder_embeddings=False, "
-                "source and target matrices of their own"
-            )
         if getattr(self, "encoder_layerdrop", 0) or getattr(self, "decoder_layerdrop", 0):
             raise ValueError("layers are never dropped here: set encoder_layerdrop and decoder_layerdrop to 0")
 
@@ -111,6 +107,11 @@ class XfmrConfig(StockConfig, PreTrainedConfig):
         for side in ("encoder", "decoder"):
             sizes |= {f"{side}_attention_heads": 16, f"{side}_ffn_dim": 4096}
         return cls(**{**sizes, **changes})
+
+
+def has_one_matrix(config: XfmrConfig) -> bool:
+    """Whether source, target and output share their matrix, as in section 3.4."""
+    return config.share_encoder_decoder_embeddings and config.tie_word_embeddings
 
 
 def position_table(config: XfmrConfig) -> Tensor:
@@ -371,7 +372,7 @@ class XfmrModel(XfmrPreTrainedModel):
 
     def set_input_embeddings(self, value):
         self.encoder.embeddings.word = value
-        if self.config.share_encoder_decoder_embeddings:
+        if has_one_matrix(self.config):
             self.shared = self.decoder.embeddings.word = value
             self.config.decoder_vocab_size = len(value.weight)
 
@@ -456,8 +457,8 @@ class XfmrForConditionalGeneration(XfmrPreTrainedModel, FastGenerationMixin):
         self.post_init()
 
     def resize_token_embeddings(self, new_num_tokens=None, pad_to_multiple_of=None, mean_resizing=True):
-        if not self.config.share_encoder_decoder_embeddings:
-            raise ValueError("source and target have vocabularies of their own here: neither can be resized")
+        if not has_one_matrix(self.config):
+            raise ValueError("source and target have matrices of their own here: neither can be resized")
         words = super().resize_token_embeddings(new_num_tokens, pad_to_multiple_of, mean_resizing)
         missing = words.num_embeddings - self.final_logits_bias.size(1)
         self.final_logits_bias = F.pad(self.final_logits_bias, (0, missing))  # below 0 it cuts
@@ -520,18 +521,19 @@ class XfmrForConditionalGeneration(XfmrPreTrainedModel, FastGenerationMixin):
             **kwargs,
         )
         loss, logits = None, None
-        if labels is not None:
-            smoothing = getattr(self.config, "label_smoothing", 0.0) if self.training else 0.0
+        if labels is not None and self.training:
             loss = vocabulary_loss(
                 out.last_hidden_state,
                 labels,
                 self.lm_head,
                 num_items_in_batch,
                 bias=self.final_logits_bias,
-                label_smoothing=smoothing,
+                label_smoothing=getattr(self.config, "label_smoothing", 0.0),
             )
-        if loss is None or not self.training:
+        else:
             logits = self.lm_head(out.last_hidden_state) + self.final_logits_bias  # (B, T, vocab)
+            if labels is not None:
+                loss = cross_entropy(logits, labels, num_items_in_batch)
         rest = {name: value for name, value in out.items() if name != "last_hidden_state"}
         return Seq2SeqLMOutput(loss=loss, logits=logits, **rest)
 
