@@ -25,7 +25,8 @@ from transformers.core_model_loading import (
 )
 from transformers.modeling_utils import load_state_dict
 
-logger = logging.getLogger(__name__)
+# transformers' own, so that what it says of a checkpoint and what is said here are silenced together.
+logger = logging.getLogger("transformers.modeling_utils")
 
 
 class CheckpointError(ValueError, RuntimeError):
@@ -126,8 +127,7 @@ class StockModel:
             kwargs["config"] = cls.config_class.from_dict(config.to_dict())
             kwargs["config"]._attn_implementation = config._attn_implementation
         report = _ReportFilter()
-        stock_logger = logging.getLogger("transformers.modeling_utils")
-        stock_logger.addFilter(report)
+        logger.addFilter(report)
         wants_info = kwargs.pop("output_loading_info", False)
         ignore_sizes = kwargs.pop("ignore_mismatched_sizes", False)
         try:
@@ -146,7 +146,7 @@ class StockModel:
                 raise CheckpointError(f"{pretrained_model_name_or_path} can't be converted: {report.report}") from error
             raise
         finally:
-            stock_logger.removeFilter(report)
+            logger.removeFilter(report)
         if not wants_info or (info["mismatched_keys"] and not ignore_sizes):
             model.check_loading(pretrained_model_name_or_path, info, ignore_sizes)
         return (model, info) if wants_info else model
@@ -181,10 +181,10 @@ class StockModel:
                 f"{type(self).__name__} takes. The file is of another architecture or of a newer version of it."
             )
         notes = []
+        if sizes:  # in transformers' words
+            notes.append(f"Reinit due to size mismatch: {', '.join(key for key, *_ in sizes)}")
         if new:
             notes.append(f"new, not in the checkpoint: {', '.join(new)}")
-        if sizes:
-            notes.append(f"new, of another size there: {', '.join(key for key, *_ in sizes)}")
         if unexpected:
             notes.append(f"not used from it: {', '.join(_parts([stock_name(self, key) for key in unexpected]))}")
         if notes:
