@@ -6,11 +6,13 @@ stock's, and so do saved folders. What cannot be served is loaded by stock, with
 """
 
 import argparse
+import functools
 import logging
 import os
 import re
 import runpy
 import sys
+from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -45,7 +47,7 @@ SERVED: dict[str, type] = {
 # Arguments of from_pretrained that go by the names of stock's modules, or replace them.
 _NOT_SERVED = ("quantization_config", "load_in_8bit", "load_in_4bit", "gguf_file", "tp_plan", "device_mesh")
 
-_undo: list = []  # (mapping, key, what stood there), newest last; empty: nothing is adopted
+_undo: list[Callable] = []  # what puts back what stood there, newest last; empty: nothing is adopted
 _absent = object()
 _loading: ContextVar[bool] = ContextVar("loading", default=False)
 
@@ -64,7 +66,7 @@ class _Adopted:
     def __new__(cls, config=None, *args, **kwargs):
         reason = _why_not(cls, config)
         if reason and not _loading.get():
-            return _left_to_stock(cls, reason)(config, *args, **kwargs)
+            return _left_to_stock(cls.stock_class, reason)(config, *args, **kwargs)
         return super().__new__(cls)
 
     def __init__(self, config, *args, **kwargs):
@@ -85,7 +87,7 @@ class _Adopted:
             reason = str(error)
         finally:
             _loading.reset(token)
-        return _left_to_stock(cls, reason).from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
+        return _left_to_stock(cls.stock_class, reason).from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
 
     def save_pretrained(self, save_directory, is_main_process: bool = True, *args, push_to_hub=False, **kwargs):
         super().save_pretrained(save_directory, is_main_process, *args, **kwargs)  # type: ignore[misc]
@@ -113,9 +115,9 @@ def _why_not(cls, config) -> str | None:
     return None
 
 
-def _left_to_stock(cls, reason: str) -> type[PreTrainedModel]:
-    logger.warning("%s is left to transformers: %s", cls.stock_class.__name__, reason)
-    return cls.stock_class
+def _left_to_stock(stock_class: type[PreTrainedModel], reason: str) -> type[PreTrainedModel]:
+    logger.warning("%s is left to transformers: %s", stock_class.__name__, reason)
+    return stock_class
 
 
 def _adopted(stock_class: type[PreTrainedModel], our_class) -> type:
@@ -137,8 +139,30 @@ def _adopted(stock_class: type[PreTrainedModel], our_class) -> type:
 
 
 def _put(mapping: dict, key, value) -> None:
-    _undo.append((mapping, key, mapping.get(key, _absent)))
+    before = mapping.get(key, _absent)
+    _undo.append(lambda: mapping.pop(key) if before is _absent else mapping.__setitem__(key, before))
     mapping[key] = value
+
+
+def _without_counterpart(stock_class: type[PreTrainedModel]) -> list[type[PreTrainedModel]]:
+    """Stock's models beside `stock_class` that no class of ours stands for: GPT2DoubleHeadsModel and the like."""
+    module = sys.modules[stock_class.__module__]
+    classes = [getattr(module, name) for name in module.__all__ if name not in SERVED]
+    return [one for one in classes if issubclass(one, PreTrainedModel) and not one.__name__.endswith("PreTrainedModel")]
+
+
+def _tell_of(stock_class: type[PreTrainedModel]) -> None:
+    """Have a class that stays stock's say so when the first model of it is made."""
+    init = stock_class.__init__
+
+    @functools.wraps(init)
+    def told(self, *args, **kwargs):
+        setattr(stock_class, "__init__", init)  # noqa: B010
+        _left_to_stock(stock_class, "hf_xfmr has no such head")
+        init(self, *args, **kwargs)
+
+    _undo.append(lambda: setattr(stock_class, "__init__", init))
+    setattr(stock_class, "__init__", told)  # noqa: B010
 
 
 def adopt() -> None:
@@ -149,8 +173,12 @@ def adopt() -> None:
     """
     if _undo:
         return
+    stock_classes = {name: getattr(transformers, name) for name in SERVED}
+    for family in ("BertModel", "GPT2Model", "MarianModel"):
+        for stock_class in _without_counterpart(stock_classes[family]):
+            _tell_of(stock_class)
     for name, our_class in SERVED.items():
-        stock_class = getattr(transformers, name)
+        stock_class = stock_classes[name]
         cls = globals().get(f"Adopted{name}") or _adopted(stock_class, our_class)
         for auto_class in vars(modeling_auto).values():
             mapping = getattr(auto_class, "_model_mapping", None)
@@ -164,11 +192,7 @@ def adopt() -> None:
 def release() -> None:
     """Undo `adopt()`: stock's classes stand where they stood. Models made meanwhile stay ours, and can be saved."""
     while _undo:
-        mapping, key, value = _undo.pop()
-        if value is _absent:
-            del mapping[key]
-        else:
-            mapping[key] = value
+        _undo.pop()()
 
 
 def _names_of_stock() -> re.Pattern:

@@ -125,6 +125,22 @@ def test_stocks_other_classes_still_load_what_stock_saved(tmp_path, adopted):
     assert all(torch.equal(a, b) for a, b in zip(loaded.parameters(), model.parameters(), strict=True))
 
 
+def test_a_head_that_is_stocks_alone_says_so_once(adopted, caplog):
+    for _ in range(2):
+        assert type(tiny_stock(adopted.GPT2DoubleHeadsModel)) is transformers.GPT2DoubleHeadsModel
+    auto = transformers.AutoModelForQuestionAnswering.from_config(tiny_stock(STOCK["GPT2LMHeadModel"]).config)
+    assert type(auto) is transformers.GPT2ForQuestionAnswering
+    told = [record.getMessage() for record in caplog.records if record.name == "hf_xfmr.adoption"]
+    assert told == [
+        f"{name} is left to transformers: hf_xfmr has no such head"
+        for name in ("GPT2DoubleHeadsModel", "GPT2ForQuestionAnswering")
+    ]
+    hf_xfmr.release()
+    caplog.clear()
+    tiny_stock(transformers.MarianForCausalLM)
+    assert not caplog.records
+
+
 def test_a_head_of_the_users_own_on_an_adopted_model(tmp_path, adopted):
     class Own(transformers.BertPreTrainedModel):
         def __init__(self, config):
