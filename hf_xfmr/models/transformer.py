@@ -109,11 +109,6 @@ class XfmrConfig(StockConfig, PreTrainedConfig):
         return cls(**{**sizes, **changes})
 
 
-def has_one_matrix(config: XfmrConfig) -> bool:
-    """Whether source, target and output share their matrix, as in section 3.4."""
-    return config.share_encoder_decoder_embeddings and config.tie_word_embeddings
-
-
 def position_table(config: XfmrConfig) -> Tensor:
     """The position signals of section 3.5 in the config's layout, (max_position_embeddings, E) float32."""
     table = sinusoids(config.max_position_embeddings, config.d_model)
@@ -207,6 +202,18 @@ class XfmrPreTrainedModel(StockModel, PreTrainedModel):
             init.copy_(module.position, position_table(self.config))
         elif isinstance(module, XfmrForConditionalGeneration):
             init.zeros_(module.final_logits_bias)
+
+    def resize_token_embeddings(self, new_num_tokens=None, pad_to_multiple_of=None, mean_resizing=True):
+        if not self.config.share_encoder_decoder_embeddings:
+            raise ValueError("source and target have vocabularies of their own here: neither can be resized")
+        words = super().resize_token_embeddings(new_num_tokens, pad_to_multiple_of, mean_resizing)
+        if not self.config.tie_word_embeddings:  # one vocabulary, but a matrix each
+            model, size = self.base_model, words.num_embeddings
+            for module, name in ((model, "shared"), (model.decoder.embeddings, "word")):
+                old = getattr(module, name)
+                setattr(module, name, self._get_resized_embeddings(old, size, mean_resizing=mean_resizing))
+            self.config.decoder_vocab_size = size
+        return words
 
 
 class Encoder(XfmrPreTrainedModel):
@@ -372,7 +379,7 @@ class XfmrModel(XfmrPreTrainedModel):
 
     def set_input_embeddings(self, value):
         self.encoder.embeddings.word = value
-        if has_one_matrix(self.config):
+        if self.config.share_encoder_decoder_embeddings and self.config.tie_word_embeddings:  # one matrix
             self.shared = self.decoder.embeddings.word = value
             self.config.decoder_vocab_size = len(value.weight)
 
@@ -457,8 +464,6 @@ class XfmrForConditionalGeneration(XfmrPreTrainedModel, FastGenerationMixin):
         self.post_init()
 
     def resize_token_embeddings(self, new_num_tokens=None, pad_to_multiple_of=None, mean_resizing=True):
-        if not has_one_matrix(self.config):
-            raise ValueError("source and target have matrices of their own here: neither can be resized")
         words = super().resize_token_embeddings(new_num_tokens, pad_to_multiple_of, mean_resizing)
         missing = words.num_embeddings - self.final_logits_bias.size(1)
         self.final_logits_bias = F.pad(self.final_logits_bias, (0, missing))  # below 0 it cuts
