@@ -114,6 +114,30 @@ def test_no_padding_token_reaches_a_block():
     assert seen == [(1, int(mask.sum()), 32)] * 2
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_the_last_block_computes_only_what_is_read(case):
+    """What is read comes out as ever, gradients too; the other tokens serve as keys and values alone."""
+    _, ours = make_model()
+    mask = torch.tensor(CASES[case])
+    ids, real = make_ids(*mask.shape), mask != 0
+    words = torch.rand(mask.shape, generator=torch.Generator().manual_seed(1)) < 0.4
+    seen = []
+    ours.blocks[-1].register_forward_hook(lambda _, args, __: seen.append(args[0].shape))
+    for read in (False, words):
+        wanted = real & read
+        results = []
+        for how in (read, True):
+            ours.zero_grad()
+            out = ours(ids, mask, read=how)
+            (out.last_hidden_state[wanted].sin().sum() + out.pooler_output[real.any(1)].sum()).backward()
+            results.append((out.last_hidden_state[wanted], out.pooler_output[real.any(1)]))
+            results.append({name: p.grad.clone() for name, p in ours.named_parameters()})
+        torch.testing.assert_close(results[:2], results[2:], atol=1e-5, rtol=1e-5)
+        first = torch.zeros_like(real).scatter_(1, mask.argmax(1, keepdim=True), True) & real
+        assert seen[-2] == (1, int((wanted | first).sum()), 32)
+        assert seen[-1] != seen[-2] or real.sum() == (wanted | first).sum()
+
+
 @pytest.mark.parametrize(
     ("positions", "mask", "expected"),
     [

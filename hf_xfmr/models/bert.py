@@ -105,8 +105,9 @@ class Block(GradientCheckpointingLayer):
         self.feed_forward_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = Dropout(config.hidden_dropout_prob)
 
-    def forward(self, x: Tensor, mask: Tensor | Spans | None, **kwargs) -> Tensor:
-        x = self.attention_norm(x + self.dropout(self.attention(x, mask, **kwargs)[0]))
+    def forward(self, x: Tensor, mask: Tensor | Spans | None, among: Tensor | None = None, **kwargs) -> Tensor:
+        """x (B, T, E) to the same; it attends to itself, or to `among` (1, N, E) if it is but some tokens of these."""
+        x = self.attention_norm(x + self.dropout(self.attention(x, mask, among, **kwargs)[0]))
         return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
 
 
@@ -135,6 +136,9 @@ class XfmrBertModel(XfmrBertPreTrainedModel):
     place of the ids. `pack=False` computes the padding too, as stock classes do; the real tokens come out the same.
     Returns last_hidden_state (B, T, E), zeros at padding unless it was computed, and pooler_output (B, E), which reads
     the first real token of a row (stock classes read column 0, padding if it is on the left).
+
+    `read`, for a head that looks at a few places only: False for pooler_output alone, or (B, T) bool. The last block is
+    spared the other tokens, whose last_hidden_state may then be zeros, wherever padding can be dropped.
     """
 
     def __init__(self, config: XfmrBertConfig, add_pooling_layer: bool = True):
@@ -161,6 +165,7 @@ class XfmrBertModel(XfmrBertPreTrainedModel):
         position_ids: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
         pack: bool = True,
+        read: Tensor | bool = True,
         **kwargs: Unpack[TransformersKwargs],
     ) -> BaseModelOutputWithPooling:
         if (input_ids is None) == (inputs_embeds is None):
@@ -175,9 +180,14 @@ class XfmrBertModel(XfmrBertPreTrainedModel):
         if token_type_ids is None:
             token_type_ids = torch.zeros_like(position_ids)  # (1, T)
 
-        packing = (
-            Packing.of(shape, attention_mask, rows) if pack and is_packable(self, attention_mask, kwargs) else None
-        )
+        packing, last = None, None  # of all tokens, and of those that leave the last block
+        if pack and is_packable(self, attention_mask, kwargs):
+            packing = last = Packing.of(shape, attention_mask, rows)
+            if read is not True:
+                real = torch.ones(shape, device=device) if attention_mask is None else attention_mask
+                packing = Packing(real, rows) if packing is None else packing
+                read = read | is_first(real) if self.pooler is not None else read
+                last = Packing(real * read, rows)
         if packing is not None:
             input_ids, inputs_embeds = packing.pack(input_ids), packing.pack(inputs_embeds)  # (1, N), (1, N, E)
             position_ids, token_type_ids = packing.pack(position_ids), packing.pack(token_type_ids)
@@ -190,10 +200,14 @@ class XfmrBertModel(XfmrBertPreTrainedModel):
             mask = create_bidirectional_mask(
                 config=self.config, inputs_embeds=x, attention_mask=attention_mask, and_mask_function=within(rows)
             )
-        for block in self.blocks:
+        for block in self.blocks[:-1]:
             x = block(x, mask, **kwargs)
-        if packing is not None:
-            x = packing.unpack(x)  # (B, T, E)
+        if last is packing:
+            x = self.blocks[-1](x, mask, **kwargs)
+        else:
+            x = self.blocks[-1](packing.only(last, x), last.spans(packing), x, **kwargs)
+        if last is not None:
+            x = last.unpack(x)  # (B, T, E)
         pooled = torch.tanh(self.pooler(first_token(x, attention_mask))) if self.pooler is not None else None
         return BaseModelOutputWithPooling(last_hidden_state=x, pooler_output=pooled)
 
@@ -204,6 +218,11 @@ def first_token(x: Tensor, attention_mask: Tensor | None) -> Tensor:
         return x[:, 0]
     first = (attention_mask != 0).long().argmax(1)
     return x[torch.arange(x.size(0), device=x.device), first]
+
+
+def is_first(attention_mask: Tensor) -> Tensor:
+    """Where [CLS] is: (B, T), 0 at padding, to (B, T) bool."""
+    return F.one_hot((attention_mask != 0).long().argmax(1), attention_mask.size(1)).bool()
 
 
 class MaskedLMHead(nn.Module):
@@ -267,7 +286,8 @@ class XfmrBertForPreTraining(XfmrBertPreTrainedModel):
         The loss is the sum of both means. Of an optimizer step cut into several batches only the number of masked
         words is known (`num_items_in_batch`): there a row's next-sentence loss counts by its share of them.
         """
-        out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
+        read = labels != IGNORE if self.training and labels is not None and next_sentence_label is not None else True
+        out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, read=read, **kwargs)
         words, follows = None, self.nsp_head(out.pooler_output)
         loss = None
         if labels is not None and next_sentence_label is not None:
@@ -317,7 +337,8 @@ class XfmrBertForMaskedLM(XfmrBertPreTrainedModel):
     ) -> MaskedLMOutput:
         """labels (B, T): the masked words, -100 elsewhere. In training with labels the logits are None: only the
         masked words are scored."""
-        out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
+        read = labels != IGNORE if self.training and labels is not None else True
+        out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, read=read, **kwargs)
         loss, logits = None, None
         if labels is not None:
             loss = self.mlm_head.loss(out.last_hidden_state, labels, num_items_in_batch)
@@ -348,7 +369,7 @@ class XfmrBertForNextSentencePrediction(XfmrBertPreTrainedModel):
         **kwargs: Unpack[TransformersKwargs],
     ) -> NextSentencePredictorOutput:
         """labels (B,): 0 if B follows A, 1 if it is random."""
-        out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
+        out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, read=False, **kwargs)
         logits = self.nsp_head(out.pooler_output)  # (B, 2)
         loss = None if labels is None else cross_entropy(logits, labels, num_items_in_batch)
         return NextSentencePredictorOutput(
@@ -388,7 +409,7 @@ class XfmrBertForSequenceClassification(XfmrBertPreTrainedModel):
         A long text may come as several windows: window_row (W,) int64 then says of each input row which text it is
         from (0 to B - 1, ascending), and the logits (B, num_labels) are the means over a text's windows.
         """
-        out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
+        out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, read=False, **kwargs)
         logits = self.classifier(self.dropout(out.pooler_output))  # (B, num_labels)
         if window_row is not None:
             logits = mean_by_row(logits, window_row)  # (W, num_labels) -> (B, num_labels)
@@ -433,7 +454,7 @@ class XfmrBertForMultipleChoice(XfmrBertPreTrainedModel):
             None if t is None else t.flatten(0, 1)
             for t in (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds)
         ]
-        out = self.bert(*flat, **kwargs)
+        out = self.bert(*flat, read=False, **kwargs)
         logits = self.classifier(self.dropout(out.pooler_output)).view(-1, choices)
         loss = None if labels is None else cross_entropy(logits, labels, num_items_in_batch)
         return MultipleChoiceModelOutput(

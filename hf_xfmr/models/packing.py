@@ -86,6 +86,10 @@ class Packing:
         full = x.new_zeros(self.shape.numel(), *x.shape[2:])
         return full.index_copy(0, self.keep, x.squeeze(0)).unflatten(0, self.shape)
 
+    def only(self, few: "Packing", x: Tensor) -> Tensor:
+        """[1, N, ...] to [1, M, ...]: of these tokens those that are also in `few`, a packing of the same batch."""
+        return x.index_select(1, torch.searchsorted(self.keep, few.keep))
+
     def spans(self, memory: "Packing | None" = None) -> Spans:
         """For self-attention, or for attention to the sequences of `memory`, one for each of these."""
         memory = self if memory is None else memory
