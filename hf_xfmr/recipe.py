@@ -280,7 +280,9 @@ def finish(
     folder = Path(str(trainer.args.output_dir))
     model = trainer.accelerator.unwrap_model(trainer.model) if model is None else model
     whole = many_processes.gather(model, trainer)
-    if trainer.is_world_process_zero():
+
+    @many_processes.once
+    def save() -> None:
         run = {
             "title": folder.name,
             "recipe": Path(sys.argv[0]).stem,
@@ -315,7 +317,8 @@ def finish(
                 license=args.hub_license,
                 language=args.hub_language,
             )
-    trainer.accelerator.wait_for_everyone()
+
+    save()
     lock.release(folder)
     return folder
 

@@ -66,6 +66,9 @@ class PushesToHub(Trainer):
         strategy = HubStrategy(self.args.hub_strategy)
         if not self.is_world_process_zero() or strategy == HubStrategy.END:
             return
+        is_model = (Path(checkpoint_folder) / "config.json").exists()  # and not an adapter, or a head, alone
+        if not is_model and strategy not in (HubStrategy.CHECKPOINT, HubStrategy.ALL_CHECKPOINTS):
+            return
         if self.push_in_progress is not None and not self.push_in_progress.is_done():
             if not self.args.hub_always_push:
                 return
@@ -74,7 +77,8 @@ class PushesToHub(Trainer):
         self.callback_handler.on_push_begin(self.args, self.state, self.control)
         step = self.state.global_step
         aside = Path(tempfile.mkdtemp(prefix=".push-", dir=self.args.output_dir))
-        stage(Path(checkpoint_folder), aside)
+        if is_model:
+            stage(Path(checkpoint_folder), aside)
         replace = self._stage_checkpoints(Path(checkpoint_folder), aside, strategy)
         job = HfApi().run_as_future(self._send, aside, f"Training in progress, step {step}", replace)
         self.push_in_progress = PushInProgress([job])  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ def mean_loss(total: Tensor, count: Tensor | int, num_items_in_batch: Tensor | i
     """`total`, a sum over `count` rows, as this batch's share of the step's mean."""
     count = count if num_items_in_batch is None else num_items_in_batch
     count = torch.as_tensor(count, dtype=total.dtype, device=total.device)
-    return total / count.clamp(min=1)  # no labelled row: 0, not NaN
+    return total / count.masked_fill(count == 0, 1)  # no labelled row: 0, not NaN
 
 
 def cross_entropy(

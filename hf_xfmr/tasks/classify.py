@@ -236,7 +236,8 @@ def finish(
             )
     recipe.say(*_summary(name, logits, labels, results[name], corpus, seconds, against), *_say_temperature(fitted))
     if settings.lora_rank:
-        model.save_pretrained(folder / "adapter")
+        if trainer.is_world_process_zero():
+            model.save_pretrained(folder / "adapter")
         model = model.merge_and_unload()
     # None too: the checkpoint it began with may have had one.
     model.config.calibration_temperature = fitted["temperature"] if fitted and fitted["kept"] else None

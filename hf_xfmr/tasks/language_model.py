@@ -24,6 +24,7 @@ from ..models.gpt2 import XfmrGPT2Config, XfmrGPT2ForCausalLM
 from ..tokenizer import train as train_tokenizer
 from ..tokenizer.kinds import KINDS
 from ..training import XfmrTrainer, XfmrTrainingArguments
+from ..training.many_processes import in_parts, is_spread
 from .perplexity import Document, Losses, evaluate_in_detail
 
 SAMPLE_TOKENS = 100
@@ -136,15 +137,18 @@ def build_model(settings: ModelSettings, config: XfmrGPT2Config, corpus: Languag
 
 class SampleCallback(TrainerCallback):
     """Every so many steps, prints how the model continues a prompt, and enters it in the log. Training's random numbers
-    stay as they would be without."""
+    stay as they would be without. Where no process holds the whole model, all write the same, and one prints it."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, prompt: str, every: int):
         self.tokenizer, self.prompt, self.every = tokenizer, prompt, every
 
     def on_step_end(self, args, state, control, model=None, **kwargs):
-        if state.global_step % self.every or not state.is_world_process_zero:
+        is_main = state.is_world_process_zero
+        if state.global_step % self.every or not (is_main or is_spread(model)):
             return
         text = continuation(model, self.tokenizer, self.prompt, seed=args.seed)
+        if not is_main:
+            return
         state.log_history.append({"step": state.global_step, "sample": text})
         tqdm.write(f"sample at step {state.global_step:,}: {text}")
 
@@ -155,7 +159,7 @@ def continuation(model, tokenizer: PreTrainedTokenizerBase, prompt: str, *, seed
     ids = ids[-(model.config.n_positions - 1) :]  # one place for something new, however long the prompt
     was_training = model.training
     model.eval()
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), in_parts(model):
         torch.manual_seed(seed)
         out = model.generate(
             input_ids=torch.tensor([ids], device=model.device),
@@ -163,6 +167,7 @@ def continuation(model, tokenizer: PreTrainedTokenizerBase, prompt: str, *, seed
             max_new_tokens=min(SAMPLE_TOKENS, model.config.n_positions - len(ids)),
             do_sample=True,
             top_k=50,
+            synced_gpus=is_spread(model) or None,
             pad_token_id=tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id,
         )
     model.train(was_training)

@@ -16,6 +16,7 @@ from ..models.bert import XfmrBertConfig, XfmrBertForMaskedLM, XfmrBertForPreTra
 from ..tokenizer import ENCODER_TOKENS, for_encoder
 from ..tokenizer import train as train_tokenizer
 from ..training import XfmrTrainer, XfmrTrainingArguments
+from ..training.many_processes import in_parts
 
 TOKENIZERS = ("wordpiece", "unigram")
 IGNORE = -100
@@ -126,13 +127,8 @@ def evaluate(model, rows, collate, *, batch_size: int = 32) -> dict[str, float]:
     model.eval()
     for batch in DataLoader(rows, batch_size=batch_size, collate_fn=collate):
         batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
-        labels, follows = batch.pop("labels"), batch.pop("next_sentence_label", None)
-        out = model.bert(**batch)
-        asked = labels != IGNORE  # (B, T)
-        _add(sums, "mlm", "right", "masked", model.mlm_head(out.last_hidden_state[asked]), labels[asked])
-        if follows is not None:
-            asked = follows != IGNORE  # (B,)
-            _add(sums, "nsp", "nsp_right", "pairs", model.nsp_head(out.pooler_output[asked]), follows[asked])
+        with in_parts(model):
+            _score(model, batch, sums)
     model.train(was_training)
     if not sums["masked"]:
         raise UserError("no token of the evaluation texts is masked: there are too few")
@@ -152,6 +148,16 @@ def evaluate(model, rows, collate, *, batch_size: int = 32) -> dict[str, float]:
             "pairs": int(sums["pairs"]),
         }
     return figures
+
+
+def _score(model, batch: dict[str, torch.Tensor], sums: dict) -> None:
+    labels, follows = batch.pop("labels"), batch.pop("next_sentence_label", None)
+    out = model.bert(**batch)
+    asked = labels != IGNORE  # (B, T)
+    _add(sums, "mlm", "right", "masked", model.mlm_head(out.last_hidden_state[asked]), labels[asked])
+    if follows is not None:
+        asked = follows != IGNORE  # (B,)
+        _add(sums, "nsp", "nsp_right", "pairs", model.nsp_head(out.pooler_output[asked]), follows[asked])
 
 
 def _add(sums: dict, loss: str, right: str, count: str, logits: torch.Tensor, labels: torch.Tensor) -> None:

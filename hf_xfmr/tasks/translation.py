@@ -12,6 +12,7 @@ from .. import attention, drawing, recipe, tokenizer
 from ..data import TranslationCollator, TranslationData
 from ..errors import UserError
 from ..models.transformer import XfmrConfig, XfmrForConditionalGeneration
+from ..training.many_processes import is_spread
 from ..training.seq2seq import XfmrSeq2SeqArguments, XfmrSeq2SeqTrainer, checkpoints, load_average
 from .tokenizer_pair import TokenizerPair, ends_texts
 from .translation_metrics import translation_metrics
@@ -216,7 +217,9 @@ def finish(
             _write(folder / f"translations-{name}.tsv", rows, translations)
     recipe.say(f"trained in {seconds:.0f} s", *signatures)
     examples = _examples(rows, translations) if translations else []
-    if trainer.is_world_process_zero() and examples:
+    if examples and is_spread(trainer.accelerator.unwrap_model(trainer.model)):
+        recipe.say("attention-cross.png is left out: no process holds the whole model")
+    elif examples and trainer.is_world_process_zero():
         _draw(trainer, corpus.tokenizers, examples, folder)
     recipe.finish(
         trainer,

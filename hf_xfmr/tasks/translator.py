@@ -7,6 +7,7 @@ from transformers import AutoModelForSeq2SeqLM, Pipeline
 from transformers.pipelines import PIPELINE_REGISTRY
 
 from ..errors import UserError
+from ..training.many_processes import in_parts, is_spread
 from .tokenizer_pair import TokenizerPair
 
 TASK = "xfmr-translation"
@@ -61,10 +62,13 @@ def generated(model, inputs: dict[str, torch.Tensor], options: dict) -> torch.Te
     if not {"max_length", "max_new_tokens"} & set(options):
         longest = min(inputs["input_ids"].size(1) + EXTRA_TOKENS, model.config.max_position_embeddings)
         options = {**options, "max_length": longest}
+    if is_spread(model):
+        options = {**options, "synced_gpus": True}
     was_training = model.training
     model.eval()
     try:
-        return model.generate(**{name: tensor.to(model.device) for name, tensor in inputs.items()}, **options)
+        with in_parts(model):
+            return model.generate(**{name: tensor.to(model.device) for name, tensor in inputs.items()}, **options)
     finally:
         model.train(was_training)
 

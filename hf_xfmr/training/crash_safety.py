@@ -224,7 +224,7 @@ class CrashSafety(Trainer):
             raise
         if self._pushed_later is not None:
             self._pushed_later = None
-            super()._push_from_checkpoint(str(run / name))
+            self._on_main(lambda: super(CrashSafety, self)._push_from_checkpoint(str(run / name)))
         if number := self._signal():
             self._say(f"stopped at step {state.global_step:,}, saved; the same command goes on from {run / name}")
             raise Interrupted(number)

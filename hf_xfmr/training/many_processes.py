@@ -4,8 +4,10 @@ process does."""
 import functools
 import logging
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -14,19 +16,18 @@ import torch
 import torch.distributed as dist
 import transformers
 from accelerate.data_loader import BatchSamplerShard, prepare_data_loader
-from accelerate.utils import broadcast_object_list, find_batch_size
+from accelerate.utils import find_batch_size
 from torch import Tensor, nn
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
+from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 from torch.utils.data import DataLoader, IterableDataset
 from tqdm import tqdm
 from transformers import Trainer
 
 from ..errors import UserError
-from ..models.losses import IGNORE
 
 REPEATED = "_repeated"  # in a batch: its row is here only because this process had none left
-LABELS = ("labels", "shift_labels", "next_sentence_label", "start_positions", "end_positions")
 
 _Result = TypeVar("_Result")
 
@@ -45,12 +46,33 @@ def once(do: Callable[..., _Result]) -> Callable[..., _Result]:
                 answer[0] = do(*args, **kwargs)
             except UserError as error:
                 answer[1] = str(error)
-        broadcast_object_list(answer)
+        dist.broadcast_object_list(answer, src=0)
         if answer[1] is not None:
             raise UserError(answer[1])
         return answer[0]
 
     return run
+
+
+def meet_anew() -> None:
+    """Have processes that torchrun started again find one another: rank 0 opens a store for them alone.
+
+    torchrun keeps one store for all attempts (pytorch issue 135712), so they would read there, if they are quick, the
+    addresses of the processes that died, and wait for those. For one machine; of several, only torchrun itself knows
+    which attempt it is: there, TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 does the same.
+    """
+    there = os.environ
+    attempt = int(there.get("TORCHELASTIC_RESTART_COUNT", "0"))
+    is_one_machine = there.get("LOCAL_WORLD_SIZE") == there.get("WORLD_SIZE")
+    if not (attempt and is_one_machine and there.get("TORCHELASTIC_USE_AGENT_STORE") == "True"):
+        return
+    shared = dist.TCPStore(there["MASTER_ADDR"], int(there["MASTER_PORT"]))
+    if is_main():
+        with socket.socket() as probe:
+            probe.bind(("", 0))
+            shared.set(f"port of attempt {attempt}", str(probe.getsockname()[1]))
+    there["MASTER_PORT"] = shared.get(f"port of attempt {attempt}").decode()
+    there["TORCHELASTIC_USE_AGENT_STORE"] = "False"  # rank 0 serves it
 
 
 def is_main() -> bool:
@@ -87,6 +109,25 @@ def describe(trainer: Trainer) -> list[str]:
             "process holds the whole model and optimizer"
         )
     return lines
+
+
+def is_spread(model: nn.Module) -> bool:
+    """Whether no process holds all weights (FSDP, ZeRO-3): then a call of the model waits for all processes, and all
+    have to make the same calls."""
+    return any(isinstance(one, DTensor) or hasattr(one, "ds_id") for one in model.parameters())
+
+
+@contextmanager
+def in_parts(model: nn.Module) -> Iterator[None]:
+    """Within, parts of a model (its encoder, its head) can be called by themselves where FSDP spreads its weights: it
+    brings together what belongs to no block only when the whole model is called."""
+    if isinstance(model, FSDPModule):
+        model.unshard()
+    try:
+        yield
+    finally:
+        if isinstance(model, FSDPModule):
+            model.reshard()
 
 
 def gather(model: nn.Module, trainer: Trainer | None = None) -> dict[str, Tensor] | None:
@@ -200,9 +241,8 @@ class ManyProcesses(Trainer):
         batches, counted = [], []
         for batch in islice(epoch_iterator, num_batches):
             real = self.real_rows(batch)
-            batch = first_rows(batch, max(1, real))
-            counted.append(batch if real else _unlabelled(batch))
-            batches.append(batch if real else {**batch, REPEATED: True})
+            counted.append(first_rows(batch, real))
+            batches.append(counted[-1] if real else {**first_rows(batch, 1), REPEATED: True})
         return batches, self._get_num_items_in_batch(counted, device)
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
@@ -214,16 +254,17 @@ class ManyProcesses(Trainer):
 
 
 def first_rows(inputs: dict, count: int) -> dict:
-    """The first rows of a batch."""
-    size = find_batch_size(inputs)
-    return {
-        name: value[:count] if isinstance(value, Tensor) and value.dim() and len(value) == size else value
-        for name, value in inputs.items()
-    }
+    """The first rows of a batch; of texts in windows (`window_row`), with all of theirs."""
+    size, row = find_batch_size(inputs), inputs.get("window_row")
 
+    def cut(value):
+        if not isinstance(value, Tensor) or not value.dim():
+            return value
+        if row is not None and len(value) == len(row):
+            return value[row < count]
+        return value[:count] if len(value) == size else value
 
-def _unlabelled(batch: dict) -> dict:
-    return {name: torch.full_like(value, IGNORE) if name in LABELS else value for name, value in batch.items()}
+    return {name: cut(value) for name, value in inputs.items()}
 
 
 def repeat_last(tensors, size: int):

@@ -13,12 +13,14 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel
+from transformers.integrations import is_deepspeed_zero3_enabled
 
 from ..data import TokenBatches
 from ..errors import UserError
 from ..tasks.tokenizer_pair import TokenizerPair
 from ..tasks.translator import Translator
 from . import checkpoints as checkpoint_files
+from .many_processes import is_spread
 from .trainer import XfmrTrainer, XfmrTrainingArguments
 
 
@@ -67,6 +69,10 @@ class XfmrSeq2SeqTrainer(XfmrTrainer):
     def __init__(self, *args, tokenizers: TokenizerPair, score: Callable[[list[str], list[str]], dict], **kwargs):
         super().__init__(*args, **kwargs)
         self.tokenizers, self.score = tokenizers, score
+        if self.args.average_checkpoints > 1 and (self.is_fsdp_enabled or is_deepspeed_zero3_enabled()):
+            raise UserError(
+                "average_checkpoints is for models that each process holds whole: leave it out under FSDP and ZeRO-3"
+            )
 
     def get_train_dataloader(self) -> DataLoader:
         args = self.args
@@ -103,9 +109,11 @@ class XfmrSeq2SeqTrainer(XfmrTrainer):
         return output
 
     def translations(self, rows: Dataset) -> list[str]:
-        """The model's translation of each row's `source`; with several processes, each does a part."""
-        processes, process = self.args.world_size, self.args.process_index
-        translator = Translator(self.accelerator.unwrap_model(self.model), self.tokenizers)
+        """The model's translation of each row's `source`; with several processes, each does a part, or, where none
+        holds the whole model, all."""
+        model = self.accelerator.unwrap_model(self.model)
+        processes, process = (1, 0) if is_spread(model) else (self.args.world_size, self.args.process_index)
+        translator = Translator(model, self.tokenizers)
         own = translator(rows["source"][process::processes], batch_size=self.args.per_device_eval_batch_size)
         if processes == 1:
             return own

@@ -16,9 +16,10 @@ from transformers.trainer_utils import EvalLoopOutput
 
 from ..errors import UserError
 from ..hub import HubArguments, PushesToHub
+from ..models.bert import XfmrBertForPreTraining, XfmrBertForQuestionAnswering, within_text
 from ..models.gpt2 import XfmrGPT2ForCausalLM
 from ..models.losses import IGNORE, next_tokens
-from .many_processes import ManyProcesses, first_rows, repeat_last
+from .many_processes import ManyProcesses, first_rows, meet_anew, once, repeat_last
 from .nonfinite import FiniteSteps
 from .progress import OneLineProgress, SpeedAndMemory
 
@@ -86,9 +87,11 @@ class XfmrTrainingArguments(HubArguments):
         self.bf16_chosen_here = self.bf16 is None and not self.fp16
         if self.bf16_chosen_here:
             self.bf16 = fast_bf16()
-        # Trainer takes bf16 on a CPU only from who says that it shall be a CPU.
-        self.use_cpu = self.use_cpu or (bool(self.bf16) and not torch.accelerator.is_available())
+        # Trainer takes bf16 on a CPU only from who says that it shall be one, and several processes too: without, each
+        # would train by itself.
+        self.use_cpu = self.use_cpu or not torch.accelerator.is_available()
         self.dataloader_pin_memory = self.dataloader_pin_memory and torch.accelerator.is_available()
+        meet_anew()
         super().__post_init__()
 
 
@@ -113,12 +116,18 @@ class XfmrTrainer(SpeedAndMemory, FiniteSteps, PushesToHub, ManyProcesses):
         # the model within an adapter, if there is one
         base = next((one for one in self.model.modules() if isinstance(one, PreTrainedModel)), None)
         self._predicts_next_tokens = isinstance(base, XfmrGPT2ForCausalLM)
+        self._answers_questions = isinstance(base, XfmrBertForQuestionAnswering)
+        # which one number of items does not make a mean of
+        self._has_two_losses = isinstance(base, XfmrBertForQuestionAnswering | XfmrBertForPreTraining)
         # GPT2LMHeadModel's loss shifts the labels, but has no `loss_type`, by which Trainer would know.
         if type(base).__name__ in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values():
             self._loss_shifts_labels = True
         self._check_label_smoothing()
-        self._loss_total, self._loss_count = 0.0, 0  # of the evaluation that runs
+        self._loss_total, self._loss_count = 0.0, 0.0  # of the evaluation that runs
         self._own_mean = False
+
+    def init_hf_repo(self, token: str | None = None, private: bool | None = None) -> None:
+        once(super().init_hf_repo)(token, private)
 
     def _check_label_smoothing(self) -> None:
         if not self.args.label_smoothing_factor:
@@ -146,19 +155,28 @@ class XfmrTrainer(SpeedAndMemory, FiniteSteps, PushesToHub, ManyProcesses):
             self.label_smoother = smoother
 
     def _get_num_items_in_batch(self, batch_samples, device):
-        if self._own_mean:
+        if self._own_mean and not self._has_two_losses:
             return None
+        if self._own_mean:  # compute_loss multiplies by the number of processes
+            (batch,) = batch_samples
+            return self._count_items(batch) * (self.args.world_size if self.args.average_tokens_across_devices else 1)
         if self._predicts_next_tokens:  # those that the model's loss is over, in place of Trainer's labels[..., 1:]
             batch_samples = [
                 {"labels": None, "shift_labels": _targets(batch)} if "labels" in batch else batch
                 for batch in batch_samples
             ]
+        if self._answers_questions:  # of which Trainer would count nothing
+            batch_samples = [
+                {"labels": _ends(batch)} if "start_positions" in batch else batch for batch in batch_samples
+            ]
+            count = super()._get_num_items_in_batch(batch_samples, device)
+            return None if count is None else count / 2  # each end is half of a row's loss
         return super()._get_num_items_in_batch(batch_samples, device)
 
     # Trainer's evaluation loss is a mean of batch means: a short last batch weighs as much as a full one, and a batch
     # with few labelled tokens as much as one with many. Here it is the sum over the labelled items by their number.
     def evaluation_loop(self, dataloader, description, *args, metric_key_prefix: str = "eval", **kwargs):
-        self._loss_total, self._loss_count = 0.0, 0
+        self._loss_total, self._loss_count = 0.0, 0.0
         kwargs["metric_key_prefix"] = metric_key_prefix
         output: EvalLoopOutput = super().evaluation_loop(dataloader, description, *args, **kwargs)
         sums = torch.tensor([self._loss_total, self._loss_count], dtype=torch.float64, device=self.args.device)
@@ -181,8 +199,10 @@ class XfmrTrainer(SpeedAndMemory, FiniteSteps, PushesToHub, ManyProcesses):
             self._loss_count += count
         return loss, repeat_last(logits, size or 0), repeat_last(labels, size or 0)  # as the other processes have
 
-    def _count_items(self, inputs) -> int:
+    def _count_items(self, inputs) -> float:
         """How many labelled items the mean loss of a batch is over, counted as Trainer counts them in training."""
+        if self._answers_questions and "start_positions" in inputs:
+            return int((_ends(inputs) != IGNORE).sum()) / 2
         if self._predicts_next_tokens and "labels" in inputs:
             labels = _targets(inputs)
         elif "shift_labels" in inputs:
@@ -225,6 +245,15 @@ def _targets(batch) -> torch.Tensor:
     if "shift_labels" in batch:
         return batch["shift_labels"]
     return next_tokens(batch["labels"], batch.get("attention_mask"))
+
+
+def _ends(batch) -> torch.Tensor:
+    """Where answers begin, then where they end, as `XfmrBertForQuestionAnswering` counts them: [2 B], -100 for none."""
+    whole = batch["input_ids"] if "input_ids" in batch else batch["inputs_embeds"]
+    text = torch.ones(whole.shape[:2], dtype=torch.bool, device=whole.device)  # (B, T)
+    if (mask := batch.get("attention_mask")) is not None and mask.dim() == 2:
+        text = mask != 0
+    return torch.cat([within_text(batch[name], text) for name in ("start_positions", "end_positions")])
 
 
 def _depth(name: str) -> int | None:
