@@ -70,22 +70,20 @@ def main(kind: str, folder: str) -> None:
             )
         )
         trainer = classifier(folder, processes=processes, model=model, logging_steps=1, **{"num_train_epochs": 2})
-    if kind == "killed":
+    rank = trainer.args.process_index
+    if kind in ("killed", "stream"):
         trainer.add_callback(KilledOnce(folder, 15))
     if kind == "stream":
-        seen: list = []
         compute = trainer.compute_loss
 
         def watch(model, inputs, *args, **kwargs):
             if model.training:
-                seen.extend(inputs["input_ids"][:, 0].tolist())
+                with Path(folder, f"seen-{rank}.jsonl").open("a") as file:
+                    print(json.dumps([trainer.state.global_step, *inputs["input_ids"][:, 0].tolist()]), file=file)
             return compute(model, inputs, *args, **kwargs)
 
         trainer.compute_loss = watch
     recipe.train(trainer)
-    rank = trainer.args.process_index
-    if kind == "stream":
-        Path(folder, f"seen-{rank}.json").write_text(json.dumps(seen))
     if rank == 0:
         trainer.model.save_pretrained(folder)
         Path(folder, "log.json").write_text(json.dumps(trainer.state.log_history))
@@ -124,20 +122,29 @@ def sharded(folder: str) -> None:
     dist.destroy_process_group()
 
 
-def launch(kind: str, folder: Path, processes: int, *, restarts: int = 0, timeout: float = 300):
+def launch(kind: str, folder: Path, processes: int, *, restarts: int = 0, timeout: float = 300, script: str = __file__):
     """The run under torchrun on this machine's loopback. Returns the finished process; its output is text."""
     folder.mkdir(exist_ok=True)
-    return subprocess.run(
-        [
-            *(sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"),
-            *(f"--max-restarts={restarts}", "--local-addr=127.0.0.1", __file__, kind, str(folder)),
-        ],
+    options = [f"--nproc_per_node={processes}", f"--max-restarts={restarts}"]
+    return torchrun([*options, script, kind, str(folder)], timeout=timeout)
+
+
+def torchrun(words: list[str], *, timeout: float) -> subprocess.CompletedProcess:
+    with subprocess.Popen(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr=127.0.0.1", *words],
         env={**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "GLOO_SOCKET_IFNAME": "lo"},
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=timeout,
-    )
+    ) as process:
+        try:
+            output, errors = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.terminate()  # not killed: it is to end its processes
+            process.communicate()
+            raise
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
 if __name__ == "__main__":

@@ -44,20 +44,20 @@ def weights(folder: Path) -> bytes:
     return (folder / MODEL).read_bytes()
 
 
-def kill_often(run, whole: Path, folder: Path, kills: int) -> int:
+def kill_often(run, whole: Path, folder: Path, kills: int, **options) -> int:
     """Kill runs of one folder after another at random moments. Returns how many kills left a folder half-written."""
     draw, killed, runs, saving = random.Random(0), 0, 0, 0
     while killed < kills:
         runs += 1
         current = folder / f"run-{runs}"
         while killed < kills:
-            status, output = run(current, after=draw.uniform(0.2, 3.0))
+            status, output = run(current, after=draw.uniform(0.2, 3.0), options=options)
             if status == 0:
                 break  # it was faster
             assert status == -signal.SIGKILL, output
             killed += 1
             saving += any(current.glob("tmp-*"))
-        status, output = run(current)
+        status, output = run(current, options=options)
         assert status == 0, output
         assert "skipped" not in output  # a kill leaves no damaged checkpoint
         assert weights(current) == weights(whole)
@@ -72,6 +72,14 @@ def test_killed_at_any_moment_a_run_ends_with_the_same_bits(run, whole, tmp_path
 @pytest.mark.slow
 def test_killed_fifty_times_while_saving_too(run, whole, tmp_path):
     assert kill_often(run, whole, tmp_path, 50) > 0
+
+
+@pytest.mark.slow
+def test_killed_in_bfloat16_a_run_ends_with_the_same_bits_too(run, whole, tmp_path):
+    half = tmp_path / "whole"
+    assert run(half, options={"bf16": True})[0] == 0
+    assert weights(half) != weights(whole)  # it did compute in bfloat16
+    kill_often(run, half, tmp_path, 15, bf16=True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

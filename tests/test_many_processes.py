@@ -1,9 +1,6 @@
 """Several processes over gloo do what one does; a killed one is started again; shards become stock files."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +8,7 @@ import torch
 import transformers
 import yaml
 from oracles import same_tensors, tensors, tiny_stock, twin
-from process_runs import launch
+from process_runs import launch, torchrun
 
 import hf_xfmr
 from hf_xfmr.commands.consolidate import consolidate
@@ -54,8 +51,6 @@ COMMON = [
     "none",
     "--disable_tqdm",
     "true",
-    "--use_cpu",
-    "true",
     "--logging_steps",
     "1",
     "--num_train_epochs",
@@ -67,12 +62,12 @@ SMALL_GPT2 = "{n_embd: 32, n_layer: 2, n_head: 4, n_positions: 32, resid_pdrop: 
 SMALL_XFMR = (
     "{d_model: 32, encoder_layers: 1, decoder_layers: 1, encoder_attention_heads: 4, decoder_attention_heads: 4, "
 )
-SMALL_XFMR += "encoder_ffn_dim: 48, decoder_ffn_dim: 48, max_position_embeddings: 48, dropout: 0.0}"
+SMALL_XFMR += "encoder_ffn_dim: 48, decoder_ffn_dim: 48, max_position_embeddings: 128, dropout: 0.0}"
 WORDS = ["the", "film", "was", "a", "story", "of", "people", "and", "time", "in", "town", "with", "music"]
 
 
 def command(kind: str, data: Path, processes: int) -> list[str]:
-    """A recipe's command with the same global batch on any number of processes: 4 rows, or 4 times 120 tokens."""
+    """A recipe's command with the same global batch on any number of processes: 4 rows, or 4 times 240 tokens."""
     text = [" ".join(WORDS[(i * k) % 13] for k in range(1, 2 + i % 11)) + f" {i}" for i in range(110)]
     sizes = [f"--per_device_{what}_batch_size={4 // processes}" for what in ("train", "eval")]
     if kind == "classify_bert":
@@ -97,9 +92,9 @@ def command(kind: str, data: Path, processes: int) -> list[str]:
             "--num_beams",
             "1",
             "--max_length",
-            "40",
+            "100",
         ]
-        own += ["--source_lang", "en", "--target_lang", "fr", "--eval_sentences", "0", "--tokens_per_batch", "120"]
+        own += ["--source_lang", "en", "--target_lang", "fr", "--eval_sentences", "0", "--tokens_per_batch", "240"]
         own += [f"--gradient_accumulation_steps={4 // processes}"]
     return [str(ROOT / f"recipes/{kind}.py"), "--dataset", *own, *COMMON]
 
@@ -108,19 +103,9 @@ def command(kind: str, data: Path, processes: int) -> list[str]:
 @pytest.mark.parametrize("kind", ["classify_bert", "finetune_gpt2", "translate"])
 def test_each_recipe_gives_the_same_loss_curve_on_1_2_and_4_processes(kind, tmp_path):
     for processes in (1, 2, 4):
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr=127.0.0.1"),
-                f"--nproc_per_node={processes}",
-                *command(kind, tmp_path, processes),
-                *("--output_dir", str(tmp_path / str(processes))),
-            ],
-            env={**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "GLOO_SOCKET_IFNAME": "lo"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=500,
-        )
+        flags = ["--output_dir", str(tmp_path / str(processes))]
+        words = [f"--nproc_per_node={processes}", *command(kind, tmp_path, processes), *flags]
+        done = torchrun(words, timeout=300)
         assert done.returncode == 0, done.stderr[-3000:]
         assert done.stdout.count("model:  ") == 1
     for processes in (2, 4):
@@ -128,31 +113,43 @@ def test_each_recipe_gives_the_same_loss_curve_on_1_2_and_4_processes(kind, tmp_
         one, other = (json.loads((tmp_path / str(n) / "run.json").read_text()) for n in (1, processes))
         assert other["environment"]["processes"] == str(processes)
         for split, figures in one["metrics"].items():
-            assert other["metrics"][split] == pytest.approx(figures, rel=1e-4), split
+            written = kind == "translate"  # by a model that has learned nothing: two letters may be as likely
+            for name, figure in figures.items():
+                tolerance = {"abs": 1.0} if written and name != "loss" else {"rel": 1e-4}
+                assert other["metrics"][split][name] == pytest.approx(figure, **tolerance), (split, name)
+
+
+def whole_and_cut(kind: str, folder: Path) -> list[Path]:
+    """The folders of a run on two processes, and of one whose second process was killed and started again."""
+    (folder / "whole").mkdir()
+    (folder / "whole" / "killed").touch()
+    for name in ("whole", "cut"):
+        done = launch(kind, folder / name, 2, restarts=1)
+        assert done.returncode == 0, done.stderr[-3000:]
+    assert "resumed from" in done.stdout
+    assert (folder / "cut" / "killed").exists()
+    same_tensors(folder / "whole", folder / "cut")
+    return [folder / "whole", folder / "cut"]
 
 
 @pytest.mark.distributed
 def test_a_killed_process_is_started_again_and_the_run_ends_with_the_same_bits(tmp_path):
-    (tmp_path / "whole").mkdir()
-    (tmp_path / "whole" / "killed").touch()
-    for name in ("whole", "cut"):
-        done = launch("killed", tmp_path / name, 2, restarts=3)
-        assert done.returncode == 0, done.stderr[-3000:]
-    assert "resumed from" in done.stdout
-    assert (tmp_path / "cut" / "killed").exists()
-    same_tensors(tmp_path / "whole", tmp_path / "cut")
+    whole_and_cut("killed", tmp_path)
 
 
 @pytest.mark.distributed
-def test_a_stream_is_dealt_out_without_overlap_over_its_end(tmp_path):
-    for processes in (1, 2):
-        done = launch("stream", tmp_path / str(processes), processes)
-        assert done.returncode == 0, done.stderr[-3000:]
-    (alone,) = (json.loads((tmp_path / "1" / f"seen-{n}.json").read_text()) for n in (0,))
-    own = [json.loads((tmp_path / "2" / f"seen-{n}.json").read_text()) for n in (0, 1)]
-    assert alone == [5 + step % 23 for step in range(80)]
-    assert own[0] == [row for at in range(0, 80, 4) for row in alone[at : at + 2]]
-    assert own[1] == [row for at in range(0, 80, 4) for row in alone[at + 2 : at + 4]]
+def test_a_stream_is_dealt_out_without_overlap_over_its_end_and_goes_on_where_it_was(tmp_path):
+    """23 rows in batches of 4, which one process after the other takes; killed at step 15, resumed from 12."""
+    rows = [5 + place % 23 for place in range(80)]
+    for folder in whole_and_cut("stream", tmp_path):
+        for rank in (0, 1):
+            lines = [json.loads(line) for line in (folder / f"seen-{rank}.jsonl").read_text().splitlines()]
+            seen = {step: own for step, *own in lines}
+            assert list(seen.values()) == [rows[at : at + 2] for at in range(2 * rank, 80, 4)]
+            for step, *own in lines:
+                assert own == seen[step]  # those read twice were the same
+            if folder.name == "cut":
+                assert [step for step, *_ in lines][-8:] == [*range(12, 20)]
 
 
 def test_a_stream_resumes_where_it_was_in_its_second_pass_too(tmp_path):
