@@ -20,21 +20,6 @@ CHOSEN: dict[tuple[str, str], str] = {
     ("Bert", "test_reverse_loading_mapping"): (
         "by choice: one table of names serves all heads, so in a class without a head that head's lines match nothing"
     ),
-    **{
-        (
-            family,
-            f"test_{test}",
-        ): "by choice: tensors started anew are named in our one line, not in transformers' table"
-        for family in ("Bert", "GPT2")
-        for test in ("can_load_ignoring_mismatched_shapes", "load_with_mismatched_shapes")
-    },
-    ("Transformer", "test_encoder_decoder_loss_no_double_shift"): (
-        "by choice: in training with labels only the labelled words are scored, and there are no logits to test the "
-        "loss against (tests/test_transformer.py tests it against stock's)"
-    ),
-    ("Transformer", "test_load_save_without_tied_weights"): (
-        "by choice: an output matrix of its own is refused while source and target share theirs"
-    ),
 }
 
 
