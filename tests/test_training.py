@@ -284,3 +284,26 @@ def test_a_writer_out_of_space_is_one_line(tmp_path, capsys):
     error = capsys.readouterr().err
     assert error.startswith("error: No space left on device")
     assert error.count("\n") == 1
+
+
+def test_an_evaluation_in_bfloat16_casts_each_weight_once(tmp_path):
+    """transformers' casts them for each batch."""
+    casts = {}
+    for trainer_class in (transformers.Trainer, XfmrTrainer):
+        arguments_class = XfmrTrainingArguments if trainer_class is XfmrTrainer else transformers.TrainingArguments
+        trainer = make_trainer(
+            tmp_path,
+            trainer_class=trainer_class,
+            arguments_class=arguments_class,
+            bf16=True,
+            per_device_eval_batch_size=2,
+        )
+        weight = trainer.model.bert.blocks[0].feed_forward.up.weight
+        trainer.evaluate(rows(2))
+        with torch.profiler.profile(record_shapes=True) as run:
+            trainer.evaluate(rows(8))
+        casts[trainer_class] = sum(
+            event.name == "aten::_to_copy" and event.input_shapes[0] == list(weight.shape) for event in run.events()
+        )
+    assert casts[XfmrTrainer] == 2  # in two blocks
+    assert casts[transformers.Trainer] == 2 * 4  # in four batches

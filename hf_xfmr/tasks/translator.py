@@ -56,7 +56,7 @@ def _check_length(model, ids: list[int], what: str) -> None:
         )
 
 
-@torch.inference_mode()
+@torch.no_grad()  # in inference_mode autocast would cast all weights anew for each word
 def generated(model, inputs: dict[str, torch.Tensor], options: dict) -> torch.Tensor:
     """What `model.generate` writes for a batch, ids (B, T), in evaluation mode; the model's mode is left as it was."""
     if not {"max_length", "max_new_tokens"} & set(options):

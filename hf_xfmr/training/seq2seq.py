@@ -114,7 +114,8 @@ class XfmrSeq2SeqTrainer(XfmrTrainer):
         model = self.accelerator.unwrap_model(self.model)
         processes, process = (1, 0) if is_spread(model) else (self.args.world_size, self.args.process_index)
         translator = Translator(model, self.tokenizers)
-        own = translator(rows["source"][process::processes], batch_size=self.args.per_device_eval_batch_size)
+        with self.accelerator.autocast():  # as in `evaluation_loop`
+            own = translator(rows["source"][process::processes], batch_size=self.args.per_device_eval_batch_size)
         if processes == 1:
             return own
         parts = gather_object([own])

@@ -178,7 +178,10 @@ class XfmrTrainer(SpeedAndMemory, FiniteSteps, PushesToHub, ManyProcesses):
     def evaluation_loop(self, dataloader, description, *args, metric_key_prefix: str = "eval", **kwargs):
         self._loss_total, self._loss_count = 0.0, 0.0
         kwargs["metric_key_prefix"] = metric_key_prefix
-        output: EvalLoopOutput = super().evaluation_loop(dataloader, description, *args, **kwargs)
+        with (
+            self.accelerator.autocast()
+        ):  # around all batches: in half precision the weights are cast once, not for each
+            output: EvalLoopOutput = super().evaluation_loop(dataloader, description, *args, **kwargs)
         sums = torch.tensor([self._loss_total, self._loss_count], dtype=torch.float64, device=self.args.device)
         total, count = self.accelerator.reduce(sums, reduction="sum").tolist()
         if count and output.metrics is not None:
