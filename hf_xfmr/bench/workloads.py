@@ -1,6 +1,7 @@
 """What is timed: each function sets up one contest between a stock class and ours, which hold the same tensors.
 
-A step is forward, backward and fused AdamW; dropout is 0.1 as in the checkpoints' configs. Ids are real where the
+A step is forward, backward and fused AdamW; dropout is 0.1 as in the checkpoints' configs. In bfloat16 a step computes
+under autocast, as under Trainer, and a model that only predicts holds its weights in bfloat16. Ids are real where the
 sample's tokenizer has the model's vocabulary, else drawn at random; lengths are always those of real texts, in their
 order of arrival.
 """
@@ -84,10 +85,10 @@ def bert_infer(setting: Setting, rows: int = 64) -> Contest:
     batches = [_padded(ids, 0, setting) for ids in _chunks(_reviews()[:1000], rows)]
 
     def inference(model: PreTrainedModel) -> Work:
-        model.eval()
+        model.eval().to(setting.dtype)
 
         def work(turn: int):
-            with torch.inference_mode(), setting.computing():
+            with torch.inference_mode():
                 return model(**batches[turn % len(batches)]).logits
 
         return work
@@ -238,11 +239,11 @@ def _generating(
     stock: PreTrainedModel, ours: PreTrainedModel, batches: Sequence[Batch], setting: Setting, new_tokens: int, **search
 ) -> Contest:
     def generation(model: Any) -> Work:
-        model.eval()
+        model.eval().to(setting.dtype)
         model.generation_config.eos_token_id = None  # weights are random: what ends a text says nothing
 
         def work(turn: int):
-            with torch.inference_mode(), setting.computing():
+            with torch.inference_mode():
                 return model.generate(
                     **batches[turn % len(batches)],
                     **search,
