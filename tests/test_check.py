@@ -15,10 +15,12 @@ import torch
 from transformers import BertConfig, BertModel, BertTokenizer
 
 from hf_xfmr import check, recipe
-from hf_xfmr.check import command, material, resources, text, timing
+from hf_xfmr.check import command, material, resources, text, timing, tokens
+from hf_xfmr.models.gpt2 import XfmrGPT2Config
 from hf_xfmr.samples.catalogue import SAMPLES
 from hf_xfmr.samples.package import fetch
 from hf_xfmr.samples.readers import member
+from hf_xfmr.tokenizer import train as train_tokenizer
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "recipes"))
@@ -95,25 +97,28 @@ PLANTED = {  # what is done to the clean rows: (splits) -> None, and what the ch
     "label unseen in train": (lambda s: s["test"][3].__setitem__(1, "maybe"), r'error: test row 3.*"maybe"'),
     "label misspelt": (
         lambda s: [s["train"][row].__setitem__(1, "Pos") for row in range(0, 20, 2)],
-        r'warning: labels differ in nothing but case.*"Pos" \(10 rows\), "pos" \(90 rows\)',
+        r'warning: labels of column "label" differ in nothing but case.*"Pos" \(10 rows\), "pos" \(90 rows\)',
     ),
-    "rare label": (lambda s: s["train"][9].__setitem__(1, "odd"), r'warning: label "odd" has 1 train row;'),
+    "rare label": (
+        lambda s: s["train"][9].__setitem__(1, "odd"),
+        r'warning: label "odd" of column "label" has 1 train row;',
+    ),
     "imbalance": (
         lambda s: [row.__setitem__(1, "pos") for row in s["train"][:-12]],
-        r'warning: label "pos" has 194 train rows, "neg" only 6: .* 97\.0 %',
+        r'warning: label "pos" of column "label" has 194 train rows, "neg" only 6: .* 97\.0 %',
     ),
     "label missing from a split": (
         lambda s: s.__setitem__("test", [row for row in s["test"] if row[1] == "pos"]),
-        r"warning: no test row has the label 'neg'",
+        r"""warning: no test row has the label 'neg' in column "label\"""",
     ),
     "label shift": (
         lambda s: [row.__setitem__(1, "neg") for row in s["test"][:50]],
-        r'warning: 50\.0 % of the train labels are "pos", but 8\.3 % of those of test',
+        r'warning: 50\.0 % of the train labels in column "label" are "pos", but 8\.3 % of those of test',
     ),
     "duplicate": (lambda s: s["train"].append(list(s["train"][4])), r"warning: 1 of 201 train rows .*\(200 as 4\)"),
     "conflicting labels": (
         lambda s: s["train"].append([s["train"][4][0].upper(), "neg"]),
-        r"warning: 2 train rows have 1 equal texts with different labels \(id 4 is pos, id 200 is neg\)",
+        r"warning: 2 train rows have 1 equal texts with different labels .* \(id 4 is pos, id 200 is neg\)",
     ),
     "test in train": (
         lambda s: s["train"].append(list(s["test"][5])),
@@ -177,13 +182,40 @@ def test_faults_of_tokenizer_checkpoint_and_machine_are_found(tmp_path, capsys, 
     assert re.search(r"warning: training needs about .* more memory .* 1 kB are free", printed)
 
 
+def test_findings_name_columns_as_the_dataset_does(tmp_path, capsys, checkpoint):
+    splits = clean()
+    splits["train"][14][0] = "a<br />b &amp; c"
+    splits["train"][9][1] = "odd"
+    header = ("comment", "verdict")
+    told = {"text_column": header[0], "label_column": header[1]}
+    code, printed = checked(tmp_path, capsys, splits, checkpoint, header=header, **told)
+    assert code == 0
+    assert 'HTML tags or entities in column "comment" (id 14)' in printed
+    assert 'label "odd" of column "verdict" has 1 train row;' in printed
+
+
+@pytest.mark.parametrize("name", ["pad", "eos", "bos"])
+def test_special_tokens_that_differ_from_the_models_are_found(name):
+    """Of a language model; an encoder has neither an end nor a beginning."""
+    tokenizer = train_tokenizer(["a b c"] * 9, "char", model_max_length=16)
+    config = XfmrGPT2Config(
+        **{f"{one}_token_id": getattr(tokenizer, f"{one}_token_id") for one in ("pad", "eos", "bos")}
+    )
+    assert list(tokens.special_tokens(tokenizer, config, generates=True)) == []
+    setattr(config, f"{name}_token_id", 7)
+    (found,) = tokens.special_tokens(tokenizer, config, generates=True)
+    assert found.message.startswith(f"the model's {name}_token_id is 7, the tokenizer's")
+
+
 def test_an_outlying_rating_is_found(tmp_path, capsys, checkpoint):
     draw = np.random.default_rng(0)
     splits = {split: [[row[0], f"{draw.normal():.3f}"] for row in rows] for split, rows in clean().items()}
     splits["train"][17][1] = "1000.5"
     code, printed = checked(tmp_path, capsys, splits, checkpoint, header=("text", "rating"))
     assert code == 0  # a warning
-    assert re.search(r"warning: 1 train rows have ratings over 8 standard deviations .*\(id 17\)", printed)
+    assert re.search(
+        r'warning: 1 train rows have ratings in column "rating" over 8 standard deviations .*\(id 17\)', printed
+    )
 
 
 def test_warnings_do_not_stop_a_run_and_findings_reach_its_report_escaped(tmp_path, capsys, checkpoint):

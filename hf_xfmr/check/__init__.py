@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import recipe
 from ..errors import UserError
+from ..training.many_processes import once
 from . import labels, material, resources, text, timing, tokens
 from .findings import Finding, stricter
 
@@ -34,11 +35,14 @@ def before_training(trainer, settings: Any, corpus: Any) -> None:
 
     `settings` has the fields of `Settings`; `corpus` is what one of the functions of `hf_xfmr.data` made. Raises
     `UserError` for errors (under `strict` for warnings too), and with `check_only` ends the program with exit code 0.
+    Of several processes the main one checks, for all.
     """
-    if not trainer.is_world_process_zero():
-        if settings.check_only:
-            sys.exit(0)
-        return
+    once(_check)(trainer, settings, corpus)
+    if settings.check_only:
+        sys.exit(0)
+
+
+def _check(trainer, settings: Any, corpus: Any) -> None:
     parts = material.gather(corpus)
     found, figures = data_findings(corpus, settings, parts, getattr(trainer.model, "config", None))
     looked = ", ".join(f"{len(part):,} of {part.total:,} {split}" if part.total is not None
@@ -68,7 +72,6 @@ def before_training(trainer, settings: Any, corpus: Any) -> None:
         recipe.say(f"check: ready to train, {warnings} warning{'' if warnings == 1 else 's'}")
         with suppress(OSError):
             Path(str(trainer.args.output_dir)).rmdir()  # if the check alone made it
-        sys.exit(0)
 
 
 def data_findings(corpus, settings, parts: dict[str, material.Part], config=None) -> tuple[list[Finding], dict]:

@@ -21,13 +21,18 @@ def counts(part: Part) -> Counter:
 
 def check_labels(parts: Mapping[str, Part], names: Sequence[str]) -> Iterator[Finding]:
     """What is odd about the labels `names` in the splits, of which `train` is one."""
-    train = counts(parts["train"])
+    train, column = counts(parts["train"]), parts["train"].named("label")
     for name in names:
         if train[name] < FEW:
             rows = f"{train[name]:,} train row" + ("" if train[name] == 1 else "s")
             advice = "add rows of it, or take it out of the labels: so few teach nothing"
             yield Finding(
-                level="warning", name="rare-label", message=f'label "{name}" has {rows}', advice=advice, split="train"
+                level="warning",
+                name="rare-label",
+                message=f'label "{name}" of column "{column}" has {rows}',
+                advice=advice,
+                split="train",
+                column=column,
             )
     spelt = defaultdict(list)
     for name in names:
@@ -37,19 +42,22 @@ def check_labels(parts: Mapping[str, Part], names: Sequence[str]) -> Iterator[Fi
         yield Finding(
             level="warning",
             name="label-spelling",
-            message=f"labels differ in nothing but case or white space: {written}",
+            message=f'labels of column "{column}" differ in nothing but case or white space: {written}',
             advice="write them alike",
             split="train",
+            column=column,
         )
     ranked = [(name, count) for name, count in train.most_common() if count >= FEW]  # rarer ones are named already
     if len(ranked) > 1 and ranked[0][1] >= UNEVEN * ranked[-1][1]:
         yield Finding(
             level="warning",
             name="imbalance",
-            message=f'label "{ranked[0][0]}" has {ranked[0][1]:,} train rows, "{ranked[-1][0]}" only '
-            f"{ranked[-1][1]:,}: always answering the former is right for {per_cent(ranked[0][1] / train.total())}",
+            message=f'label "{ranked[0][0]}" of column "{column}" has {ranked[0][1]:,} train rows, '
+            f'"{ranked[-1][0]}" only {ranked[-1][1]:,}: always answering the former is right for '
+            f"{per_cent(ranked[0][1] / train.total())}",
             advice="look at macro F1 in place of accuracy, and try class_weights: auto",
             split="train",
+            column=column,
         )
     for split in (split for split in parts if split != "train"):
         yield from _held_out(parts[split], train)
@@ -63,9 +71,11 @@ def _held_out(part: Part, train: Counter) -> Iterator[Finding]:
         yield Finding(
             level="warning",
             name="label-missing",
-            message=f"no {part.split} row has the label {', '.join(map(repr, missing[:SHOWN]))}",
+            message=f"no {part.split} row has the label {', '.join(map(repr, missing[:SHOWN]))} in column "
+            f'"{part.named("label")}"',
             advice="split the rows anew: no figure says how well it is learned",
             split=part.split,
+            column=part.named("label"),
         )
     for name in train:
         before, here = train[name] / train.total(), found[name] / max(found.total(), 1)
@@ -74,25 +84,27 @@ def _held_out(part: Part, train: Counter) -> Iterator[Finding]:
             yield Finding(
                 level="warning",
                 name="label-shift",
-                message=f'{per_cent(before)} of the train labels are "{name}", but {per_cent(here)} of those of '
-                f"{part.split}",
+                message=f'{per_cent(before)} of the train labels in column "{part.named("label")}" are "{name}", but '
+                f"{per_cent(here)} of those of {part.split}",
                 advice="see whether the rows were sorted by label when they were split",
                 split=part.split,
+                column=part.named("label"),
             )
             return
 
 
 def check_ratings(parts: Mapping[str, Part]) -> Iterator[Finding]:
     """Ratings that are all one number, and those far from all others."""
-    train = np.array(parts["train"].labels, float)
+    train, column = np.array(parts["train"].labels, float), parts["train"].named("label")
     middle, spread = train.mean(), train.std()
     if spread == 0:
         yield Finding(
             level="error",
             name="constant-ratings",
-            message=f"all {len(train):,} train rows have the rating {middle:g}",
+            message=f'all {len(train):,} train rows have the rating {middle:g} in column "{column}"',
             advice="name another label_column: there is nothing to learn",
             split="train",
+            column=column,
         )
         return
     for split, part in parts.items():
@@ -102,9 +114,10 @@ def check_ratings(parts: Mapping[str, Part]) -> Iterator[Finding]:
             yield Finding(
                 level="warning",
                 name="outlying-rating",
-                message=f"{len(rows):,} {split} rows have ratings over {OUTLIER} standard deviations from the mean "
-                f"{middle:.3g}, from {values.min():g} to {values.max():g} ({ids(rows)})",
+                message=f'{len(rows):,} {split} rows have ratings in column "{column}" over {OUTLIER} standard '
+                f"deviations from the mean {middle:.3g}, from {values.min():g} to {values.max():g} ({ids(rows)})",
                 advice="correct or remove them: squared errors follow the largest",
                 split=split,
+                column=column,
                 rows=tuple(rows[:SHOWN]),
             )

@@ -1,7 +1,7 @@
 """A corpus of any task -> the texts, labels and ids that the checks look at: all of a small one, a part of a large."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from datasets import Dataset
@@ -17,6 +17,7 @@ class Part:
 
     `texts` are columns of equal length; `labels`, if the task has any, names of labels (lists of them where several may
     hold), or floats to regress on. `ids` are the dataset's own, or the row's number from 0 in the split it came from.
+    `names` are the dataset's own names of `text`, `text_pair` and `label`, where it has others.
     """
 
     split: str
@@ -24,9 +25,14 @@ class Part:
     ids: list[str]
     texts: dict[str, list[str]]
     labels: list | None = None
+    names: dict[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def named(self, column: str) -> str:
+        """What a column is called in the dataset."""
+        return self.names.get(column, column)
 
 
 def gather(corpus: Any, *, rows: int = ROWS) -> dict[str, Part]:
@@ -56,7 +62,7 @@ def _rows(split: str, dataset: Dataset, corpus, most: int) -> Part:
     texts = {name: dataset[name][:] for name in COLUMNS if name in dataset.column_names}
     labels = _labels(dataset, corpus) if hasattr(corpus, "problem_type") else None
     ids = dataset["id"][:] if "id" in dataset.column_names else picked
-    return Part(split, total, list(map(str, ids)), texts, labels)
+    return Part(split, total, list(map(str, ids)), texts, labels, getattr(corpus, "column_names", {}))
 
 
 def _labels(dataset: Dataset, corpus) -> list:
@@ -99,4 +105,4 @@ def spread(part: Part, *, rows: int, characters: int) -> Part:
     # Of a long document its beginning.
     texts = {name: [column[row][:characters] for row in picked] for name, column in part.texts.items()}
     labels = [part.labels[row] for row in picked] if part.labels else None
-    return Part(part.split, part.total, [part.ids[row] for row in picked], texts, labels)
+    return Part(part.split, part.total, [part.ids[row] for row in picked], texts, labels, part.names)

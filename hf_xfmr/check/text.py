@@ -81,10 +81,10 @@ def _about(part: Part, name: str, rows: list[int], column: str, message: str, ad
     return Finding(
         level="warning",
         name=name,
-        message=f'{message} in column "{column}" ({ids(found)})',
+        message=f'{message} in column "{part.named(column)}" ({ids(found)})',
         advice=advice,
         split=part.split,
-        column=column,
+        column=part.named(column),
         rows=tuple(found[:SHOWN]),
     )
 
@@ -129,10 +129,12 @@ def repeated(part: Part) -> Iterator[Finding]:
         yield Finding(
             level="warning",
             name="conflicting-labels",
-            message=f"{len(rows):,} {part.split} rows have {len(unlike):,} equal texts with different labels "
-            f"(id {part.ids[first[0]]} is {_shown(labels[first[0]])}, id {part.ids[other]} is {_shown(labels[other])})",
+            message=f"{len(rows):,} {part.split} rows have {len(unlike):,} equal texts with different labels in column "
+            f'"{part.named("label")}" (id {part.ids[first[0]]} is {_shown(labels[first[0]])}, id {part.ids[other]} is '
+            f"{_shown(labels[other])})",
             advice="decide for one label, or remove them",
             split=part.split,
+            column=part.named("label"),
             rows=tuple(part.ids[row] for row in rows[:SHOWN]),
         )
 

@@ -17,9 +17,8 @@ ROWS, CHARACTERS = 5_000, 2_000_000  # of train, tokenized for the figures
 
 @dataclass(frozen=True)
 class Encoded:
-    """A column's texts and their tokens: `lengths` [n] without special tokens, which rows have
-    unknown ones, how often each id is used, and the
-    number of characters (white space not counted) of each script."""
+    """A column's texts and their tokens: `lengths` [n] without special tokens, which rows have unknown ones, how often
+    each id is used, and the number of characters (white space not counted) of each script."""
 
     part: Part
     column: str
@@ -68,6 +67,7 @@ def unknown(one: Encoded) -> Iterator[Finding]:
     main = (one.scripts - Counter({"": one.scripts[""]})).most_common(1)
     if not total or not main:
         return
+    column = one.part.named(one.column)
     name, count = main[0]
     with_script = sum(any(script(c) == name for c in token) for token in one.tokenizer.get_vocab())
     language = (
@@ -79,21 +79,21 @@ def unknown(one: Encoded) -> Iterator[Finding]:
         yield Finding(
             level="error" if one.unknown >= 0.5 else "warning",
             name="unknown-tokens",
-            message=f'{per_cent(one.unknown)} of the tokens of train column "{one.column}" are unknown to the '
+            message=f'{per_cent(one.unknown)} of the tokens of train column "{column}" are unknown to the '
             f"tokenizer ({one.tokenizer.unk_token}), as in {ids(rows)}: {language}",
             advice="take a checkpoint of this language, or train a tokenizer on the texts",
             split="train",
-            column=one.column,
+            column=column,
             rows=tuple(rows[:SHOWN]),
         )
     elif total > 1.3 * characters:
         yield Finding(
             level="warning",
             name="fragmented",
-            message=f'train column "{one.column}" is {total / characters:.1f} tokens a character: {language}',
+            message=f'train column "{column}" is {total / characters:.1f} tokens a character: {language}',
             advice="take a checkpoint of this language: this tokenizer writes it in bytes",
             split="train",
-            column=one.column,
+            column=column,
         )
 
 
@@ -138,27 +138,27 @@ def special_in_text(part: Part, encoders: Mapping[str, tuple[Any, Callable]]) ->
                 yield Finding(
                     level="warning",
                     name="special-token-in-text",
-                    message=f'{counted(len(rows), part.split)} "{token}" written in column "{column}" ({ids(found)}), '
-                    "which the tokenizer takes for its own token",
+                    message=f'{counted(len(rows), part.split)} "{token}" written in column "{part.named(column)}" '
+                    f"({ids(found)}), which the tokenizer takes for its own token",
                     advice="write it in another way",
                     split=part.split,
-                    column=column,
+                    column=part.named(column),
                     rows=tuple(found[:SHOWN]),
                 )
 
 
 def beyond_embedding(one: Encoded, size: int) -> Iterator[Finding]:
     """Ids without a row in the embedding: the run would fail, or on some devices read garbage."""
-    largest = max(one.used, default=0)
+    largest, column = max(one.used, default=0), one.part.named(one.column)
     if largest >= size:
         yield Finding(
             level="error",
             name="ids-beyond-embedding",
-            message=f'column "{one.column}" has the id {largest} '
+            message=f'column "{column}" has the id {largest} '
             f'("{one.tokenizer.convert_ids_to_tokens(largest)}"), but the model\'s embedding ends at {size - 1}',
             advice="use the checkpoint's own tokenizer",
             split=one.part.split,
-            column=one.column,
+            column=column,
         )
 
 
@@ -176,7 +176,7 @@ def special_tokens(tokenizer, config, *, generates: bool) -> Iterator[Finding]:
             message=f"the tokenizer pads with {tokenizer.pad_token}, its token for unknown words",
             advice="give it a padding token of its own",
         )
-    for name in ["pad", "eos"] if generates else ["pad"]:
+    for name in ["pad", "eos", "bos"] if generates else ["pad"]:
         if differ(name):
             yield Finding(
                 level="warning",

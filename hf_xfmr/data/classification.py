@@ -89,7 +89,8 @@ class ClassificationData:
     the model reads, for batches of like lengths). Trainer must be told remove_unused_columns=False: the collator
     leaves the passengers behind.
 
-    `label_names` is None for regression. `text_window` is how `Encoder` treats long texts, for whoever encodes more of
+    `label_names` is None for regression. `column_names` says what `text`, `text_pair` and `label` are called in the
+    dataset. `text_window` is how `Encoder` treats long texts, for whoever encodes more of
     them.
     """
 
@@ -100,6 +101,7 @@ class ClassificationData:
     model_columns: list[str]
     passenger_columns: list[str]
     text_window: dict
+    column_names: dict[str, str]
     report: list[str]
 
     @property
@@ -209,6 +211,11 @@ def classification(
             "over_long": encoder.over_long,
             "overlap": settings.window_stride,
             "pair": encoder.pair,
+        },
+        column_names={
+            ours: theirs
+            for ours, theirs in (("text", columns.text), ("text_pair", columns.pair), ("label", columns.label))
+            if theirs is not None
         },
         report=report,
     )
