@@ -174,6 +174,14 @@ def test_wordpiece_is_berts(small):
     assert lower.tokenize("CAFÉ the") == ["cafe", "the"]
 
 
+def test_wordpiece_spends_no_inner_piece_on_characters_that_stand_alone():
+    inner = {
+        token for token in train(FEW, "wordpiece", vocab_size=200, model_max_length=8).get_vocab() if "##" in token
+    }
+    assert "##a" in inner
+    assert not inner & {f"##{character}" for character in "猫坐在垫子上。,;"}
+
+
 @pytest.mark.parametrize("kind", ["bpe", "unigram", "char"])
 def test_lowercase_lowers_and_is_promised(kind):
     tokenizer = train(["Ab Ba"], kind, vocab_size=300, model_max_length=8, lowercase=True)

@@ -124,7 +124,9 @@ def _wordpiece(texts: Iterator[str], vocab_size: int, lowercase: bool, min_frequ
     counts = count_words(tokenizer, texts)
     alphabet = _alphabet(counts)
     # Every character that does not stand alone gets its `##` form, seen or not, so that only unseen ones are unknown.
-    inner = [c for c in alphabet if len(tokenizer.pre_tokenizer.pre_tokenize_str(f"a{c}a")) == 1]
+    # (Chinese characters are set apart by the normalizer, punctuation by the pre-tokenizer.)
+    words = ((c, tokenizer.normalizer.normalize_str(f"a{c}a")) for c in alphabet)
+    inner = [c for c, word in words if len(tokenizer.pre_tokenizer.pre_tokenize_str(word)) == 1]
     tokens = [*BERT_TOKENS.values(), *alphabet, *(f"##{character}" for character in inner)]
     model = models.WordPiece(unk_token=BERT_TOKENS["unk_token"])
     tokenizer.model = _merge(model, trainers.WordPieceTrainer, counts, tokens, vocab_size, min_frequency)
