@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 def test_contestants_take_turns_on_the_same_batches_and_who_begins_changes():
     seen = []
     work = {name: lambda turn, name=name: seen.append((name, turn)) for name in ("stock", "ours")}
-    times = measure.in_turns(work, CPU, seconds=60, turns=3)
+    times = measure.in_turns(work, CPU, until=time.perf_counter() + 60, turns=3)
     warming, turns = seen[:2], seen[2:]
     assert warming == [("stock", 0), ("ours", 0)]
     assert [turn for _, turn in turns] == [0, 0, 1, 1, 2, 2]
@@ -31,7 +31,7 @@ def test_the_ratio_is_the_median_over_turns():
 
 
 def test_time_is_up_after_two_turns_at_the_earliest():
-    times = measure.in_turns({"ours": lambda turn: time.sleep(0.01)}, CPU, seconds=0, turns=9)
+    times = measure.in_turns({"ours": lambda turn: time.sleep(0.01)}, CPU, until=time.perf_counter(), turns=9)
     assert len(times.seconds["ours"]) == 2
 
 
