@@ -13,30 +13,16 @@ from matplotlib.figure import Figure
 from ..drawing import tick_names
 from . import data_plots, plots
 from .calibration import BINS
+from .names import COUNTS, metric_name
 from .results import Predictions
 
 _TEMPLATE = Path(__file__).with_name("template.html")
-NAMES = {
-    "accuracy": "accuracy",
-    "f1_macro": "macro F1",
-    "f1_micro": "micro F1",
-    "f1_weighted": "weighted F1",
-    "mcc": "Matthews correlation",
-    "pearson": "Pearson correlation",
-    "spearman": "Spearman correlation",
-    "mae": "mean absolute error",
-    "mse": "mean squared error",
-    "subset_accuracy": "all labels right",
-    "roc_auc": "ROC-AUC",
-    "bleu": "BLEU",
-    "chrf": "chrF",
-}
 
 
 def render(folder: Path, run: dict, rows: Predictions | None, figures: dict, *, fitted: bool) -> str:
     """The page as HTML; everything from `run` and `figures` is escaped. Attention pictures are read from `folder`."""
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"figure": _figure, "name": _name, "duration": _duration, "value": _value}
+    environment.filters |= {"figure": _figure, "name": metric_name, "duration": _duration, "value": _value}
     attention = {
         path.stem.removeprefix("attention-"): base64.b64encode(path.read_bytes()).decode()
         for path in sorted(folder.glob("attention-*.png"))
@@ -122,7 +108,7 @@ def _tiles(figures: dict) -> list[dict[str, Any]]:
         given = figures["headline"]
     else:
         shown = figures["metrics"].get("test") or figures["metrics"].get("validation") or {}
-        scores = [name for name in shown if _is_score(name, shown[name]) and name != "tokens"]
+        scores = [name for name in shown if _is_score(name, shown[name]) and name not in COUNTS]
         names = sorted(scores, key=lambda name: name == "loss")
         given = {name: {"value": shown[name]} for name in names}
     return [{"name": name, "baseline": baseline.get(name), **estimate} for name, estimate in list(given.items())[:4]]
@@ -142,10 +128,6 @@ def _figure(value: Any) -> str:
     if 0 < abs(value) < 0.001:
         return f"{value:.2g}"
     return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"
-
-
-def _name(key: str) -> str:
-    return NAMES.get(key, key.replace("_", " "))
 
 
 def _duration(seconds: float) -> str:

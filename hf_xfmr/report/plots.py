@@ -17,6 +17,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ..drawing import FAINT, FIRST, INK, ON_FIRST, SECOND, WIDTH, as_svg, fonts_for, save, styled, tick_names
 from .calibration import Bins
+from .names import metric_name
 
 __all__ = [
     "as_svg",
@@ -70,7 +71,7 @@ def progress_curves(log_history: Sequence[Mapping]) -> Figure:
         curves = {tuple(series(log_history, name)): name for name in reversed(names)}
         names = sorted(curves.values())[:3]  # of scores that coincide, as accuracy and micro F1 do, the first
         for key, (colour, marker) in zip(names, [(FIRST, "o"), (SECOND, "s"), (INK, "^")], strict=False):
-            label = key.removeprefix("eval_").replace("_", " ")
+            label = metric_name(key.removeprefix("eval_"))
             _line(panel, log_history, key, colour, label=label, marker=marker)
         panel.set_title("validation" + (f": {label}" if len(names) == 1 else ""))
         if len(names) > 1:
@@ -197,7 +198,7 @@ def scatter(gold: np.ndarray, predicted: np.ndarray) -> Figure:
     ends = np.array([min(gold.min(), predicted.min()), max(gold.max(), predicted.max())])
     axes.plot(ends, ends, color=FAINT, linestyle=(0, (4, 3)), linewidth=1)
     many = len(gold) > 1000  # thousands of vector points make a page slow
-    alpha = float(np.clip(12 / np.sqrt(len(gold)), 0.1, 0.7))
+    alpha = float(np.clip(18 / np.sqrt(len(gold)), 0.1, 0.7))
     axes.scatter(gold, predicted, s=9, color=FIRST, alpha=alpha, linewidths=0, rasterized=many)
     axes.set(xlabel="gold", ylabel="predicted", aspect="equal")
     axes.grid()
