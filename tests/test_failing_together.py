@@ -62,6 +62,18 @@ def end(processes: list[subprocess.Popen]) -> list[tuple[int, str]]:
 
 
 @pytest.mark.distributed
+def test_an_error_of_the_check_ends_all_processes_too(tmp_path):
+    words = [*command("classify_bert", tmp_path, 2), "--strict", "true", "--output_dir", str(tmp_path / "run")]
+    with (tmp_path / "data.csv").open("a") as file:
+        file.write("\nthe film,bad" * 3)  # of which it warns
+    with LoopbackHub({TOKEN: ("alice", "write")}) as hub:
+        both = end(start(words, hub))
+    assert both[0] == both[1]
+    assert both[0][0] == 2
+    assert both[0][1].startswith("error: the check found ")
+
+
+@pytest.mark.distributed
 @pytest.mark.parametrize("refused", ["/commit/", "/api/repos/create"])
 def test_a_push_that_the_hub_refuses_ends_all_processes_with_its_error(tmp_path, refused):
     """At the end of the run, and before its first step; the adapter was written by the main process alone."""
