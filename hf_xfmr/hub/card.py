@@ -16,6 +16,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ..errors import UserError
 from ..report import plots
+from ..report.names import metric_name
 from . import dual
 
 _TEMPLATE = Path(__file__).with_name("card_template.md")
@@ -154,6 +155,7 @@ def _render(folder: Path, license: str | None, language: str | None) -> str:
             split=split,
             count=f"{figures['rows']:,}" if figures.get("rows") else "",
             intervals=intervals,
+            baseline=(figures.get("baseline") or {}).get("name"),
             labels=_per_label(figures.get("per_label") or []),
             pictures=_draw(folder / "images", run, figures),
             data="\n".join(f"- {_plain(line, settings.get('dataset'))}" for line in run.get("data") or []),
@@ -215,7 +217,7 @@ def _results(scores: Mapping, baseline: Mapping, intervals: bool) -> str:
     head = ["metric", "value", *(["95 % interval"] if intervals else []), *(["baseline"] if baseline else [])]
     lines = []
     for name, score in scores.items():
-        cells = [name, f"{score['value']:.4f}"]
+        cells = [metric_name(name), f"{score['value']:.4f}"]
         if intervals:
             has_interval = _finite(score.get("low")) and _finite(score.get("high"))
             cells.append(f"{score['low']:.4f} to {score['high']:.4f}" if has_interval else "")
@@ -228,7 +230,7 @@ def _results(scores: Mapping, baseline: Mapping, intervals: bool) -> str:
 def _per_label(labels: Sequence[Mapping]) -> str:
     names = ["precision", "recall", "f1"]
     return _rows(
-        ["label", "rows", *(f"{name} (95 % interval)" for name in names)],
+        ["label", "rows", *(f"{metric_name(name)} (95 % interval)" for name in names)],
         [[one["label"], f"{one['rows']:,}", *(_estimate(one[name]) for name in names)] for one in labels],
     )
 
@@ -294,7 +296,8 @@ def _limits(kind: dual.Kind, config: Mapping, dataset: str, settings: Mapping, s
     positions = config.get("max_position_embeddings") or config.get("n_positions")
     if positions:
         lines.append(f"It reads at most {positions:,} tokens at a time.")
-    if config.get("id2label") and "Classification" in kind.auto_class and dataset:
+    labels = kind.auto_class == "AutoModelForSequenceClassification" and config.get("problem_type") != "regression"
+    if labels and dataset:
         lines.append("It always gives one of its labels, also for a text to which none applies.")
     if kind.auto_class in ("AutoModelForCausalLM", "AutoModelForSeq2SeqLM"):
         lines.append("What it writes may be wrong, and repeats what its training texts hold, their prejudices too.")
