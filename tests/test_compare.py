@@ -8,6 +8,7 @@ import pytest
 
 from hf_xfmr.commands import compare
 from hf_xfmr.errors import UserError
+from hf_xfmr.tasks.tagging_metrics import tagging_metrics
 
 
 def write(folder, name, columns, rows, **run):
@@ -140,3 +141,34 @@ def test_language_models_by_document(tmp_path):
     assert compare.verdict(figure) == "B is better"  # 2 % in every document: paired, that is plain
     with pytest.raises(UserError, match="has 5 documents; fewer than 10 say nothing about chance"):
         compare.compare(language_model("c", 1, 5), language_model("d", 1, 5))
+
+
+def test_taggers_by_sentence(tmp_path):
+    draw = np.random.default_rng(0)
+    gold = [["O", "B-LOC", "I-LOC", "O", "B-PER"] for _ in range(200)]
+
+    def tagger(name, share):
+        rows = [
+            {
+                "id": str(i),
+                "tokens": list("ab\u2028de"),
+                "gold": tags,
+                "predicted": tags if hit else ["O"] * 4 + tags[4:],
+            }
+            for i, (tags, hit) in enumerate(zip(gold, draw.random(200) < share, strict=True))
+        ]
+        folder = write(tmp_path / name, "unused.csv", (), (), recipe="tag_bert")
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        (folder / "predictions-test.jsonl").write_text(lines, encoding="utf-8")
+        return folder, tagging_metrics(gold, [row["predicted"] for row in rows])["f1"]
+
+    (a, f1_a), (b, f1_b), (c, _) = tagger("a", 0.5), tagger("b", 0.7), tagger("c", 0.5)
+    found = compare.compare(a, b)
+    (figure,) = found["figures"]
+    assert (found["kind"], found["rows"]) == ("tagging", 200)
+    assert (figure["a"], figure["b"]) == (pytest.approx(f1_a), pytest.approx(f1_b))
+    assert compare.verdict(figure) == "B is better"
+    assert compare.verdict(compare.compare(a, c)["figures"][0]) == "no significant difference"
+    pretrained = write(tmp_path / "pretrained", "unused.csv", (), (), recipe="pretrain_bert")
+    with pytest.raises(UserError, match=r"pre-training run .* fine-tune from both"):
+        compare.compare(pretrained, pretrained)

@@ -1,8 +1,9 @@
 """Compare two runs on the same test rows: the difference, its 95 % interval, and whether chance explains it.
 
 Classification: McNemar's exact test on the rows only one of them gets right (one label a row), else a paired bootstrap.
-Regression and language models (per document): a paired bootstrap. Translation: sacreBLEU's paired approximate
-randomization (its paired bootstrap calls a difference significant at 5 % about twice as often as chance makes one).
+Regression, tagging (the F1 of entities, over sentences) and language models (over documents): a paired bootstrap.
+Translation: sacreBLEU's paired approximate randomization (its paired bootstrap calls a difference significant at 5 %
+about twice as often as chance makes one).
 """
 
 import argparse
@@ -19,6 +20,7 @@ from scipy.stats import binomtest
 from .. import recipe
 from ..errors import UserError
 from ..report import bootstrap, evaluation, results
+from ..tasks.tagging_metrics import entity_counts
 from ..tasks.translation_metrics import bleu_tokeniser
 
 SIGNIFICANT = 0.05
@@ -35,6 +37,11 @@ def compare(a: str | Path, b: str | Path) -> dict[str, Any]:
     """
     a, b = Path(a), Path(b)
     runs = [_run(folder) for folder in (a, b)]
+    if "pretrain_bert" in [run.get("recipe") for run in runs]:
+        raise UserError(
+            f"{a} and {b}: a pre-training run guesses words that it masked by itself, so that two have no rows in "
+            "common: fine-tune from both of them on one task, and compare those runs"
+        )
     for kind, (pattern, one) in KINDS.items():
         for split in ("test", "validation"):
             files = [folder / pattern.format(split=split) for folder in (a, b)]
@@ -233,8 +240,32 @@ def _language_model(files: Sequence[Path], runs: Sequence[dict]) -> dict[str, An
     return {"rows": len(order), "figures": [figure]}
 
 
+def _tagging(files: Sequence[Path], runs: Sequence[dict]) -> dict[str, Any]:
+    rows = [_lines(file) for file in files]
+    keys = [[(row["id"], tuple(row["tokens"]), tuple(row["gold"])) for row in one] for one in rows]
+    order = _same(files, keys, ["id", "text", "gold tag"])
+    both = [rows[0], [rows[1][place] for place in order]]
+    counts = [np.array([entity_counts(row["gold"], row["predicted"]) for row in one]) for one in both]  # [rows, 3]
+
+    def f1(weights: np.ndarray, one: int) -> np.ndarray:
+        right, found, there = (weights @ counts[one]).T
+        return 2 * right / np.maximum(found + there, 1)
+
+    values = [float(f1(np.ones((1, len(order))), one)[0]) for one in (0, 1)]
+    drawn = bootstrap.resample(lambda w: f1(w, 1) - f1(w, 0), bootstrap.weights(len(order)))
+    return {"rows": len(order), "figures": [_figure("f1", values, drawn, None, "paired bootstrap over sentences")]}
+
+
+def _lines(file: Path) -> list[dict[str, Any]]:
+    try:
+        return [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
+    except (OSError, ValueError) as error:
+        raise UserError(f"{file} can't be read ({error}): let the recipe write it again") from None
+
+
 KINDS: dict[str, tuple[str, Callable[..., dict[str, Any]]]] = {
     "classification": ("predictions-{split}.csv", _classification),
+    "tagging": ("predictions-{split}.jsonl", _tagging),
     "translation": ("translations-{split}.tsv", _translation),
     "language model": ("documents-{split}.csv", _language_model),
 }

@@ -24,6 +24,12 @@ def tagging_metrics(gold: Tags, predicted: Tags) -> dict[str, float]:
     }
 
 
+def entity_counts(gold: Sequence[str], predicted: Sequence[str]) -> tuple[int, int, int]:
+    """Of one sentence: entities found that are right, entities found, entities there."""
+    there, found = set(entities(gold)), set(entities(predicted))
+    return len(there & found), len(found), len(there)
+
+
 def per_type(gold: Tags, predicted: Tags, baseline: Tags | None = None) -> list[dict]:
     """Of each type: how many entities there are and were `found`, `precision`, `recall`, `f1`, the baseline's `f1`."""
 
