@@ -130,8 +130,13 @@ def launch(kind: str, folder: Path, processes: int, *, restarts: int = 0, timeou
 
 
 def torchrun(words: list[str], *, timeout: float) -> subprocess.CompletedProcess:
+    return finished(["torch.distributed.run", "--standalone", "--local-addr=127.0.0.1", *words], timeout=timeout)
+
+
+def finished(words: list[str], *, timeout: float) -> subprocess.CompletedProcess:
+    """What a launcher, a module of Python's, ended with."""
     with subprocess.Popen(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr=127.0.0.1", *words],
+        [sys.executable, "-m", *words],
         env={**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "GLOO_SOCKET_IFNAME": "lo"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

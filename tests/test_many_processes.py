@@ -1,6 +1,7 @@
 """Several processes over gloo do what one does; a killed one is started again; shards become stock files."""
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 import transformers
 import yaml
 from oracles import same_tensors, tensors, tiny_stock, twin
-from process_runs import launch, torchrun
+from process_runs import finished, launch, torchrun
 
 import hf_xfmr
 from hf_xfmr.commands.consolidate import consolidate
@@ -78,6 +79,22 @@ def command(kind: str, data: Path, processes: int) -> list[str]:
         (data / "data.txt").write_text("\n".join(text[:40]))
         own = [str(data / "data.txt"), "--lines", "true", "--tokenizer", "char", "--model_config", SMALL_GPT2]
         own += ["--learning_rate", "1e-3", "--sample_every", "0", *sizes]
+    elif kind == "pretrain_bert":
+        (data / "data.txt").write_text("\n".join(text))
+        own = [
+            str(data / "data.txt"),
+            "--lines",
+            "true",
+            "--model_config",
+            SMALL_BERT,
+            "--learning_rate",
+            "1e-3",
+            *sizes,
+        ]
+    elif kind == "tag_bert":
+        blocks = ["\n".join(f"{word} {'B-X' if word in WORDS[:3] else 'O'}" for word in one.split()) for one in text]
+        (data / "data.conll").write_text("\n\n".join(blocks))
+        own = [str(data / "data.conll"), "--model_config", SMALL_BERT, "--learning_rate", "1e-3", *sizes]
     else:
         lines = [f"{one}\t{' '.join(reversed(one.split()))}" for one in text]
         (data / "data.tsv").write_text("\n".join(["en\tfr", *lines]))
@@ -117,6 +134,24 @@ def test_each_recipe_gives_the_same_loss_curve_on_1_2_and_4_processes(kind, tmp_
             for name, figure in figures.items():
                 tolerance = {"abs": 1.0} if written and name != "loss" else {"rel": 1e-4}
                 assert other["metrics"][split][name] == pytest.approx(figure, **tolerance), (split, name)
+
+
+@pytest.mark.distributed
+@pytest.mark.parametrize(("kind", "config"), [("tag_bert", "ddp"), ("pretrain_bert", "fsdp2")])
+def test_the_other_recipes_do_too_under_accelerate_launch(kind, config, tmp_path):
+    """By the configurations for GPUs: on a CPU they train there, without sharding, which is said."""
+    for processes in (1, 2):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = str(probe.getsockname()[1])
+        words = ["--config_file", str(ROOT / f"recipes/configs/accelerate/{config}.yaml"), "--main_process_port", port]
+        words += ["--main_process_ip", "127.0.0.1", "--num_processes", str(processes)]
+        words += [*command(kind, tmp_path, processes), "--output_dir", str(tmp_path / str(processes))]
+        done = finished(["accelerate.commands.launch", *words], timeout=300)
+        assert done.returncode == 0, done.stderr[-3000:]
+    assert "processes: 2 (DDP, cpu, gloo)" in done.stdout
+    assert ("nothing is sharded" in done.stdout) == (config == "fsdp2")
+    same_curves(tmp_path / "1", tmp_path / "2")
 
 
 def whole_and_cut(kind: str, folder: Path) -> list[Path]:
