@@ -63,6 +63,8 @@ def _check(path: Path, settings: dict[str, Any]) -> None:
 
 
 def _summarize(folder: Path, settings: dict[str, Any], seeds: list[int]) -> Metrics:
+    from .report.names import COUNTS  # with matplotlib, which is slow to load
+
     found: dict[int, Metrics] = {}
     for seed in seeds:
         text = (folder / f"seed-{seed}" / "run.json").read_text(encoding="utf-8")
@@ -75,7 +77,7 @@ def _summarize(folder: Path, settings: dict[str, Any], seeds: list[int]) -> Metr
     (folder / NAME).write_text(json.dumps(record, ensure_ascii=False, indent=2), encoding="utf-8")
     recipe.say(f"mean ± standard deviation over {len(seeds)} seeds ({', '.join(map(str, seeds))}):")
     for split, figures in summary.items():
-        shown = (f"{name} {one['mean']:.4f} ± {one['sd']:.4f}" for name, one in figures.items() if name != "tokens")
+        shown = (f"{name} {one['mean']:.4f} ± {one['sd']:.4f}" for name, one in figures.items() if name not in COUNTS)
         recipe.say(f"{split}  " + "  ".join(shown))
     recipe.say(f"seeds:  {folder / NAME}")
     return {split: {name: one["mean"] for name, one in figures.items()} for split, figures in summary.items()}

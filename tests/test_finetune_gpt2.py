@@ -14,6 +14,7 @@ from oracles import fresh_process, tensors, tiny_stock
 from transformers import AutoTokenizer, BertTokenizer, GPT2LMHeadModel
 
 from hf_xfmr import XfmrGPT2ForCausalLM, recipe, tokenizer
+from hf_xfmr.commands.compare import compare
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "recipes"))
@@ -267,6 +268,16 @@ def test_every_tokenizer_config_runs_and_its_tokenizer_loads(tmp_path, config, c
     assert figures["unknown_rate"] < 0.02
     assert "round trip rate" in capsys.readouterr().out
     assert len(AutoTokenizer.from_pretrained(tmp_path)) == figures["vocabulary"]
+
+
+def test_several_seeds_and_what_tells_two_of_them_apart(tmp_path, corpus, capsys):
+    common = {"dataset": corpus, "lines": True, "tokenizer": "char", "model_config": TINY, **FAST}
+    metrics = finetune_gpt2.main([*flags({**common, "output_dir": tmp_path / "out"}), "--seeds", "1", "2"])
+    assert "mean ± standard deviation over 2 seeds" in capsys.readouterr().out
+    found = compare(tmp_path / "out" / "seed-1", tmp_path / "out" / "seed-2")
+    assert found["kind"] == "language model"
+    (bits,) = found["figures"]
+    assert (bits["a"] + bits["b"]) / 2 == pytest.approx(metrics["validation"]["bits_per_byte"])
 
 
 def test_a_tokenizer_trained_apart_is_used_from_its_folder(tmp_path, corpus, capsys):

@@ -14,6 +14,7 @@ from transformers import BertTokenizer, pipeline
 
 import hf_xfmr
 from hf_xfmr.commands import fill
+from hf_xfmr.commands.compare import compare
 from hf_xfmr.data import pretraining as data
 from hf_xfmr.data.masking import IGNORE
 from hf_xfmr.errors import UserError
@@ -164,6 +165,15 @@ def test_what_was_pretrained_is_what_classification_starts_from(tmp_path, traine
     assert metrics["test"]["accuracy"] > 0.9
     settings = json.loads((tmp_path / "c" / "config.json").read_text(encoding="utf-8"))
     assert settings["hidden_size"] == 32
+
+
+def test_several_seeds_and_that_two_have_no_rows_in_common(tmp_path, texts, capsys):
+    flags = ["--model_config", json.dumps(SMALL), "--max_steps", "4", "--seeds", "1", "2"]
+    metrics = run(texts, tmp_path / "out", *flags)
+    assert "mlm_loss" in metrics["validation"]
+    assert "mean ± standard deviation over 2 seeds" in capsys.readouterr().out
+    with pytest.raises(UserError, match="fine-tune from both of them"):
+        compare(tmp_path / "out" / "seed-1", tmp_path / "out" / "seed-2")
 
 
 def test_settings_that_contradict_are_refused(tmp_path, texts):

@@ -11,6 +11,7 @@ from oracles import fresh_process
 from transformers import AutoTokenizer, pipeline
 
 from hf_xfmr.commands import predict
+from hf_xfmr.commands.compare import compare
 from hf_xfmr.data import tagging as data
 from hf_xfmr.errors import UserError
 from hf_xfmr.tasks import tagging_baseline
@@ -63,6 +64,18 @@ def trained(tmp_path_factory, conll):
     flags += ["--num_train_epochs", 6, "--per_device_train_batch_size", 16, "--learning_rate", "1e-2"]
     metrics = tag_bert.main([str(flag) for flag in [*flags, "--bf16", "false", "--disable_tqdm", "true"]])
     return folder, metrics
+
+
+def test_several_seeds_and_what_tells_two_of_them_apart(tmp_path, conll, capsys):
+    flags = ["--dataset", conll, "--model_config", json.dumps(SMALL), "--output_dir", tmp_path / "out"]
+    flags += ["--max_steps", 30, "--learning_rate", "1e-2", "--seeds", 1, 2]
+    flags += ["--bf16", "false", "--disable_tqdm", "true"]
+    metrics = tag_bert.main([str(flag) for flag in flags])
+    assert "mean ± standard deviation over 2 seeds" in capsys.readouterr().out
+    found = compare(tmp_path / "out" / "seed-1", tmp_path / "out" / "seed-2")
+    assert found["kind"] == "tagging"
+    (f1,) = found["figures"]
+    assert (f1["a"] + f1["b"]) / 2 == pytest.approx(metrics["test"]["f1"])
 
 
 def test_a_run_ends_with_figures_predictions_and_a_report(trained):
