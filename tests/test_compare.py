@@ -169,6 +169,6 @@ def test_taggers_by_sentence(tmp_path):
     assert (figure["a"], figure["b"]) == (pytest.approx(f1_a), pytest.approx(f1_b))
     assert compare.verdict(figure) == "B is better"
     assert compare.verdict(compare.compare(a, c)["figures"][0]) == "no significant difference"
-    pretrained = write(tmp_path / "pretrained", "unused.csv", (), (), recipe="pretrain_bert")
+    pretrained = write(tmp_path / "pretrained", "unused.csv", (), (), metrics={"validation": {"mlm_loss": 2.0}})
     with pytest.raises(UserError, match=r"pre-training run .* fine-tune from both"):
         compare.compare(pretrained, pretrained)
