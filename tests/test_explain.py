@@ -160,7 +160,8 @@ def test_the_page_is_whole_and_fetches_nothing(language):
 
 
 def test_the_command_writes_a_chapter(tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(small.STEPS, "gpt2", 5)
+    for name in FEW:
+        monkeypatch.setitem(small.STEPS, name, 5)
     monkeypatch.setattr("sys.argv", ["hf_xfmr", "explain", "gpt2", "--lang", "zh", "--out", str(tmp_path / "new")])
     command()
     assert re.fullmatch(r".*explain-zh.html: 4 parts in \d+ seconds\n", capsys.readouterr().out)
