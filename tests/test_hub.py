@@ -187,11 +187,12 @@ def test_other_files_of_a_repository_stay(hub, staged, tmp_path):
     assert same_as(old, there)
 
 
-def test_a_storm_of_503_is_waited_out(hub, monkeypatch, staged):
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)
+@pytest.mark.parametrize("large", [["xet-write-token", "/v1/xorbs/"], ["objects/batch", "/lfs/"]], ids=["xet", "lfs"])
+def test_a_storm_of_503_is_waited_out(hub, monkeypatch, staged, large):
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", "/lfs/" in large)
     monkeypatch.setattr("time.sleep", lambda _: None)  # huggingface_hub's own waits too
     prepare(HfApi(), "alice/model", private=None, revision=None)
-    for match in ("/preupload/", "objects/batch", "/lfs/", "/commit/", "/tree/"):
+    for match in ("/preupload/", *large, "/commit/", "/tree/"):
         hub.faults.append({"match": match, "status": 503, "times": 3})
     upload(HfApi(), "alice/model", staged, message="all")
     assert same_as(staged, hub.files("alice/model"))
