@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "recipes"))
 import classify_bert
 
 # hf_xet, which reads these when it is first used, waits for minutes otherwise.
-os.environ |= {"HF_XET_CLIENT_RETRY_MAX_ATTEMPTS": "1", "HF_XET_CLIENT_RETRY_BASE_DELAY": "10ms"}
+os.environ |= {"HF_XET_CLIENT_RETRY_MAX_ATTEMPTS": "5", "HF_XET_CLIENT_RETRY_BASE_DELAY": "10ms"}
 
 TOKEN = "hf_aVeryLongTokenOfAlice1234"
 USERS = {TOKEN: ("alice", "write"), "hf_read": ("alice", "read"), "hf_bob": ("bob", "write")}

@@ -11,7 +11,7 @@ from huggingface_hub import HfApi, get_token
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
 WAITS = (1, 2, 4, 8, 15)  # seconds between attempts
-# hf_xet, which sends large files, has exceptions of Python's own kinds.
+# hf_xet, which sends large files, has exceptions of Python's own kinds. Before it raises one it has tried for minutes.
 FAILURES = (HfHubHTTPError, httpx2.TransportError, OSError, RuntimeError)
 
 _Result = TypeVar("_Result")
@@ -32,9 +32,7 @@ def patiently(call: Callable[[], _Result]) -> _Result:
 def _may_pass(error: Exception) -> bool:
     if isinstance(error, HfHubHTTPError):
         return error.response is not None and (error.response.status_code >= 500 or error.response.status_code == 429)
-    if isinstance(error, OfflineModeIsEnabled | FileNotFoundError | PermissionError):
-        return False
-    return isinstance(error, httpx2.TransportError | ConnectionError | TimeoutError | RuntimeError)
+    return isinstance(error, httpx2.TransportError)
 
 
 def status(error: Exception) -> int | None:
