@@ -171,7 +171,11 @@ def _read_flags(parser: argparse.ArgumentParser, argv: list[str], actions: dict)
 
     parser.error = stop  # type: ignore[method-assign]
     parser.allow_abbrev = False
-    return vars(parser.parse_args(argv))
+    nothing: dict[str, Any] = {}  # --key null takes back what the file says
+    while "null" in argv and (place := argv.index("null")) and argv[place - 1].startswith("--"):
+        nothing[argv[place - 1][2:]] = None
+        argv = argv[: place - 1] + argv[place + 1 :]
+    return vars(parser.parse_args(argv)) | nothing
 
 
 def _nearest(key: str, known) -> str:

@@ -249,7 +249,8 @@ def test_folders_that_are_none(tmp_path, write):
 def test_config_is_for_the_hub(write):
     path = write("x.csv", "text,label\na,1\n")
     assert message(path, config="mrpc") == (
-        f'dataset_config "mrpc" is for datasets of the Hub, but {path} is local; leave it out'
+        f'dataset_config "mrpc" is for datasets of the Hub, but {path} is local; leave it out (where a '
+        "config file says it, --dataset_config null takes it back)"
     )
 
 

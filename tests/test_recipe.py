@@ -32,6 +32,14 @@ def test_flags_override_the_file_and_the_rest_keeps_its_defaults(tmp_path):
     assert args.num_train_epochs == 3.0
 
 
+def test_null_takes_back_what_the_file_says(tmp_path):
+    settings, args = parse(
+        tmp_path, "dataset: a.csv\nmax_length: 64\n", "--max_length", "null", "--learning_rate", "1e-3"
+    )
+    assert settings == Settings(dataset="a.csv", max_length=None)
+    assert args.learning_rate == 1e-3
+
+
 def test_yaml_s_own_ideas_of_numbers_and_of_no_do_not_get_in_the_way(tmp_path):
     settings, args = parse(tmp_path, "dataset: a\nsizes: {rate: 1e-4, layers: 2}\neval_strategy: no\n")
     assert settings.sizes == {"rate": 1e-4, "layers": 2}

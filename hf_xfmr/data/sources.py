@@ -44,7 +44,10 @@ def load_dataset_dict(name: str, *, config: str | None = None) -> DatasetDict:
     else:
         splits, local = load_hub(name, config), False
     if local and config is not None:
-        raise UserError(f'dataset_config "{config}" is for datasets of the Hub, but {name} is local; leave it out')
+        raise UserError(
+            f'dataset_config "{config}" is for datasets of the Hub, but {name} is local; leave it out (where a config '
+            "file says it, --dataset_config null takes it back)"
+        )
     return with_usual_names(splits)
 
 
