@@ -254,8 +254,11 @@ def finish(
         calibration=fitted,
         baseline=against,
     )
-    example = corpus.splits["train"][0]["text"][:60]
-    recipe.say_how_to_try("predict", str(folder), example)
+    if "text_pair" in corpus.splits["train"].column_names:  # a command line takes single texts, a file pairs too
+        columns = ("--text_column", "text", "--text_pair_column", "text_pair")
+        recipe.say_how_to_try("predict", str(folder), "--file", str(folder / f"predictions-{name}.csv"), *columns)
+    else:
+        recipe.say_how_to_try("predict", str(folder), corpus.splits["train"][0]["text"][:60])
     return results | ({"baseline": against["test"]} if against else {})
 
 
