@@ -14,7 +14,7 @@ from process_runs import finished, launch, torchrun
 import hf_xfmr
 from hf_xfmr.commands.consolidate import consolidate
 from hf_xfmr.errors import UserError
-from hf_xfmr.training.many_processes import ShareOfStream
+from hf_xfmr.training.streams import ShareOfStream
 
 ROOT = Path(__file__).parent.parent
 TOLERANCE = 1e-5  # relative, of every loss and gradient norm: sums of the same numbers in another order
