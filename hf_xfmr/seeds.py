@@ -3,6 +3,7 @@
 import functools
 import gc
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from statistics import mean, stdev
@@ -59,7 +60,9 @@ def _check(path: Path, settings: dict[str, Any]) -> None:
                 )
     else:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"settings": settings}, ensure_ascii=False, indent=2), encoding="utf-8")
+        aside = path.with_name(f"{path.name}.{os.getpid()}")  # another process of this run may be reading
+        aside.write_text(json.dumps({"settings": settings}, ensure_ascii=False, indent=2), encoding="utf-8")
+        aside.replace(path)
 
 
 def _summarize(folder: Path, settings: dict[str, Any], seeds: list[int]) -> Metrics:
