@@ -1,5 +1,6 @@
 """The classification recipe, run as a user runs it: on real reviews where size allows, on small files for the rest."""
 
+import argparse
 import csv
 import json
 import os
@@ -250,7 +251,7 @@ def test_early_stopping_ends_a_run_that_no_longer_improves(tmp_path, checkpoint,
     assert max(log["epoch"] for log in record["log_history"]) == 2  # one to set the mark, one that does not pass it
 
 
-def test_regression_pairs_and_several_labels(tmp_path, checkpoint):
+def test_regression_pairs_and_several_labels(tmp_path, checkpoint, capsys):
     rated = [(text, 2.5 if label == "pos" else -2.5) for text, label in rows(200)]
     metrics = run(
         tmp_path / "a",
@@ -265,6 +266,12 @@ def test_regression_pairs_and_several_labels(tmp_path, checkpoint):
     pair_file = write_csv(tmp_path / "p.csv", pairs, ("a", "b", "label"))
     run(tmp_path / "b", model=checkpoint, dataset=pair_file, text_column="a", text_pair_column="b", num_train_epochs=1)
     assert set(predictions(tmp_path / "b")[0]) >= {"text", "text_pair", "gold", "p_same", "p_other"}
+    *_, to_try = (line for line in capsys.readouterr().out.splitlines() if line.startswith("try it:"))
+    words = shlex.split(to_try.partition(" -m hf_xfmr predict ")[2])
+    arguments = argparse.ArgumentParser()
+    predict.add_arguments(arguments)
+    predict.run(arguments.parse_args(words))
+    assert len(capsys.readouterr().out.splitlines()) == len(predictions(tmp_path / "b"))
 
     several = tmp_path / "several.jsonl"
     with several.open("w") as file:
@@ -273,6 +280,8 @@ def test_regression_pairs_and_several_labels(tmp_path, checkpoint):
             file.write(json.dumps({"text": text, "labels": tags}) + "\n")
     metrics = run(tmp_path / "c", model=checkpoint, dataset=several, num_train_epochs=20, seed=1)
     assert metrics["test"]["f1_micro"] > 0.8
+    table = capsys.readouterr().out.partition("precision  recall     f1   rows\n")[2]
+    assert [line.split()[0] for line in table.splitlines()[:3]] == ["long", "neg", "pos"]
     assert {"|".join(sorted(line["gold"].split("|"))) for line in predictions(tmp_path / "c")} <= {
         "long|neg", "long|pos", "neg", "pos"
     }  # fmt: skip

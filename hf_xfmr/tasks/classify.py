@@ -288,6 +288,8 @@ def _summary(split, logits, labels, result, corpus: ClassificationData, seconds:
         guesses, names = logits.argmax(-1), corpus.label_names or []
         lines += metrics.per_class_table(labels, guesses, names)
         lines += _confusion_table(metrics.confusion(labels, guesses, len(names)), names)
+    elif corpus.problem_type == "multi_label_classification":
+        lines += metrics.per_class_table(labels, logits > 0, corpus.label_names or [])
     lines.append("  ".join(f"{name} {value:.4f}" for name, value in result.items()))
     if against and split == "test":
         main = MAIN[corpus.problem_type]
