@@ -28,6 +28,7 @@ from transformers import (
 import hf_xfmr
 from hf_xfmr import recipe, samples
 from hf_xfmr.commands import predict
+from hf_xfmr.errors import UserError
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "recipes"))
@@ -191,6 +192,16 @@ def test_lora_trains_little_and_saves_an_adapter_and_a_merged_stock_model(tmp_pa
     assert changed == {
         f"encoder.layer.{i}.attention.self.{n}.weight" for i in range(2) for n in ("query", "key", "value")
     }
+
+
+def test_a_checkpoint_takes_another_dropout_and_no_other_size(tmp_path, checkpoint, reviews):
+    dropout = {"hidden_dropout_prob": 0.25}
+    run(tmp_path, model=checkpoint, dataset=reviews, model_config=json.dumps(dropout), num_train_epochs=1)
+    assert json.loads((tmp_path / "run/config.json").read_text())["hidden_dropout_prob"] == 0.25
+    with pytest.raises(UserError, match="a checkpoint has its own hidden_size, and only hidden_dropout_prob, "):
+        run(tmp_path, model=checkpoint, dataset=reviews, model_config='{"hidden_size": 8}')
+    with pytest.raises(UserError, match=r"model_config: .*hidden_dropout_prob"):
+        run(tmp_path, model=checkpoint, dataset=reviews, model_config='{"hidden_dropout_prob": "much"}')
 
 
 def test_layer_decay_gives_lower_layers_lower_rates(tmp_path, checkpoint, reviews, monkeypatch):

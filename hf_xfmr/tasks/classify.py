@@ -8,6 +8,7 @@ import numpy as np
 import torch
 import yaml
 from datasets import Dataset
+from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoTokenizer
 
 from .. import recipe, tokenizer
@@ -29,7 +30,10 @@ class ModelSettings:
         metadata={"help": "BERT checkpoint: sample:minilm, a folder, or a name on the Hub; none: from scratch"},
     )
     model_config: dict | None = field(
-        default=None, metadata={"help": "From scratch: {field: value, …} of XfmrBertConfig, sizes above all"}
+        default=None,
+        metadata={
+            "help": "From scratch: {field: value, …} of XfmrBertConfig, sizes above all; with a model: its dropout"
+        },
     )
     tokenizer: str | None = field(
         default=None,
@@ -52,11 +56,18 @@ class ModelSettings:
     lora_alpha: int = field(default=16, metadata={"help": "Scale of the LoRA updates, over lora_rank"})
 
 
+DROPOUT = ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout")
+
+
 def check(settings: ModelSettings) -> None:
     """Refuse settings that contradict one another. Raises `UserError`."""
-    for name in ("model_config", "tokenizer"):
-        if settings.model and getattr(settings, name):
-            raise UserError(f"model and {name} are both given: a checkpoint has its own, so leave one of them out")
+    if settings.model and settings.tokenizer:
+        raise UserError("model and tokenizer are both given: a checkpoint has its own, so leave one of them out")
+    if settings.model and (told := [name for name in settings.model_config or {} if name not in DROPOUT]):
+        raise UserError(
+            f"model and model_config are both given: a checkpoint has its own {told[0]}, and only {', '.join(DROPOUT)} "
+            "can be others, so leave one of them out"
+        )
     if settings.tokenizer not in (None, "wordpiece", "unigram"):
         raise UserError(f"tokenizer is '{settings.tokenizer}'; it can be wordpiece or unigram")
     if settings.freeze_encoder and not settings.model:
@@ -68,14 +79,16 @@ def check(settings: ModelSettings) -> None:
 def load_parts(settings: ModelSettings):
     """The config and tokenizer of the checkpoint; from scratch, in its place what makes one from the train texts."""
     if settings.model:
-        return (
-            recipe.from_pretrained(XfmrBertConfig, settings.model),
-            recipe.from_pretrained(AutoTokenizer, settings.model),
-        )
+        config = recipe.from_pretrained(XfmrBertConfig, settings.model)
+        try:
+            config.update(settings.model_config or {})
+        except (TypeError, ValueError, StrictDataclassError) as error:
+            raise UserError(f"model_config: {' '.join(str(error).split())}") from error
+        return config, recipe.from_pretrained(AutoTokenizer, settings.model)
     try:
         config = XfmrBertConfig(**(settings.model_config or {}))
-    except (TypeError, ValueError) as error:
-        raise UserError(f"model_config: {error}") from error
+    except (TypeError, ValueError, StrictDataclassError) as error:
+        raise UserError(f"model_config: {' '.join(str(error).split())}") from error
 
     def train_tokenizer(texts: list[str]):
         kind = settings.tokenizer or "wordpiece"
