@@ -140,7 +140,9 @@ def repeated(part: Part) -> Iterator[Finding]:
 
 
 def _shown(label) -> str:
-    return " and ".join(label) or "none" if isinstance(label, list) else f"{label}"
+    if isinstance(label, float):  # a rating, in float32
+        return f"{label:.4g}"
+    return " and ".join(label) or "none" if isinstance(label, list) else label
 
 
 def shared(parts: Mapping[str, Part]) -> Iterator[Finding]:
