@@ -68,7 +68,7 @@ def test_packed_pairs_equal_separate_pairs(known, pack, attention):
     torch.testing.assert_close(out.loss, loss)
     torch.testing.assert_close(gradients(ours), expected, atol=1e-7, rtol=1e-5)  # the loss is float32
     trained = ours.train()(**make_row(known), pack=pack)
-    torch.testing.assert_close(trained.loss, loss)
+    torch.testing.assert_close(trained.loss, loss, check_dtype=False)  # scored in float64 there, in float32 here
 
 
 @pytest.mark.parametrize("use_cache", [None, True, False])
