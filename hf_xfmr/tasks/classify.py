@@ -8,8 +8,6 @@ import numpy as np
 import torch
 import yaml
 from datasets import Dataset
-from huggingface_hub.errors import StrictDataclassError
-from transformers import AutoTokenizer
 
 from .. import recipe, tokenizer
 from ..data import ClassificationCollator, ClassificationData
@@ -19,6 +17,7 @@ from ..report import calibration
 from ..training import XfmrTrainer, XfmrTrainingArguments
 from ..training.many_processes import once
 from . import baseline, metrics, predictions, probe
+from .starting_point import check_origin, naming_model_config, new_config, of_checkpoint
 
 
 @dataclass(kw_only=True)
@@ -61,8 +60,7 @@ DROPOUT = ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dr
 
 def check(settings: ModelSettings) -> None:
     """Refuse settings that contradict one another. Raises `UserError`."""
-    if settings.model and settings.tokenizer:
-        raise UserError("model and tokenizer are both given: a checkpoint has its own, so leave one of them out")
+    check_origin(settings, "tokenizer")
     if settings.model and (told := [name for name in settings.model_config or {} if name not in DROPOUT]):
         raise UserError(
             f"model and model_config are both given: a checkpoint has its own {told[0]}, and only {', '.join(DROPOUT)} "
@@ -79,16 +77,11 @@ def check(settings: ModelSettings) -> None:
 def load_parts(settings: ModelSettings):
     """The config and tokenizer of the checkpoint; from scratch, in its place what makes one from the train texts."""
     if settings.model:
-        config = recipe.from_pretrained(XfmrBertConfig, settings.model)
-        try:
+        config, own_tokenizer = of_checkpoint(XfmrBertConfig, settings.model)
+        with naming_model_config():
             config.update(settings.model_config or {})
-        except (TypeError, ValueError, StrictDataclassError) as error:
-            raise UserError(f"model_config: {' '.join(str(error).split())}") from error
-        return config, recipe.from_pretrained(AutoTokenizer, settings.model)
-    try:
-        config = XfmrBertConfig(**(settings.model_config or {}))
-    except (TypeError, ValueError, StrictDataclassError) as error:
-        raise UserError(f"model_config: {' '.join(str(error).split())}") from error
+        return config, own_tokenizer
+    config = new_config(XfmrBertForSequenceClassification, settings.model_config)
 
     def train_tokenizer(texts: list[str]):
         kind = settings.tokenizer or "wordpiece"

@@ -7,7 +7,6 @@ from pathlib import Path
 from statistics import median
 
 import torch
-import yaml
 from tokenizers import Tokenizer
 from tqdm.auto import tqdm
 from transformers import (
@@ -26,6 +25,7 @@ from ..tokenizer.kinds import KINDS
 from ..training import XfmrTrainer, XfmrTrainingArguments
 from ..training.many_processes import in_parts, is_spread
 from .perplexity import Document, Losses, evaluate_in_detail
+from .starting_point import check_end, check_origin, new_config, of_checkpoint
 
 SAMPLE_TOKENS = 100
 PROMPT_CHARACTERS = 16
@@ -38,7 +38,7 @@ class ModelSettings:
     model: str | None = field(
         default=None, metadata={"help": "GPT-2 checkpoint: a folder or a name on the Hub; none: from scratch"}
     )
-    model_config: dict | str | None = field(
+    model_config: dict | None = field(
         default=None, metadata={"help": "From scratch: {field: value, …} of XfmrGPT2Config, sizes above all"}
     )
     tokenizer: str | None = field(
@@ -59,29 +59,22 @@ class ModelSettings:
 
 def check(settings: ModelSettings, data: LanguageModelingSettings, args: XfmrTrainingArguments) -> None:
     """Refuse settings that contradict one another. Raises `UserError`."""
-    for name in ("model_config", "tokenizer"):
-        if settings.model and getattr(settings, name):
-            raise UserError(f"model and {name} are both given: a checkpoint has its own, so leave one of them out")
-    if data.streaming and args.max_steps <= 0:
-        raise UserError("streaming needs max_steps, since the length of the corpus is not known: give --max_steps N")
+    check_origin(settings, "model_config", "tokenizer")
+    check_end(data.streaming, args.max_steps)
 
 
 def load_parts(settings: ModelSettings):
     """The config and tokenizer of the checkpoint; from scratch, in its place what makes one from the train texts."""
     if settings.model:
-        config = recipe.from_pretrained(XfmrGPT2Config, settings.model)
-        return config, for_documents(recipe.from_pretrained(AutoTokenizer, settings.model))
-    fields = yaml.safe_load(settings.model_config) if isinstance(settings.model_config, str) else settings.model_config
-    try:
-        config = XfmrGPT2Config(**(fields or {}))
-    except (TypeError, ValueError) as error:
-        raise UserError(f"model_config: {' '.join(str(error).split())}") from error
+        config, own_tokenizer = of_checkpoint(XfmrGPT2Config, settings.model)
+        return config, for_documents(own_tokenizer)
+    config = new_config(XfmrGPT2ForCausalLM, settings.model_config)
     kind = settings.tokenizer or "bpe"
     if kind not in KINDS:
         return config, for_documents(recipe.from_pretrained(AutoTokenizer, kind))
 
     def train(texts: Iterable[str]) -> PreTrainedTokenizerBase:
-        size = (fields or {}).get("vocab_size", None if kind == "char" else config.vocab_size)
+        size = (settings.model_config or {}).get("vocab_size", None if kind == "char" else config.vocab_size)
         return for_documents(train_tokenizer(texts, kind, vocab_size=size, model_max_length=config.n_positions))
 
     return config, train
@@ -119,10 +112,7 @@ def build_model(settings: ModelSettings, config: XfmrGPT2Config, corpus: Languag
     }
     if not settings.model:
         config.update({"vocab_size": len(tokenizer), **special})
-        try:
-            return XfmrGPT2ForCausalLM(config)
-        except ValueError as error:
-            raise UserError(f"model_config: {error}") from error
+        return XfmrGPT2ForCausalLM(config)
     model = recipe.from_pretrained(XfmrGPT2ForCausalLM, settings.model)
     if len(tokenizer) > config.vocab_size:
         model.resize_token_embeddings(len(tokenizer))

@@ -13,13 +13,14 @@ from .. import recipe
 from ..data.pretraining import MaskedRows, PretrainingCollator, PretrainingData, PretrainingSettings
 from ..errors import UserError
 from ..models.bert import XfmrBertConfig, XfmrBertForMaskedLM, XfmrBertForPreTraining
+from ..models.losses import IGNORE
 from ..tokenizer import ENCODER_TOKENS, for_encoder
 from ..tokenizer import train as train_tokenizer
 from ..training import XfmrTrainer, XfmrTrainingArguments
 from ..training.many_processes import in_parts
+from .starting_point import check_end, check_origin, new_config, of_checkpoint
 
 TOKENIZERS = ("wordpiece", "unigram")
-IGNORE = -100
 
 
 @dataclass(kw_only=True)
@@ -46,24 +47,15 @@ class ModelSettings:
 
 def check(settings: ModelSettings, data: PretrainingSettings, args: XfmrTrainingArguments) -> None:
     """Refuse settings that contradict one another. Raises `UserError`."""
-    for name in ("model_config", "tokenizer"):
-        if settings.model and getattr(settings, name):
-            raise UserError(f"model and {name} are both given: a checkpoint has its own, so leave one of them out")
-    if data.streaming and args.max_steps <= 0:
-        raise UserError("streaming needs max_steps, since the length of the corpus is not known: give --max_steps N")
+    check_origin(settings, "model_config", "tokenizer")
+    check_end(data.streaming, args.max_steps)
 
 
 def load_parts(settings: ModelSettings):
     """The config and tokenizer of the checkpoint; from scratch, in its place what makes one from the train texts."""
     if settings.model:
-        return (
-            recipe.from_pretrained(XfmrBertConfig, settings.model),
-            recipe.from_pretrained(AutoTokenizer, settings.model),
-        )
-    try:
-        config = XfmrBertConfig(**(settings.model_config or {}))
-    except (TypeError, ValueError) as error:
-        raise UserError(f"model_config: {error}") from error
+        return of_checkpoint(XfmrBertConfig, settings.model)
+    config = new_config(XfmrBertForPreTraining, settings.model_config)
     kind = settings.tokenizer or "wordpiece"
     if kind not in TOKENIZERS:
         return config, recipe.from_pretrained(AutoTokenizer, kind)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from transformers import AutoTokenizer
 
 from .. import recipe, tokenizer
 from ..data.alignment import word_tags
@@ -17,6 +16,7 @@ from ..errors import UserError
 from ..models.bert import XfmrBertConfig, XfmrBertForTokenClassification
 from ..training import XfmrTrainer, XfmrTrainingArguments
 from . import tagging_baseline
+from .starting_point import check_origin, new_config, of_checkpoint
 from .tagging_metrics import format_table, per_type, tagging_metrics
 
 WORST = 50  # sentences that the report shows
@@ -41,8 +41,7 @@ class ModelSettings:
 
 def check(settings: ModelSettings) -> None:
     """Refuse settings that contradict one another. Raises `UserError`."""
-    if settings.model and settings.model_config:
-        raise UserError("model and model_config are both given: a checkpoint has its own, so leave one of them out")
+    check_origin(settings, "model_config")
     if settings.baseline not in tagging_baseline.BASELINES:
         raise UserError(f"baseline is '{settings.baseline}'; it can be {', '.join(tagging_baseline.BASELINES)}")
 
@@ -50,14 +49,8 @@ def check(settings: ModelSettings) -> None:
 def load_parts(settings: ModelSettings):
     """The config and tokenizer of the checkpoint; from scratch, in its place what makes one from the train texts."""
     if settings.model:
-        return (
-            recipe.from_pretrained(XfmrBertConfig, settings.model),
-            recipe.from_pretrained(AutoTokenizer, settings.model),
-        )
-    try:
-        config = XfmrBertConfig(**(settings.model_config or {}))
-    except (TypeError, ValueError) as error:
-        raise UserError(f"model_config: {error}") from error
+        return of_checkpoint(XfmrBertConfig, settings.model)
+    config = new_config(XfmrBertForTokenClassification, settings.model_config)
 
     def train_tokenizer(texts: list[str]):
         return tokenizer.train(

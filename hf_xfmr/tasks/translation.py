@@ -1,9 +1,8 @@
 """The parts of a translation run: its tokenizers and model, its trainer, and what it ends with."""
 
 import csv
-import difflib
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from datasets import Dataset
@@ -14,6 +13,7 @@ from ..errors import UserError
 from ..models.transformer import XfmrConfig, XfmrForConditionalGeneration
 from ..training.many_processes import is_spread
 from ..training.seq2seq import XfmrSeq2SeqArguments, XfmrSeq2SeqTrainer, checkpoints, load_average
+from .starting_point import check_origin, new_config
 from .tokenizer_pair import TokenizerPair, ends_texts
 from .translation_metrics import translation_metrics
 
@@ -55,10 +55,7 @@ class ModelSettings:
 
 def check(settings: ModelSettings, args: XfmrSeq2SeqArguments) -> None:
     """Refuse settings that contradict one another, and fill in what follows from others. Raises `UserError`."""
-    if settings.model and settings.model_config:
-        raise UserError(
-            "model and model_config are both given: a checkpoint has its own sizes, so leave one of them out"
-        )
+    check_origin(settings, "model_config")
     if settings.tokenizer_kind not in KINDS:
         raise UserError(f'tokenizer_kind is "{settings.tokenizer_kind}"; it can be {", ".join(KINDS)}')
     if not 0 <= settings.label_smoothing < 1:
@@ -81,21 +78,7 @@ def load_parts(settings) -> tuple[XfmrConfig, TokenizerPair | Callable]:
         _check_length(settings, config)
         return config, recipe.from_pretrained(TokenizerPair, settings.model, config=config)
     sizes = {"share_encoder_decoder_embeddings": settings.shared_vocabulary, **(settings.model_config or {})}
-    known = [one.name for one in fields(XfmrConfig)]
-    for name in sizes:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            raise UserError(f"model_config: unknown field '{name}'" + (f"; did you mean '{near[0]}'?" if near else ""))
-    try:
-        config = XfmrConfig(**sizes)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"model_config: {' '.join(str(error).split())}") from error
-    for side in ("encoder", "decoder"):
-        heads = getattr(config, f"{side}_attention_heads")
-        if config.d_model % heads:
-            raise UserError(
-                f"model_config: d_model {config.d_model} must be a multiple of {side}_attention_heads {heads}"
-            )
+    config = new_config(XfmrForConditionalGeneration, sizes)
     _check_length(settings, config)
 
     def train(texts: list[str]):

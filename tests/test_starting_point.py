@@ -1,0 +1,57 @@
+"""What each recipe says of a model_config that makes no model, before it looks at any data."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from hf_xfmr import recipe
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "recipes"))
+
+import classify_bert  # noqa: E402
+import finetune_gpt2  # noqa: E402
+import pretrain_bert  # noqa: E402
+import tag_bert  # noqa: E402
+import translate  # noqa: E402
+
+BERTS = [classify_bert, tag_bert, pretrain_bert]
+
+
+def said(module, folder: Path, capsys, *flags: str) -> str:
+    """The one line a run that can't begin ends with; its data would be missing, were they asked for."""
+    pair = ["--source_lang", "en", "--target_lang", "fr"] if module is translate else []
+    with pytest.raises(SystemExit) as end:
+        recipe.main(
+            lambda: module.main(["--dataset", str(folder / "none"), "--output_dir", str(folder / "run"), *pair, *flags])
+        )
+    assert end.value.code == 2
+    return capsys.readouterr().err.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("module", "fields", "expected"),
+    [
+        *[(bert, "hidden_sizes: 16", "unknown field 'hidden_sizes'; did you mean 'hidden_size'?") for bert in BERTS],
+        (finetune_gpt2, "n_layers: 2", "unknown field 'n_layers'; did you mean 'n_layer'?"),
+        (translate, "d_modell: 16", "unknown field 'd_modell'; did you mean 'd_model'?"),
+        *[(bert, "hidden_size: wide", "hidden_size") for bert in BERTS],
+        (finetune_gpt2, "n_layer: deep", "n_layer"),
+        (translate, "d_model: wide", "d_model"),
+        *[(bert, "{hidden_size: 30, num_attention_heads: 4}", "(30) must be a multiple") for bert in BERTS],
+        (finetune_gpt2, "{n_embd: 30, n_head: 4}", "(30) must be a multiple"),
+        (finetune_gpt2, "{hidden_size: 30, num_attention_heads: 4}", "(30) must be a multiple"),  # other names of these
+        (translate, "d_model: 30", "(30) must be a multiple"),
+    ],
+)
+def test_a_model_config_that_makes_no_model_is_one_line(tmp_path, capsys, module, fields, expected):
+    line = said(module, tmp_path, capsys, "--model_config", f"{{{fields.strip('{}')}}}")
+    assert line.startswith("error: model_config: ")
+    assert expected in line
+
+
+@pytest.mark.parametrize("module", [finetune_gpt2, pretrain_bert])
+def test_a_checkpoint_has_its_own_tokenizer_and_sizes(tmp_path, capsys, module):
+    for flags in (["--model_config", "{initializer_range: 0.1}"], ["--tokenizer", "unigram"]):
+        line = said(module, tmp_path, capsys, "--model", "some/where", *flags)
+        assert f"model and {flags[0][2:]} are both given" in line
