@@ -170,8 +170,8 @@ class XfmrBertModel(XfmrBertPreTrainedModel):
     ) -> BaseModelOutputWithPooling:
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("give either input_ids or inputs_embeds")
-        shape = (input_ids if input_ids is not None else inputs_embeds).shape[:2]
-        device = (input_ids if input_ids is not None else inputs_embeds).device
+        inputs = input_ids if input_ids is not None else inputs_embeds
+        shape, device = inputs.shape[:2], inputs.device
         rows = packed_rows(shape, position_ids, attention_mask, kwargs.get("cu_seq_lens_q"))
         if position_ids is None and rows is not None:
             position_ids = positions_within(rows)  # (B, T)
@@ -184,9 +184,9 @@ class XfmrBertModel(XfmrBertPreTrainedModel):
         if pack and is_packable(self, attention_mask, kwargs):
             packing = last = Packing.of(shape, attention_mask, rows)
             if read is not True:
-                real = torch.ones(shape, device=device) if attention_mask is None else attention_mask
+                real = real_tokens(inputs, attention_mask)
                 packing = Packing(real, rows) if packing is None else packing
-                read = read | is_first(real) if self.pooler is not None else read
+                read = read | F.one_hot(first(real), shape[1]).bool() if self.pooler is not None else read
                 last = Packing(real * read, rows)
         if packing is not None:
             input_ids, inputs_embeds = packing.pack(input_ids), packing.pack(inputs_embeds)  # (1, N), (1, N, E)
@@ -212,17 +212,23 @@ class XfmrBertModel(XfmrBertPreTrainedModel):
         return BaseModelOutputWithPooling(last_hidden_state=x, pooler_output=pooled)
 
 
+def real_tokens(inputs: Tensor, attention_mask: Tensor | None) -> Tensor:
+    """Which of the inputs (B, T) or (B, T, E) are not padding, as far as the mask tells: (B, T) bool."""
+    if attention_mask is None or attention_mask.dim() != 2:
+        return torch.ones(inputs.shape[:2], dtype=torch.bool, device=inputs.device)
+    return attention_mask != 0
+
+
+def first(real: Tensor) -> Tensor:
+    """Where [CLS] stands, the first real token: (B, T) bool to (B,) int64."""
+    return real.long().argmax(1)
+
+
 def first_token(x: Tensor, attention_mask: Tensor | None) -> Tensor:
-    """The vector of [CLS], the first token that is not padding: (B, T, E) to (B, E)."""
+    """The vector of [CLS]: (B, T, E) to (B, E)."""
     if attention_mask is None or attention_mask.dim() != 2:
         return x[:, 0]
-    first = (attention_mask != 0).long().argmax(1)
-    return x[torch.arange(x.size(0), device=x.device), first]
-
-
-def is_first(attention_mask: Tensor) -> Tensor:
-    """Where [CLS] is: (B, T), 0 at padding, to (B, T) bool."""
-    return F.one_hot((attention_mask != 0).long().argmax(1), attention_mask.size(1)).bool()
+    return x[torch.arange(x.size(0), device=x.device), first(attention_mask != 0)]
 
 
 class MaskedLMHead(nn.Module):
@@ -518,10 +524,8 @@ class XfmrBertForQuestionAnswering(XfmrBertPreTrainedModel):
         lowest number at padding, which is no answer (stock classes score it)."""
         out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
         start, end = self.qa_outputs(out.last_hidden_state).unbind(-1)  # (B, T) each
-        text = torch.ones_like(start, dtype=torch.bool)
-        if attention_mask is not None and attention_mask.dim() == 2:
-            text = attention_mask != 0
-            start, end = (logits.masked_fill(~text, torch.finfo(logits.dtype).min) for logits in (start, end))
+        text = real_tokens(start, attention_mask)
+        start, end = (logits.masked_fill(~text, torch.finfo(logits.dtype).min) for logits in (start, end))
         loss = None
         if start_positions is not None and end_positions is not None:
             start_loss = cross_entropy(start, within_text(start_positions, text), num_items_in_batch)

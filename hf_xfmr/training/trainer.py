@@ -16,7 +16,7 @@ from transformers.trainer_utils import EvalLoopOutput
 
 from ..errors import UserError
 from ..hub import HubArguments, PushesToHub
-from ..models.bert import XfmrBertForPreTraining, XfmrBertForQuestionAnswering, within_text
+from ..models.bert import XfmrBertForPreTraining, XfmrBertForQuestionAnswering, real_tokens, within_text
 from ..models.gpt2 import XfmrGPT2ForCausalLM
 from ..models.losses import IGNORE, next_tokens
 from .many_processes import ManyProcesses, first_rows, meet_anew, once, repeat_last
@@ -178,9 +178,8 @@ class XfmrTrainer(SpeedAndMemory, FiniteSteps, PushesToHub, ManyProcesses):
     def evaluation_loop(self, dataloader, description, *args, metric_key_prefix: str = "eval", **kwargs):
         self._loss_total, self._loss_count = 0.0, 0.0
         kwargs["metric_key_prefix"] = metric_key_prefix
-        with (
-            self.accelerator.autocast()
-        ):  # around all batches: in half precision the weights are cast once, not for each
+        # Around all batches: in half precision the weights are cast once, not for each.
+        with self.accelerator.autocast():
             output: EvalLoopOutput = super().evaluation_loop(dataloader, description, *args, **kwargs)
         sums = torch.tensor([self._loss_total, self._loss_count], dtype=torch.float64, device=self.args.device)
         total, count = self.accelerator.reduce(sums, reduction="sum").tolist()
@@ -252,10 +251,8 @@ def _targets(batch) -> torch.Tensor:
 
 def _ends(batch) -> torch.Tensor:
     """Where answers begin, then where they end, as `XfmrBertForQuestionAnswering` counts them: [2 B], -100 for none."""
-    whole = batch["input_ids"] if "input_ids" in batch else batch["inputs_embeds"]
-    text = torch.ones(whole.shape[:2], dtype=torch.bool, device=whole.device)  # (B, T)
-    if (mask := batch.get("attention_mask")) is not None and mask.dim() == 2:
-        text = mask != 0
+    inputs = batch["input_ids"] if "input_ids" in batch else batch["inputs_embeds"]
+    text = real_tokens(inputs, batch.get("attention_mask"))  # (B, T)
     return torch.cat([within_text(batch[name], text) for name in ("start_positions", "end_positions")])
 
 
