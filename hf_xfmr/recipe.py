@@ -171,11 +171,15 @@ def _read_flags(parser: argparse.ArgumentParser, argv: list[str], actions: dict)
 
     parser.error = stop  # type: ignore[method-assign]
     parser.allow_abbrev = False
-    nothing: dict[str, Any] = {}  # --key null takes back what the file says
-    while "null" in argv and (place := argv.index("null")) and argv[place - 1].startswith("--"):
-        nothing[argv[place - 1][2:]] = None
-        argv = argv[: place - 1] + argv[place + 1 :]
-    return vars(parser.parse_args(argv)) | nothing
+    words: list[str] = []
+    for word in argv:
+        if word == "null" and words and words[-1].startswith("--") and "=" not in words[-1]:
+            words[-1] += "=null"
+        else:
+            words.append(word)
+    emptied = [word for word in words if re.fullmatch("--[^=]+=null", word)]  # taken back what the file says
+    given = vars(parser.parse_args([word for word in words if word not in emptied]))
+    return given | {actions[word[2:-5]].dest: None for word in emptied}
 
 
 def _nearest(key: str, known) -> str:

@@ -32,11 +32,11 @@ def test_flags_override_the_file_and_the_rest_keeps_its_defaults(tmp_path):
     assert args.num_train_epochs == 3.0
 
 
-def test_null_takes_back_what_the_file_says(tmp_path):
-    settings, args = parse(
-        tmp_path, "dataset: a.csv\nmax_length: 64\n", "--max_length", "null", "--learning_rate", "1e-3"
-    )
-    assert settings == Settings(dataset="a.csv", max_length=None)
+@pytest.mark.parametrize("null", [["--max_length", "null"], ["--max_length=null"], ["--max-length", "null"]])
+def test_null_takes_back_what_the_file_says(tmp_path, null):
+    yaml = "dataset: a.csv\nmax_length: 64\nsizes: {rate: 1}\n"
+    settings, args = parse(tmp_path, yaml, *null, "--learning_rate", "1e-3", "--sizes", "null")
+    assert settings == Settings(dataset="a.csv", max_length=None, sizes=None)
     assert args.learning_rate == 1e-3
 
 
