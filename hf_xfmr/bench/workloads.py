@@ -286,9 +286,10 @@ def _reviews(rows: int = 2048) -> list[list[int]]:
 
 
 @cache
-def _sentence_lengths(rows: int = 4096) -> list[tuple[int, int]]:
-    """How many words and marks English sentences and their French translations have, the end mark counted."""
-    pairs = samples.load("sample:tatoeba-en-fr")["train"]["translation"][:rows]
+def _sentence_lengths(rows: int = 8192) -> list[tuple[int, int]]:
+    """How many words and marks English sentences and their French translations have, the end mark counted; drawn at
+    random, since the corpus has the short ones first."""
+    pairs = samples.load("sample:tatoeba-en-fr")["train"].shuffle(seed=0)[:rows]["translation"]
 
     def length(sentence: str) -> int:
         return len(re.findall(r"\w+|[^\w\s]", sentence)) + 1

@@ -15,6 +15,7 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from .decoding import shared_attention
 from .dropout import Dropout, is_cheap
+from .linear import Linear
 from .packing import Spans, packed_attention, unpadded_attention
 
 
@@ -41,7 +42,7 @@ class Attention(nn.Module):
         self.config, self.head_dim, self.dropout = config, dim // num_heads, dropout
         self.layer_idx, self.is_causal = layer_idx, is_causal
         self.scaling = self.head_dim**-0.5
-        self.query, self.key, self.value, self.out = (nn.Linear(dim, dim) for _ in range(4))
+        self.query, self.key, self.value, self.out = (Linear(dim, dim) for _ in range(4))
 
     def forward(
         self,
@@ -90,7 +91,7 @@ class FeedForward(nn.Module):
 
     def __init__(self, dim: int, inner_dim: int, activation_name: str, dropout: float = 0.0):
         super().__init__()
-        self.up, self.act, self.down = nn.Linear(dim, inner_dim), activation(activation_name), nn.Linear(inner_dim, dim)
+        self.up, self.act, self.down = Linear(dim, inner_dim), activation(activation_name), Linear(inner_dim, dim)
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:

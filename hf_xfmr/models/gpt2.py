@@ -27,6 +27,7 @@ from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 from .blocks import Attention, FeedForward, check_positions
 from .decoding import FastGenerationMixin, PackedPrefill, grows, is_prefill, is_step, step_mask
 from .dropout import Dropout
+from .linear import Linear
 from .losses import cross_entropy, next_tokens, sequence_classification_loss, vocabulary_loss
 from .packing import Packing, Spans, is_packable, packed_rows, positions_within, within
 from .stock import StockConfig, StockModel, register
@@ -233,7 +234,7 @@ class XfmrGPT2ForCausalLM(XfmrGPT2PreTrainedModel, FastGenerationMixin):
     def __init__(self, config: XfmrGPT2Config):
         super().__init__(config)
         self.transformer = XfmrGPT2Model(config)
-        self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
+        self.lm_head = Linear(config.n_embd, config.vocab_size, bias=False)
         self.post_init()
 
     @can_return_tuple

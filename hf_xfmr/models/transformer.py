@@ -30,6 +30,7 @@ from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 from .blocks import Attention, FeedForward, check_positions, sinusoids
 from .decoding import FastGenerationMixin, grows, is_step, step_mask
 from .dropout import Dropout
+from .linear import Linear
 from .losses import IGNORE, cross_entropy, vocabulary_loss
 from .packing import Packing, Spans, check_pairs, is_packable, packed_rows, positions_within, sequence_starts, within
 from .stock import StockConfig, StockModel, register
@@ -453,7 +454,7 @@ class XfmrForConditionalGeneration(XfmrPreTrainedModel, FastGenerationMixin):
     def __init__(self, config: XfmrConfig):
         super().__init__(config)
         self.model = XfmrModel(config)
-        self.lm_head = nn.Linear(config.d_model, config.decoder_vocab_size, bias=False)
+        self.lm_head = Linear(config.d_model, config.decoder_vocab_size, bias=False)
         self.final_logits_bias = nn.Buffer(torch.zeros(1, config.decoder_vocab_size))
         source = "model.shared" if config.share_encoder_decoder_embeddings else "model.decoder.embeddings.word"
         self._tied_weights_keys = {"lm_head.weight": f"{source}.weight"}
