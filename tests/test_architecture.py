@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "hf_xfmr"
-SHARED_PARTS = {"blocks", "decoding", "packing", "losses", "linear", "dropout", "stock"}
+SHARED_PARTS = {"blocks", "decoding", "finished", "packing", "losses", "linear", "dropout", "stock"}
 
 
 def imports(file: Path) -> list[tuple[int, str, list[str]]]:

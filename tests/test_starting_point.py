@@ -9,11 +9,11 @@ from hf_xfmr import recipe
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "recipes"))
 
-import classify_bert  # noqa: E402
-import finetune_gpt2  # noqa: E402
-import pretrain_bert  # noqa: E402
-import tag_bert  # noqa: E402
-import translate  # noqa: E402
+import classify_bert
+import finetune_gpt2
+import pretrain_bert
+import tag_bert
+import translate
 
 BERTS = [classify_bert, tag_bert, pretrain_bert]
 

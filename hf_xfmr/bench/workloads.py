@@ -154,12 +154,35 @@ def gpt2_generate_batch(setting: Setting, rows: int = 16, new_tokens: int = 64) 
     return _generation(setting, [len(ids) for ids in _reviews()[:rows]], new_tokens)
 
 
-def translation_beam(setting: Setting, rows: int = 25, new_tokens: int = 16) -> Contest:
-    """Transformer-base, beam search with 4 beams, 25 sentences a turn, 16 tokens each."""
+def translation_beam(setting: Setting, rows: int = 25, beams: int = 4) -> Contest:
+    """Transformer-base, beam search with 4 beams, 25 English sentences a turn, as long as their translations."""
     stock, ours = _pair(transformers.MarianMTModel, XfmrForConditionalGeneration, setting)
-    lengths = [source for source, _ in _sentence_lengths()]
-    batches = [_padded(_random(stock, part), 0, setting) for part in _chunks(lengths, rows)[:4]]
-    return _generating(stock, ours, batches, setting, new_tokens, num_beams=4)
+    parts = _chunks(_sentence_lengths(), rows)[:4]
+    batches = [_padded(_random(stock, [source for source, _ in part]), 0, setting) for part in parts]
+    ends = [EndsAt([target for _, target in part], stock.config.eos_token_id, beams) for part in parts]
+    search = [
+        {"num_beams": beams, "max_new_tokens": max(target for _, target in part), "logits_processor": [end]}
+        for part, end in zip(parts, ends, strict=True)
+    ]
+    words = [sum(target for _, target in part) for part in parts]
+    return _generating(stock, ours, batches, setting, search, words)
+
+
+class EndsAt(transformers.LogitsProcessor):
+    """Ends each of a batch's texts when it has a length of its own, the end mark counted, and no sooner, since random
+    weights don't know of ends. The rows of a text's beams stand together."""
+
+    def __init__(self, lengths: Sequence[int], eos_token_id: int, beams: int = 1, prompt: int = 1):
+        """lengths: of each text; prompt: how many tokens stand before it."""
+        self.lengths = torch.tensor(lengths).repeat_interleave(beams)
+        self.eos_token_id, self.prompt = eos_token_id, prompt
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        scores[:, self.eos_token_id] = -torch.inf
+        ends = (self.lengths == input_ids.size(1) - self.prompt + 1).to(scores.device)
+        scores[ends] = -torch.inf
+        scores[ends, self.eos_token_id] = 0.0
+        return scores
 
 
 def frozen_encoder(setting: Setting, rows: int = 32) -> Contest:
@@ -232,31 +255,34 @@ def _language(stock: PreTrainedModel, ours: PreTrainedModel, batches: Sequence[B
 def _generation(setting: Setting, lengths: Sequence[int], new_tokens: int) -> Contest:
     stock, ours = _pair(transformers.GPT2LMHeadModel, XfmrGPT2ForCausalLM, setting)
     batch = _padded(_random(stock, lengths), 0, setting, left=True)
-    return _generating(stock, ours, [batch], setting, new_tokens)
+    return _generating(stock, ours, [batch], setting, [{"max_new_tokens": new_tokens}], [new_tokens * len(lengths)])
 
 
 def _generating(
-    stock: PreTrainedModel, ours: PreTrainedModel, batches: Sequence[Batch], setting: Setting, new_tokens: int, **search
+    stock: PreTrainedModel,
+    ours: PreTrainedModel,
+    batches: Sequence[Batch],
+    setting: Setting,
+    search: Sequence[dict],
+    words: Sequence[int],
 ) -> Contest:
+    """A contest of `generate`; each batch has its own search, which writes so many words in all."""
+
     def generation(model: Any) -> Work:
         model.eval().to(setting.dtype)
-        model.generation_config.eos_token_id = None  # weights are random: what ends a text says nothing
+        if not model.config.is_encoder_decoder:
+            model.generation_config.eos_token_id = None  # weights are random: what ends a text says nothing
 
         def work(turn: int):
+            number = turn % len(batches)
             with torch.inference_mode():
-                return model.generate(
-                    **batches[turn % len(batches)],
-                    **search,
-                    do_sample=False,
-                    max_new_tokens=new_tokens,
-                    pad_token_id=0,
-                )
+                return model.generate(**batches[number], **search[number], do_sample=False, pad_token_id=0)
 
         return work
 
     return Contest(
         {"stock": generation(stock), "ours": generation(ours)},
-        tokens=lambda turn: new_tokens * len(batches[turn % len(batches)]["input_ids"]),
+        tokens=lambda turn: words[turn % len(batches)],
     )
 
 

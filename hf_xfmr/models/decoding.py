@@ -6,10 +6,10 @@ a source that beams are made of are kept once, and prompts of unequal length are
 
 import torch
 from torch import Tensor
-from transformers import GenerationMixin
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer, EncoderDecoderCache
 from transformers.generation import GenerationMode
 
+from .finished import LeavingMixin, Rows, watch
 from .packing import Packing
 
 
@@ -17,6 +17,7 @@ class GrowingLayer(DynamicLayer):
     """A cache layer that has room ahead, so that a step writes its own keys and values only. For inference."""
 
     room: tuple[Tensor, Tensor] | None = None  # what `keys` and `values` [B, H, past, D] are the beginning of
+    rows: Rows | None = None
 
     def update(self, key_states: Tensor, value_states: Tensor, *args, **kwargs) -> tuple[Tensor, Tensor]:
         if torch.is_grad_enabled() and key_states.requires_grad:
@@ -43,18 +44,31 @@ class GrowingLayer(DynamicLayer):
 
     def reorder_cache(self, beam_idx: Tensor) -> None:
         """Only the rows that another beam takes the place of are copied."""
+        beam_idx = beam_idx if self.rows is None else self.rows.among_kept(beam_idx)
         changed = (beam_idx != torch.arange(len(beam_idx), device=beam_idx.device)).nonzero().squeeze(1)
         if self.get_seq_length() and len(changed):
             for states in (self.keys, self.values):
                 states.index_copy_(0, changed, states.index_select(0, beam_idx[changed]))
+
+    def keep(self, stay: Tensor) -> None:
+        """Of the rows those that stay, (K,) int64."""
+        self.room = None
+        self.keys, self.values = (states.index_select(0, stay) for states in (self.keys, self.values))
 
 
 class SharedLayer(DynamicLayer):
     """The cross-attention layer of a cache whose rows come in groups of copies of one source, as beams do: keys and
     values [B / copies, H, S, D]. Beams change places within their group only, so there is nothing to reorder."""
 
+    rows: Rows | None = None
+
     def reorder_cache(self, beam_idx: Tensor) -> None:
         pass
+
+    def keep(self, stay: Tensor) -> None:
+        """Of the rows (not of the sources) those that stay, (K,) int64: all copies of a source or none."""
+        sources = stay[:: self.rows.copies] // self.rows.copies
+        self.keys, self.values = (states.index_select(0, sources) for states in (self.keys, self.values))
 
 
 class PackedPrefill(Cache):
@@ -78,7 +92,7 @@ def is_prefill(cache, attention_mask: Tensor | None) -> bool:
     return is_ours and not cache.get_seq_length() and bool(attention_mask[:, -1].all())
 
 
-class FastGenerationMixin(GenerationMixin):
+class FastGenerationMixin(LeavingMixin):
     """`generate` with the caches of this file in the place of dynamic ones that it would make itself."""
 
     def _prepare_cache_for_generation(self, generation_config, model_kwargs, generation_mode, *args, **kwargs):
@@ -95,6 +109,8 @@ class FastGenerationMixin(GenerationMixin):
                 cache.copies = 1 if generation_mode == GenerationMode.ASSISTED_GENERATION else max(several)
         else:
             _replace(cache, GrowingLayer)
+        if self.device.type == "cpu" and not generation_config.return_dict_in_generate:
+            watch(cache)
 
 
 def _replace(cache: Cache, layer_class: type) -> bool:

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from .linear import Linear
+
 IGNORE = -100  # the label of a row that is not to be predicted, everywhere in torch and transformers
 
 
@@ -125,7 +127,7 @@ def vocabulary_loss(
 
 def _is_plain(head: nn.Module) -> bool:
     hooked = head._forward_hooks or head._forward_pre_hooks
-    return type(head) is nn.Linear and not hooked and not torch.compiler.is_compiling()
+    return type(head) in (nn.Linear, Linear) and not hooked and not torch.compiler.is_compiling()
 
 
 CHUNK = 2**26  # scores held at a time, 128 MiB in bfloat16: each further chunk adds to a gradient [vocab, E]
