@@ -6,6 +6,8 @@ from oracles import fresh_process
 from torch import nn
 from torch.nn import functional as F
 
+from hf_xfmr import XfmrBertForMaskedLM, XfmrForConditionalGeneration, XfmrGPT2ForCausalLM
+from hf_xfmr.bench.measure import peak_bytes
 from hf_xfmr.models import losses
 from hf_xfmr.models.losses import vocabulary_loss
 
@@ -165,3 +167,26 @@ def test_peak_memory_of_the_masked_word_loss_is_a_quarter_of_stock_s():
     """15 % of 2,048 words, a vocabulary of 30,522: MiB of a fresh process above what it held before."""
     ours, stock = (float(fresh_process(PEAK.format(ours=ours))) for ours in (True, False))
     assert ours < stock / 4
+
+
+@pytest.mark.parametrize(
+    ("model_class", "sizes"),
+    [
+        (XfmrBertForMaskedLM, {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}),
+        (XfmrGPT2ForCausalLM, {"n_embd": 16, "n_layer": 1, "n_head": 2}),
+        (XfmrForConditionalGeneration, {"d_model": 16, "encoder_layers": 1, "decoder_layers": 1}),
+    ],
+)
+def test_a_model_in_training_never_holds_the_scores_of_all_its_labels(monkeypatch, model_class, sizes):
+    """512 labels of 20,000 words: all scores would be 39 MiB in float32, beside a matrix of 1.2."""
+    monkeypatch.setattr(losses, "CHUNK", 2**20)
+    torch.manual_seed(0)
+    model = model_class(model_class.config_class(vocab_size=20_000, **sizes)).train()
+    ids = torch.randint(10, 20_000, (8, 64))
+
+    def step():
+        model(input_ids=ids, labels=ids).loss.backward()
+        model.zero_grad()
+
+    step()
+    assert peak_bytes(step, torch.device("cpu")) < 24 * 2**20
