@@ -53,6 +53,22 @@ def test_both_contestants_train_on_the_same_weights_to_the_same_loss(name):
     assert made.tokens(0) > 100
 
 
+def test_all_contestants_write_the_same_words():
+    prompts = WORKLOADS["gpt2-generate-batch"][0](Setting(CPU, torch.float32, layers=1), rows=3, new_tokens=5)
+    words = {name: work(0) for name, work in prompts.contestants.items()}
+    assert torch.equal(words["stock"], words["ours"])
+    if "CTranslate2" in words:
+        assert [row.sequences_ids[0] for row in words["CTranslate2"]] == words["ours"][:, -5:].tolist()
+
+
+def test_beam_search_ends_each_sentence_at_its_length():
+    made = WORKLOADS["translation-beam"][0](Setting(CPU, torch.float32, layers=2), rows=4)
+    stock, ours = (made.contestants[name](0) for name in ("stock", "ours"))
+    assert torch.equal(stock, ours)
+    assert int((ours[:, 1:] != 0).sum()) == made.tokens(0)
+    assert len({int(length) for length in (ours != 0).sum(1)}) > 1
+
+
 def test_the_chart_names_every_contest():
     results = [
         {"name": "bert-train", "precision": "float32", "ratio": 2.5, "quartiles": [2.4, 2.6], "goal": 3.0},

@@ -4,8 +4,11 @@ import contextlib
 import importlib.util
 import io
 import logging
+import tempfile
 import warnings
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -47,3 +50,33 @@ def onnxruntime_of(model: nn.Module, example: dict[str, Tensor]) -> Callable[[di
     graph = program.model_proto.SerializeToString()
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     return lambda batch: session.run(None, {name: batch[name].numpy() for name in names})
+
+
+def ctranslate2_of(model: Any, rows: list[list[int]], new_tokens: int) -> Callable[[], object] | None:
+    """A GPT-2's greedy continuation of rows of ids under CTranslate2, float32 on as many threads as torch has; None
+    where that is not installed."""
+    if not importlib.util.find_spec("ctranslate2"):
+        return None
+    import ctranslate2
+    from ctranslate2.converters import Converter
+    from ctranslate2.converters.transformers import GPT2Loader
+
+    loader = GPT2Loader()
+    with torch.no_grad():
+        spec = loader.get_model_spec(model)
+    loader.set_vocabulary(spec, [str(number) for number in range(model.config.vocab_size)])
+    spec.config.bos_token = spec.config.eos_token = spec.config.unk_token = "0"
+
+    class Made(Converter):
+        def _load(self):
+            return spec
+
+    with tempfile.TemporaryDirectory() as folder:
+        Made().convert(str(Path(folder) / "model"))
+        threads = torch.get_num_threads()
+        generator = ctranslate2.Generator(
+            str(Path(folder) / "model"), compute_type="float32", inter_threads=1, intra_threads=threads
+        )
+    prompts = [[str(number) for number in row] for row in rows]
+    lengths = {"max_length": new_tokens, "min_length": new_tokens}
+    return lambda: generator.generate_batch(prompts, **lengths, sampling_topk=1, include_prompt_in_result=False)

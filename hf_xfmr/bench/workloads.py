@@ -25,7 +25,7 @@ from ..models.losses import IGNORE
 from ..models.transformer import XfmrForConditionalGeneration
 from ..tasks.probe import Probe
 from .measure import Work
-from .peers import onnxruntime_of
+from .peers import ctranslate2_of, onnxruntime_of
 
 Batch = dict[str, Tensor]
 
@@ -132,8 +132,8 @@ def gpt2_documents(setting: Setting, rows: int = 32) -> Contest:
     return _language(stock, ours, batches, setting)
 
 
-def translation_train(setting: Setting, rows: int = 48) -> Contest:
-    """Transformer-base translation step, 48 English-French pairs in their order, a token a word or mark."""
+def translation_train(setting: Setting, rows: int = 128) -> Contest:
+    """Transformer-base translation step, 128 English-French pairs (1,150 tokens a side), a token a word or mark."""
     stock, ours = _pair(transformers.MarianMTModel, XfmrForConditionalGeneration, setting)
     batches = []
     for part in _chunks(_sentence_lengths(), rows)[:32]:
@@ -254,8 +254,15 @@ def _language(stock: PreTrainedModel, ours: PreTrainedModel, batches: Sequence[B
 
 def _generation(setting: Setting, lengths: Sequence[int], new_tokens: int) -> Contest:
     stock, ours = _pair(transformers.GPT2LMHeadModel, XfmrGPT2ForCausalLM, setting)
-    batch = _padded(_random(stock, lengths), 0, setting, left=True)
-    return _generating(stock, ours, [batch], setting, [{"max_new_tokens": new_tokens}], [new_tokens * len(lengths)])
+    rows = _random(stock, lengths)
+    peer = None
+    if setting.device.type == "cpu" and setting.dtype == torch.float32:
+        peer = ctranslate2_of(stock, rows, new_tokens)
+    batch = _padded(rows, 0, setting, left=True)
+    made = _generating(stock, ours, [batch], setting, [{"max_new_tokens": new_tokens}], [new_tokens * len(lengths)])
+    if peer is not None:
+        made.contestants["CTranslate2"] = lambda turn: peer()
+    return made
 
 
 def _generating(
