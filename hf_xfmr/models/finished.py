@@ -74,48 +74,48 @@ _searching: ContextVar[Rows | None] = ContextVar("searching", default=None)  # o
 class LeavingMixin(GenerationMixin):
     """`generate` by steps that compute open rows only, where the cache has `rows`."""
 
-    def _sample(self, input_ids, *, stopping_criteria, synced_gpus=False, **kwargs):
-        rows = _rows(kwargs)
-        if rows is not None and not synced_gpus and any(hasattr(one, "eos_token_id") for one in stopping_criteria):
-            stopping_criteria = Watched(stopping_criteria, rows)
-        return super()._sample(input_ids, stopping_criteria=stopping_criteria, synced_gpus=synced_gpus, **kwargs)
+    def _sample(self, *args, **kwargs):
+        rows, criteria = _rows(kwargs), kwargs["stopping_criteria"]
+        if rows is not None and any(hasattr(one, "eos_token_id") for one in criteria):
+            kwargs["stopping_criteria"] = Watched(criteria, rows)
+        return super()._sample(*args, **kwargs)
 
-    def _beam_search(self, input_ids, *, synced_gpus=False, **kwargs):
-        searching = _searching.set(None if synced_gpus else _rows(kwargs))
+    def _beam_search(self, *args, **kwargs):
+        searching = _searching.set(_rows(kwargs))
         try:
-            return super()._beam_search(input_ids, synced_gpus=synced_gpus, **kwargs)
+            return super()._beam_search(*args, **kwargs)
         finally:
             _searching.reset(searching)
 
-    def _check_early_stop_heuristic(self, *, is_sent_finished, early_stopping, **kwargs):
-        can_improve = super()._check_early_stop_heuristic(
-            is_sent_finished=is_sent_finished, early_stopping=early_stopping, **kwargs
-        )
+    def _check_early_stop_heuristic(self, *args, **kwargs):
+        can_improve = super()._check_early_stop_heuristic(*args, **kwargs)
         if (rows := _searching.get()) is not None:
-            finished = ~can_improve.squeeze(1)
-            if early_stopping is True:
-                finished = finished | is_sent_finished.all(1)
-            rows.close(finished.repeat_interleave(is_sent_finished.size(1)))
+            finished, complete = ~can_improve.squeeze(1), kwargs["is_sent_finished"]  # (B / beams,), (B / beams, beams)
+            if kwargs["early_stopping"] is True:
+                finished = finished | complete.all(1)
+            rows.close(finished.repeat_interleave(complete.size(1)))
         return can_improve
 
     @wraps(GenerationMixin.prepare_inputs_for_generation)  # whose signature `generate` reads
-    def prepare_inputs_for_generation(self, input_ids, **kwargs):
-        inputs = super().prepare_inputs_for_generation(input_ids, **kwargs)
-        if (rows := _rows(inputs)) is not None:
-            if (stay := rows.shrink()) is not None:
-                for layer in _layers(inputs["past_key_values"]):
-                    layer.keep(stay)
-            if rows.kept is not None:
-                inputs = {name: rows.select(value) for name, value in inputs.items()}
-                if (encoded := inputs.get("encoder_outputs")) is not None:
-                    inputs["encoder_outputs"] = (rows.select(encoded[0]),)
-        return inputs
+    def prepare_inputs_for_generation(self, *args, **kwargs):
+        inputs = super().prepare_inputs_for_generation(*args, **kwargs)
+        rows = _rows(inputs)
+        if rows is None:
+            return inputs
+        if (stay := rows.shrink()) is not None:
+            for layer in _layers(inputs["past_key_values"]):
+                layer.keep(stay)
+        if rows.kept is None:
+            return inputs
+        if (encoded := inputs.get("encoder_outputs")) is not None:
+            inputs["encoder_outputs"] = (rows.select(encoded[0]),)
+        return {name: rows.select(value) for name, value in inputs.items()}
 
-    def _update_model_kwargs_for_generation(self, outputs, model_kwargs, **kwargs):
+    def _update_model_kwargs_for_generation(self, outputs, *args, **kwargs):
         rows = _rows(outputs)
         if rows is not None and rows.kept is not None:
             outputs.logits = rows.whole(outputs.logits)
-        return super()._update_model_kwargs_for_generation(outputs, model_kwargs, **kwargs)
+        return super()._update_model_kwargs_for_generation(outputs, *args, **kwargs)
 
 
 def _rows(inputs) -> Rows | None:
