@@ -31,15 +31,15 @@ class Times:
         return middle, low, high
 
 
-def in_turns(contestants: Mapping[str, Work], on: torch.device, *, until: float, turns: int) -> Times:
-    """Let contestants work in turns, after one turn each that does not count, until there were `turns` or, after at
-    least two, until `time.perf_counter()` is `until`. Who begins changes with every turn."""
+def in_turns(contestants: Mapping[str, Work], on: torch.device, *, until: float, turns: int, least: int = 2) -> Times:
+    """Let contestants work in turns, after one turn each that does not count, until there were `turns` or, after
+    `least`, until `time.perf_counter()` is `until`. Who begins changes with every turn."""
     names = list(contestants)
     taken: dict[str, list[float]] = {name: [] for name in names}
     for name in names:
         contestants[name](0)
     for turn in range(turns):
-        if turn >= 2 and time.perf_counter() > until:
+        if turn >= least and time.perf_counter() > until:
             break
         for name in names if turn % 2 else reversed(names):
             synchronize(on)

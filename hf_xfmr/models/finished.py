@@ -87,7 +87,7 @@ class LeavingMixin(GenerationMixin):
         finally:
             _searching.reset(searching)
 
-    def _check_early_stop_heuristic(self, *args, **kwargs):
+    def _check_early_stop_heuristic(self, *args, **kwargs):  # type: ignore[override]  # a static method there
         can_improve = super()._check_early_stop_heuristic(*args, **kwargs)
         if (rows := _searching.get()) is not None:
             finished, complete = ~can_improve.squeeze(1), kwargs["is_sent_finished"]  # (B / beams,), (B / beams, beams)
@@ -97,7 +97,7 @@ class LeavingMixin(GenerationMixin):
         return can_improve
 
     @wraps(GenerationMixin.prepare_inputs_for_generation)  # whose signature `generate` reads
-    def prepare_inputs_for_generation(self, *args, **kwargs):
+    def prepare_inputs_for_generation(self, *args, **kwargs):  # type: ignore[override]
         inputs = super().prepare_inputs_for_generation(*args, **kwargs)
         rows = _rows(inputs)
         if rows is None:
