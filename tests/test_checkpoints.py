@@ -463,7 +463,8 @@ def test_remote_code_where_the_package_is_not_installed(saved, answers):
 
 def test_a_folder_carries_only_what_it_needs(saved):
     files = {file.name for file in (saved / "ForMaskedLM").iterdir()}
-    code = {f"{name}.py" for name in ("bert", "blocks", "decoding", "dropout", "losses", "packing", "stock")}
+    parts = ("blocks", "decoding", "dropout", "finished", "linear", "losses", "packing", "stock")
+    code = {f"{name}.py" for name in ("bert", *parts)}
     assert files == code | {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
     config = json.loads((saved / "ForMaskedLM" / "config.json").read_text())
     assert set(config["auto_map"]) == {"AutoConfig", *AUTO.values()}

@@ -20,13 +20,13 @@ class Linear(nn.Linear):
 
     def _is_quick_for(self, x: Tensor) -> bool:
         return (
-            x.device.type == "cpu"
+            not torch.compiler.is_compiling()  # where sizes may not be known
+            and x.device.type == "cpu"
             and not torch.is_grad_enabled()
             and x.numel() // self.in_features in FEW.get(x.dtype, ())
             and type(self.weight) is nn.Parameter  # quantized and sharded weights know F.linear alone
             and self.weight.dtype == x.dtype
             and not torch.is_autocast_enabled("cpu")
-            and not torch.compiler.is_compiling()
         )
 
 

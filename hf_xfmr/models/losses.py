@@ -131,6 +131,7 @@ def _is_plain(head: nn.Module) -> bool:
 
 
 CHUNK = 2**26  # scores held at a time, 128 MiB in bfloat16: each further chunk adds to a gradient [vocab, E]
+PART = 2**13  # of the vocabulary: so many rows of its gradient are held twice, as a product and as what it is added to
 BLOCK = 2**18  # of these, the scores turned into probabilities at a time: 1 MiB in float32, which a core's cache holds
 
 
@@ -164,13 +165,14 @@ def _loss_and_gradients(given, options, needed):
     (hidden, weight, bias, labels, share), (smoothing, dtype) = given, options
     exact = torch.promote_types(weight.dtype, torch.float32)
     with torch.autocast(hidden.device.type, enabled=False):
-        matrix, loss = weight.to(dtype), torch.zeros((), dtype=exact, device=hidden.device)
+        loss = torch.zeros((), dtype=exact, device=hidden.device)
         of_hidden = torch.empty_like(hidden) if needed[0] else None
         of_weight = torch.zeros_like(weight, dtype=exact) if needed[1] and not len(labels) else None
         of_bias = torch.zeros_like(bias, dtype=exact) if bias is not None and needed[2] else None
         rows = max(1, CHUNK // len(weight))
         for start in range(0, len(labels), rows):
             x, label = hidden[start : start + rows].to(dtype), labels[start : start + rows].unsqueeze(1)
+            matrix = weight.to(dtype)
             scores = x @ matrix.t()  # (chunk, V), turned block by block into d, the loss's derivative by them
             few = max(1, BLOCK // len(weight)) if x.device.type == "cpu" else len(x)
             for block, target in zip(scores.split(few), label.split(few), strict=True):
@@ -194,12 +196,16 @@ def _loss_and_gradients(given, options, needed):
                     block.copy_(d)
             if of_hidden is not None:
                 of_hidden[start : start + rows] = scores @ matrix
-            if needed[1] and start == 0:
-                of_weight = (scores.t() @ x).to(exact)
-            elif needed[1] and dtype == exact:
-                of_weight.addmm_(scores.t(), x)
-            elif needed[1]:
-                of_weight += scores.t() @ x
+            del matrix  # before what is twice as large is made
+            if needed[1]:
+                of_weight = torch.empty_like(weight, dtype=exact) if start == 0 else of_weight
+                for part, of_part in zip(scores.split(PART, 1), of_weight.split(PART), strict=True):
+                    if dtype == exact:
+                        of_part.addmm_(part.t(), x, beta=min(start, 1))
+                    elif start == 0:
+                        of_part.copy_(part.t() @ x)
+                    else:
+                        of_part.add_(part.t() @ x)
         of_weight = None if of_weight is None else of_weight.to(weight.dtype)
         of_bias = None if of_bias is None else of_bias.to(bias.dtype)
         return loss * share, [of_hidden, of_weight, of_bias]
