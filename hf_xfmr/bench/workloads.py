@@ -2,8 +2,8 @@
 
 A step is forward, backward and fused AdamW; dropout is 0.1 as in the checkpoints' configs. In bfloat16 a step computes
 under autocast, as under Trainer, and a model that only predicts holds its weights in bfloat16. Ids are real where the
-sample's tokenizer has the model's vocabulary, else drawn at random; lengths are always those of real texts, in their
-order of arrival.
+sample's tokenizer has the model's vocabulary, else drawn at random; lengths are always those of real texts: reviews in
+their order of arrival, sentences drawn at random from a corpus that begins with the short ones.
 """
 
 import random
@@ -149,8 +149,8 @@ def gpt2_generate(setting: Setting, rows: int = 1, new_tokens: int = 64) -> Cont
     return _generation(setting, [32] * rows, new_tokens)
 
 
-def gpt2_generate_batch(setting: Setting, rows: int = 16, new_tokens: int = 64) -> Contest:
-    """GPT-2 small, 64 new tokens each, greedy, 16 prompts of unequal lengths."""
+def gpt2_generate_batch(setting: Setting, rows: int = 16, new_tokens: int = 32) -> Contest:
+    """GPT-2 small, 32 new tokens each, greedy, 16 prompts of unequal lengths."""
     return _generation(setting, [len(ids) for ids in _reviews()[:rows]], new_tokens)
 
 
