@@ -38,10 +38,11 @@ def said(module, folder: Path, capsys, *flags: str) -> str:
         *[(bert, "hidden_size: wide", "hidden_size") for bert in BERTS],
         (finetune_gpt2, "n_layer: deep", "n_layer"),
         (translate, "d_model: wide", "d_model"),
-        *[(bert, "{hidden_size: 30, num_attention_heads: 4}", "(30) must be a multiple") for bert in BERTS],
-        (finetune_gpt2, "{n_embd: 30, n_head: 4}", "(30) must be a multiple"),
-        (finetune_gpt2, "{hidden_size: 30, num_attention_heads: 4}", "(30) must be a multiple"),  # other names of these
-        (translate, "d_model: 30", "(30) must be a multiple"),
+        *[(bert, "hidden_size: 30", "hidden_size 30 must be a multiple of num_attention_heads 12") for bert in BERTS],
+        (finetune_gpt2, "{n_embd: 30, n_head: 4}", "n_embd 30 must be a multiple of n_head 4"),
+        (finetune_gpt2, "{hidden_size: 30, num_attention_heads: 4}", "n_embd 30 must be a multiple of n_head 4"),
+        (translate, "d_model: 30", "d_model 30 must be a multiple of encoder_attention_heads 8"),
+        (translate, "decoder_attention_heads: 7", "d_model 512 must be a multiple of decoder_attention_heads 7"),
     ],
 )
 def test_a_model_config_that_makes_no_model_is_one_line(tmp_path, capsys, module, fields, expected):

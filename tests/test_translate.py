@@ -373,7 +373,7 @@ def stopped(capsys, flags: list[str]) -> str:
     ("settings", "message"),
     [
         ({"model_config": {"d_modell": 8}}, "unknown field 'd_modell'; did you mean 'd_model'"),
-        ({"model_config": {"d_model": 30}}, r"model_config: the model dim \(30\) must be a multiple of .* heads \(8\)"),
+        ({"model_config": {"d_model": 30}}, "d_model 30 must be a multiple of encoder_attention_heads 8"),
         ({"tokens_per_batch": 4}, "tokens_per_batch 4 has no room"),
         ({"max_length": 100}, "max_length 100 is more than the model's 48 positions"),
         ({"over_long": "head"}, 'over_long is "head"; it can be drop, cut, error'),

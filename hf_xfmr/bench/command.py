@@ -20,11 +20,9 @@ from .measure import in_turns, peak_bytes
 from .workloads import WORKLOADS, Setting
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-SECONDS = {
-    True: 90.0,
-    False: 450.0,
-}  # for all turns, with --quick and without, unless the least there must be take more
-LEAST = {True: 1, False: 2}  # turns
+# With --quick and without: the time for all turns, and how many there are even if they take longer.
+SECONDS = {True: 90.0, False: 450.0}
+LEAST = {True: 1, False: 2}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -58,8 +58,9 @@ def ctranslate2_of(model: Any, rows: list[list[int]], new_tokens: int) -> Callab
     if not importlib.util.find_spec("ctranslate2"):
         return None
     import ctranslate2
-    from ctranslate2.converters import Converter
     from ctranslate2.converters.transformers import GPT2Loader
+
+    from ..export.ctranslate2 import convert
 
     loader = GPT2Loader()
     with torch.no_grad():
@@ -67,12 +68,8 @@ def ctranslate2_of(model: Any, rows: list[list[int]], new_tokens: int) -> Callab
     loader.set_vocabulary(spec, [str(number) for number in range(model.config.vocab_size)])
     spec.config.bos_token = spec.config.eos_token = spec.config.unk_token = "0"
 
-    class Made(Converter):
-        def _load(self):
-            return spec
-
     with tempfile.TemporaryDirectory() as folder:
-        Made().convert(str(Path(folder) / "model"))
+        convert(spec, Path(folder) / "model")
         threads = torch.get_num_threads()
         generator = ctranslate2.Generator(
             str(Path(folder) / "model"), compute_type="float32", inter_threads=1, intra_threads=threads

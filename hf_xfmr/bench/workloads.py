@@ -42,6 +42,10 @@ class Setting:
         """What Trainer computes in: autocast where it is not float32."""
         return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
 
+    def has_peers(self) -> bool:
+        """Whether others take part, who compute in float32 on a CPU."""
+        return self.device.type == "cpu" and self.dtype == torch.float32
+
 
 @dataclass
 class Contest:
@@ -94,7 +98,7 @@ def bert_infer(setting: Setting, rows: int = 64) -> Contest:
         return work
 
     contestants = {"stock": inference(stock), "ours": inference(ours)}
-    if setting.device.type == "cpu" and setting.dtype == torch.float32:
+    if setting.has_peers():
         peer = onnxruntime_of(stock, batches[0])
         if peer is not None:
             contestants["ONNX Runtime"] = lambda turn: peer(batches[turn % len(batches)])
@@ -256,7 +260,7 @@ def _generation(setting: Setting, lengths: Sequence[int], new_tokens: int) -> Co
     stock, ours = _pair(transformers.GPT2LMHeadModel, XfmrGPT2ForCausalLM, setting)
     rows = _random(stock, lengths)
     peer = None
-    if setting.device.type == "cpu" and setting.dtype == torch.float32:
+    if setting.has_peers():
         peer = ctranslate2_of(stock, rows, new_tokens)
     batch = _padded(rows, 0, setting, left=True)
     made = _generating(stock, ours, [batch], setting, [{"max_new_tokens": new_tokens}], [new_tokens * len(lengths)])

@@ -43,7 +43,7 @@ def write(folder: Path, out: Path) -> list[str]:
         model = stock.load(kind, staged).float()
     make, check = (_gpt2, _check_gpt2) if kind.stock_class == "GPT2LMHeadModel" else (_marian, _check_marian)
     with torch.no_grad():
-        _convert(make(model, tokenizers), out / "model")
+        convert(make(model, tokenizers), out / "model")
     for path in (out / "model").iterdir():
         path.rename(out / path.name)
     (out / "model").rmdir()
@@ -54,7 +54,8 @@ def write(folder: Path, out: Path) -> list[str]:
     return [check(out, ours, tokenizers)]
 
 
-def _convert(spec, out: Path) -> None:
+def convert(spec, out: Path) -> None:
+    """Write what a converter's parts were put together to as CTranslate2's files."""
     from ctranslate2.converters import Converter
 
     class Made(Converter):

@@ -226,9 +226,7 @@ def first(real: Tensor) -> Tensor:
 
 def first_token(x: Tensor, attention_mask: Tensor | None) -> Tensor:
     """The vector of [CLS]: (B, T, E) to (B, E)."""
-    if attention_mask is None or attention_mask.dim() != 2:
-        return x[:, 0]
-    return x[torch.arange(x.size(0), device=x.device), first(attention_mask != 0)]
+    return x[torch.arange(x.size(0), device=x.device), first(real_tokens(x, attention_mask))]
 
 
 class MaskedLMHead(nn.Module):

@@ -43,7 +43,7 @@ class Rows:
 
     def select(self, x: Any) -> Any:
         """Of a tensor with a row for each of the batch, those that are kept."""
-        is_whole = isinstance(x, Tensor) and x.dim() and self.open is not None and len(x) == len(self.open)
+        is_whole = isinstance(x, Tensor) and x.dim() and len(x) == len(self.open)
         return x.index_select(0, self.kept) if is_whole else x
 
     def among_kept(self, beam_idx: Tensor) -> Tensor:

@@ -81,7 +81,7 @@ def load_parts(settings: ModelSettings):
         with naming_model_config():
             config.update(settings.model_config or {})
         return config, own_tokenizer
-    config = new_config(XfmrBertForSequenceClassification, settings.model_config)
+    config = new_config(XfmrBertConfig, settings.model_config)
 
     def train_tokenizer(texts: list[str]):
         kind = settings.tokenizer or "wordpiece"

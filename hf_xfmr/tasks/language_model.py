@@ -68,7 +68,7 @@ def load_parts(settings: ModelSettings):
     if settings.model:
         config, own_tokenizer = of_checkpoint(XfmrGPT2Config, settings.model)
         return config, for_documents(own_tokenizer)
-    config = new_config(XfmrGPT2ForCausalLM, settings.model_config)
+    config = new_config(XfmrGPT2Config, settings.model_config)
     kind = settings.tokenizer or "bpe"
     if kind not in KINDS:
         return config, for_documents(recipe.from_pretrained(AutoTokenizer, kind))

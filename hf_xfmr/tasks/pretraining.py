@@ -55,7 +55,7 @@ def load_parts(settings: ModelSettings):
     """The config and tokenizer of the checkpoint; from scratch, in its place what makes one from the train texts."""
     if settings.model:
         return of_checkpoint(XfmrBertConfig, settings.model)
-    config = new_config(XfmrBertForPreTraining, settings.model_config)
+    config = new_config(XfmrBertConfig, settings.model_config)
     kind = settings.tokenizer or "wordpiece"
     if kind not in TOKENIZERS:
         return config, recipe.from_pretrained(AutoTokenizer, kind)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoTokenizer
 
@@ -32,24 +31,37 @@ def of_checkpoint(config_class: Any, name: str) -> tuple[Any, Any]:
     return recipe.from_pretrained(config_class, name), recipe.from_pretrained(AutoTokenizer, name)
 
 
-def new_config(model_class: Any, values: dict[str, Any] | None) -> Any:
+WIDTHS = {  # what each number of heads has to divide
+    "num_attention_heads": "hidden_size",
+    "n_head": "n_embd",
+    "encoder_attention_heads": "d_model",
+    "decoder_attention_heads": "d_model",
+}
+
+
+def new_config(config_class: Any, values: dict[str, Any] | None) -> Any:
     """The config of a new model with the fields of `model_config`. Raises `UserError` for an unknown field, a value of
-    the wrong type, or sizes that make no model, before any data are read."""
-    config_class, values = model_class.config_class, values or {}
-    known = {field.name for field in dataclasses.fields(config_class)} | set(config_class.attribute_map)
+    the wrong type, or heads that do not share the width evenly, before any data are read."""
+    values = values or {}
+    fields = {field.name for field in dataclasses.fields(config_class)}
+    known = fields | set(config_class.attribute_map)
     for name in values:
         if name not in known:
             near = difflib.get_close_matches(str(name), known, n=1)
             raise UserError(f"model_config: unknown field '{name}'" + (f"; did you mean '{near[0]}'?" if near else ""))
-    with naming_model_config(), torch.device("meta"):
+    with naming_model_config():
         config = config_class(**values)
-        model_class(config)
+    for heads, width in WIDTHS.items():
+        if heads in fields and getattr(config, width) % getattr(config, heads):
+            raise UserError(
+                f"model_config: {width} {getattr(config, width)} must be a multiple of {heads} {getattr(config, heads)}"
+            )
     return config
 
 
 @contextmanager
 def naming_model_config() -> Iterator[None]:
-    """What a config or a model says of its fields, as a `UserError` that names model_config."""
+    """What a config says of its fields, as a `UserError` that names model_config."""
     try:
         yield
     except (TypeError, ValueError, StrictDataclassError) as error:

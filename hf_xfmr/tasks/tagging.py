@@ -50,7 +50,7 @@ def load_parts(settings: ModelSettings):
     """The config and tokenizer of the checkpoint; from scratch, in its place what makes one from the train texts."""
     if settings.model:
         return of_checkpoint(XfmrBertConfig, settings.model)
-    config = new_config(XfmrBertForTokenClassification, settings.model_config)
+    config = new_config(XfmrBertConfig, settings.model_config)
 
     def train_tokenizer(texts: list[str]):
         return tokenizer.train(

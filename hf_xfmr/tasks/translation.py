@@ -78,7 +78,7 @@ def load_parts(settings) -> tuple[XfmrConfig, TokenizerPair | Callable]:
         _check_length(settings, config)
         return config, recipe.from_pretrained(TokenizerPair, settings.model, config=config)
     sizes = {"share_encoder_decoder_embeddings": settings.shared_vocabulary, **(settings.model_config or {})}
-    config = new_config(XfmrForConditionalGeneration, sizes)
+    config = new_config(XfmrConfig, sizes)
     _check_length(settings, config)
 
     def train(texts: list[str]):
