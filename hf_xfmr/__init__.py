@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         XfmrGPT2Model,
     )
     from .models.transformer import XfmrConfig, XfmrForConditionalGeneration, XfmrModel
-    from .tasks.translator import TranslationPipeline
+    from .tasks.translation.translator import TranslationPipeline
 
 __version__ = "0.1.0"
 
@@ -62,7 +62,7 @@ _HOMES = {  # of a name's beginning, longest first
     "XfmrBert": "models.bert",
     "XfmrGPT2": "models.gpt2",
     "Xfmr": "models.transformer",
-    "TranslationPipeline": "tasks.translator",
+    "TranslationPipeline": "tasks.translation.translator",
     "": "adoption",
 }
 

@@ -5,28 +5,16 @@ import importlib
 import sys
 from types import ModuleType
 
-from . import recipe
+from .run import program
 
-COMMANDS = {  # and the modules they are in
-    "check": "check.command",
-    "verify": "verify",
-    "predict": "commands.predict",
-    "fill": "commands.fill",
-    "generate": "commands.generate",
-    "translate": "commands.translate",
-    "attention": "attention",
-    "explain": "explain",
-    "compare": "commands.compare",
-    "push": "commands.push",
-    "export": "export",
-    "consolidate": "commands.consolidate",
-    "adopt": "adoption",
-    "bench": "bench",
-}
+COMMANDS = (  # in the order in which a user meets them; a file of commands/ each
+    *("check", "verify", "predict", "fill", "generate", "translate", "attention", "explain", "compare"),
+    *("push", "export", "consolidate", "adopt", "bench"),
+)
 
 
 def module_of(command: str) -> ModuleType:
-    return importlib.import_module(f".{COMMANDS[command]}", __package__)
+    return importlib.import_module(f".commands.{command}", __package__)
 
 
 def run() -> None:
@@ -44,4 +32,4 @@ def run() -> None:
 
 
 if __name__ == "__main__":
-    recipe.main(run)
+    program.run(run)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from importlib.abc import MetaPathFinder
 from types import ModuleType
+from typing import Any
 
 # what is asked for by name: a config by its model type, the models by that config
 CONFIGS = {
@@ -20,12 +21,17 @@ CONFIGS = {
 }
 
 
+def config_classes() -> list[Any]:
+    """The config class of each architecture."""
+    return [getattr(importlib.import_module(path), name) for path, name in CONFIGS.values()]
+
+
 def register() -> None:
     """Have our configs, models and pipeline known as soon as there is anything to know them."""
     after_import("transformers.models.auto.configuration_auto", _enter_configs)
     for model_type, (path, _) in CONFIGS.items():
         after_import(path, partial(_enter_models, model_type))
-    after_import("transformers.pipelines", lambda _: importlib.import_module("hf_xfmr.tasks.translator"))
+    after_import("transformers.pipelines", lambda _: importlib.import_module("hf_xfmr.tasks.translation.translator"))
 
 
 def after_import(name: str, call: Callable[[ModuleType], object]) -> None:

@@ -8,12 +8,16 @@ Ends with per-class metrics beside a TF-IDF baseline, a predictions file, a repo
 
 from dataclasses import dataclass, field
 
-from hf_xfmr import check, data, recipe, seeds
-from hf_xfmr.tasks import classify
+from hf_xfmr import check
+from hf_xfmr.run import program, seeds
+from hf_xfmr.run.console import say
+from hf_xfmr.run.settings import parse
+from hf_xfmr.run.training import train
+from hf_xfmr.tasks.classification import baseline, data, run
 
 
 @dataclass(kw_only=True)
-class Settings(data.ClassificationSettings, classify.ModelSettings, check.Settings):
+class Settings(data.ClassificationSettings, run.ModelSettings, check.Settings):
     dataset: str = field(
         metadata={"help": "sample:NAME, a CSV, TSV, JSON(L) or Parquet file, a folder of them, or a dataset on the Hub"}
     )
@@ -23,9 +27,9 @@ class Settings(data.ClassificationSettings, classify.ModelSettings, check.Settin
 @seeds.each
 def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
     """Run the recipe. Returns the metrics of each split and of the baseline."""
-    settings, args = recipe.parse(Settings, argv=argv)
-    classify.check(settings)
-    config, tokenizer = classify.load_parts(settings)
+    settings, args = parse(Settings, argv=argv)
+    run.check(settings)
+    config, tokenizer = run.load_parts(settings)
     corpus = data.classification(
         settings.dataset,
         tokenizer,
@@ -33,14 +37,14 @@ def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
         max_positions=config.max_position_embeddings,
         vocab_size=config.vocab_size if settings.model else None,
     )
-    recipe.say(*corpus.report)
-    model = classify.build_model(settings, config, corpus)
-    trainer, splits = classify.make_trainer(settings, args, model, corpus)
+    say(*corpus.report)
+    model = run.build_model(settings, config, corpus)
+    trainer, splits = run.make_trainer(settings, args, model, corpus)
     check.before_training(trainer, settings, corpus)
-    against = classify.fit_baseline(corpus) if settings.baseline and "test" in corpus.splits else None
-    seconds = recipe.train(trainer)
-    return classify.finish(trainer, settings, model, corpus, splits, seconds, against)
+    against = baseline.fit_baseline(corpus) if settings.baseline and "test" in corpus.splits else None
+    seconds = train(trainer)
+    return run.finish(trainer, settings, model, corpus, splits, seconds, against)
 
 
 if __name__ == "__main__":
-    recipe.main(main)
+    program.run(main)

@@ -8,12 +8,16 @@ loads with `from_pretrained` and `pipeline`.
 
 from dataclasses import dataclass, field
 
-from hf_xfmr import check, data, recipe, seeds
-from hf_xfmr.tasks import language_model
+from hf_xfmr import check
+from hf_xfmr.run import program, seeds
+from hf_xfmr.run.console import say
+from hf_xfmr.run.settings import parse
+from hf_xfmr.run.training import train
+from hf_xfmr.tasks.language_modeling import data, run
 
 
 @dataclass(kw_only=True)
-class Settings(data.LanguageModelingSettings, language_model.ModelSettings, check.Settings):
+class Settings(data.LanguageModelingSettings, run.ModelSettings, check.Settings):
     dataset: str = field(
         metadata={
             "help": "sample:NAME, a .txt file, a folder of .txt files, a CSV, TSV, JSON(L) or Parquet file, or a "
@@ -25,17 +29,17 @@ class Settings(data.LanguageModelingSettings, language_model.ModelSettings, chec
 @seeds.each
 def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
     """Run the recipe. Returns the metrics of each held-out split."""
-    settings, args = recipe.parse(Settings, argv=argv)
-    language_model.check(settings, settings, args)
-    config, tokenizer = language_model.load_parts(settings)
+    settings, args = parse(Settings, argv=argv)
+    run.check(settings, settings, args)
+    config, tokenizer = run.load_parts(settings)
     corpus = data.language_modeling(settings.dataset, tokenizer, settings, max_positions=config.n_positions)
-    recipe.say(*corpus.report)
-    model = language_model.build_model(settings, config, corpus)
-    trainer = language_model.make_trainer(settings, args, model, corpus)
+    say(*corpus.report)
+    model = run.build_model(settings, config, corpus)
+    trainer = run.make_trainer(settings, args, model, corpus)
     check.before_training(trainer, settings, corpus)
-    seconds = recipe.train(trainer)
-    return language_model.finish(trainer, settings, corpus, seconds)
+    seconds = train(trainer)
+    return run.finish(trainer, settings, corpus, seconds)
 
 
 if __name__ == "__main__":
-    recipe.main(main)
+    program.run(main)

@@ -8,13 +8,16 @@ folder that `classify_bert` and `tag_bert` take as `--model`, and `pipeline("fil
 
 from dataclasses import dataclass, field
 
-from hf_xfmr import check, recipe, seeds
-from hf_xfmr.data import pretraining as data
-from hf_xfmr.tasks import pretraining
+from hf_xfmr import check
+from hf_xfmr.run import program, seeds
+from hf_xfmr.run.console import say
+from hf_xfmr.run.settings import parse
+from hf_xfmr.run.training import train
+from hf_xfmr.tasks.pretraining import data, run
 
 
 @dataclass(kw_only=True)
-class Settings(data.PretrainingSettings, pretraining.ModelSettings, check.Settings):
+class Settings(data.PretrainingSettings, run.ModelSettings, check.Settings):
     dataset: str = field(
         metadata={
             "help": "sample:NAME, a .txt file, a folder of .txt files, a CSV, TSV, JSON(L) or Parquet file, or a "
@@ -26,19 +29,19 @@ class Settings(data.PretrainingSettings, pretraining.ModelSettings, check.Settin
 @seeds.each
 def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
     """Run the recipe. Returns the metrics of each held-out split."""
-    settings, args = recipe.parse(Settings, argv=argv)
-    pretraining.check(settings, settings, args)
-    config, tokenizer = pretraining.load_parts(settings)
+    settings, args = parse(Settings, argv=argv)
+    run.check(settings, settings, args)
+    config, tokenizer = run.load_parts(settings)
     corpus = data.pretraining(
         settings.dataset, tokenizer, settings, max_positions=config.max_position_embeddings, seed=args.seed
     )
-    recipe.say(*corpus.report)
-    model = pretraining.build_model(settings, config, corpus)
-    trainer = pretraining.make_trainer(args, model, corpus)
+    say(*corpus.report)
+    model = run.build_model(settings, config, corpus)
+    trainer = run.make_trainer(args, model, corpus)
     check.before_training(trainer, settings, corpus)
-    seconds = recipe.train(trainer)
-    return pretraining.finish(trainer, settings, corpus, seconds)
+    seconds = train(trainer)
+    return run.finish(trainer, settings, corpus, seconds)
 
 
 if __name__ == "__main__":
-    recipe.main(main)
+    program.run(main)

@@ -8,13 +8,16 @@ with `from_pretrained` and `pipeline("token-classification")`.
 
 from dataclasses import dataclass, field
 
-from hf_xfmr import check, recipe, seeds
-from hf_xfmr.data import tagging as data
-from hf_xfmr.tasks import tagging
+from hf_xfmr import check
+from hf_xfmr.run import program, seeds
+from hf_xfmr.run.console import say
+from hf_xfmr.run.settings import parse
+from hf_xfmr.run.training import train
+from hf_xfmr.tasks.tagging import data, run
 
 
 @dataclass(kw_only=True)
-class Settings(data.TaggingSettings, tagging.ModelSettings, check.Settings):
+class Settings(data.TaggingSettings, run.ModelSettings, check.Settings):
     dataset: str = field(
         metadata={
             "help": "sample:NAME, a file or folder in CoNLL's layout (.conll, .bio, .txt), JSON(L) or Parquet with "
@@ -26,9 +29,9 @@ class Settings(data.TaggingSettings, tagging.ModelSettings, check.Settings):
 @seeds.each
 def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
     """Run the recipe. Returns the metrics of each split and of the baseline."""
-    settings, args = recipe.parse(Settings, argv=argv)
-    tagging.check(settings)
-    config, tokenizer = tagging.load_parts(settings)
+    settings, args = parse(Settings, argv=argv)
+    run.check(settings)
+    config, tokenizer = run.load_parts(settings)
     corpus = data.tagging(
         settings.dataset,
         tokenizer,
@@ -36,14 +39,14 @@ def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
         max_positions=config.max_position_embeddings,
         vocab_size=config.vocab_size if settings.model else None,
     )
-    recipe.say(*corpus.report)
-    model = tagging.build_model(settings, config, corpus)
-    trainer = tagging.make_trainer(args, model, corpus)
+    say(*corpus.report)
+    model = run.build_model(settings, config, corpus)
+    trainer = run.make_trainer(args, model, corpus)
     check.before_training(trainer, settings, corpus)
-    against = tagging.fit_baseline(settings, corpus)
-    seconds = recipe.train(trainer)
-    return tagging.finish(trainer, settings, corpus, seconds, against)
+    against = run.fit_baseline(settings, corpus)
+    seconds = train(trainer)
+    return run.finish(trainer, settings, corpus, seconds, against)
 
 
 if __name__ == "__main__":
-    recipe.main(main)
+    program.run(main)

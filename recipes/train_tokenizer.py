@@ -7,9 +7,12 @@ Ends with a folder that plain `AutoTokenizer.from_pretrained` loads.
 
 from dataclasses import dataclass, field
 
-from hf_xfmr import recipe, tokenizer
+from hf_xfmr import tokenizer
 from hf_xfmr.data.documents import DocumentSettings, load_documents
 from hf_xfmr.errors import UserError
+from hf_xfmr.run import program
+from hf_xfmr.run.console import say
+from hf_xfmr.run.settings import parse
 
 
 @dataclass(kw_only=True)
@@ -35,11 +38,11 @@ class Arguments:
 
 def main(argv: list[str] | None = None) -> dict[str, float]:
     """Run the recipe. Returns the figures of the held-out texts."""
-    settings, args = recipe.parse(Settings, Arguments, argv=argv)
+    settings, args = parse(Settings, Arguments, argv=argv)
     documents, report = load_documents(settings.dataset, settings)
     if "validation" not in documents:
         raise UserError("nothing is held out to report on: give validation_fraction")
-    recipe.say(*report)
+    say(*report)
     trained = tokenizer.train(
         documents["train"],
         settings.kind,
@@ -50,9 +53,9 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     )
     figures = tokenizer.report(trained, documents["validation"])
     trained.save_pretrained(args.output_dir)
-    recipe.say("on the validation split:", tokenizer.format_report(figures), f"tokenizer: {args.output_dir}")
+    say("on the validation split:", tokenizer.format_report(figures), f"tokenizer: {args.output_dir}")
     return figures
 
 
 if __name__ == "__main__":
-    recipe.main(main)
+    program.run(main)

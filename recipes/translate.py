@@ -8,36 +8,40 @@ that loads with `from_pretrained` and `pipeline("xfmr-translation")`.
 
 from dataclasses import dataclass
 
-from hf_xfmr import check, data, recipe, seeds
-from hf_xfmr.tasks import translation
-from hf_xfmr.training.seq2seq import XfmrSeq2SeqArguments
+from hf_xfmr import check
+from hf_xfmr.run import program, seeds
+from hf_xfmr.run.console import say
+from hf_xfmr.run.settings import parse
+from hf_xfmr.run.training import train
+from hf_xfmr.tasks.translation import data, run
+from hf_xfmr.tasks.translation.trainer import XfmrSeq2SeqArguments
 
 
 @dataclass(kw_only=True)
-class Settings(data.TranslationSettings, translation.ModelSettings, check.Settings):
+class Settings(data.TranslationSettings, run.ModelSettings, check.Settings):
     """Settings of the data and of the model; XfmrSeq2SeqArguments has those of the training."""
 
 
 @seeds.each
 def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
     """Run the recipe. Returns the metrics of each split."""
-    settings, args = recipe.parse(Settings, XfmrSeq2SeqArguments, argv=argv)
-    translation.check(settings, args)
-    config, tokenizers = translation.load_parts(settings)
+    settings, args = parse(Settings, XfmrSeq2SeqArguments, argv=argv)
+    run.check(settings, args)
+    config, tokenizers = run.load_parts(settings)
     corpus = data.translation(
         settings.dataset,
         tokenizers,
         settings,
         vocab_sizes=(config.vocab_size, config.decoder_vocab_size or config.vocab_size) if settings.model else None,
     )
-    recipe.say(*corpus.report)
-    model = translation.build_model(settings, config, corpus)
-    trainer = translation.make_trainer(settings, args, model, corpus)
+    say(*corpus.report)
+    model = run.build_model(settings, config, corpus)
+    trainer = run.make_trainer(settings, args, model, corpus)
     check.before_training(trainer, settings, corpus)
-    seconds = recipe.train(trainer)
-    translation.average_last(trainer)
-    return translation.finish(trainer, settings, corpus, seconds)
+    seconds = train(trainer)
+    run.average_last(trainer)
+    return run.finish(trainer, settings, corpus, seconds)
 
 
 if __name__ == "__main__":
-    recipe.main(main)
+    program.run(main)

@@ -10,6 +10,8 @@ from pathlib import Path
 import torch
 from training_runs import make_trainer, rows
 
+from hf_xfmr.run import training
+
 
 class KilledOnce:
     """Kills rank 1 with SIGKILL in the middle of a step, the first time."""
@@ -43,7 +45,6 @@ class Lines(torch.utils.data.IterableDataset):
 
 
 def main(kind: str, folder: str) -> None:
-    from hf_xfmr import recipe
 
     processes = int(os.environ["WORLD_SIZE"])
     if kind == "sharded":
@@ -83,7 +84,7 @@ def main(kind: str, folder: str) -> None:
             return compute(model, inputs, *args, **kwargs)
 
         trainer.compute_loss = watch
-    recipe.train(trainer)
+    training.train(trainer)
     if rank == 0:
         trainer.model.save_pretrained(folder)
         Path(folder, "log.json").write_text(json.dumps(trainer.state.log_history))
@@ -153,6 +154,6 @@ def finished(words: list[str], *, timeout: float) -> subprocess.CompletedProcess
 
 
 if __name__ == "__main__":
-    from hf_xfmr import recipe as _recipe
+    from hf_xfmr.run import program
 
-    _recipe.main(lambda: main(*sys.argv[1:]))
+    program.run(lambda: main(*sys.argv[1:]))

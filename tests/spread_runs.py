@@ -15,10 +15,11 @@ from torch.distributed.fsdp import fully_shard
 
 import hf_xfmr
 from hf_xfmr import tokenizer
-from hf_xfmr.data import TranslationCollator
-from hf_xfmr.tasks import language_model, pretraining
-from hf_xfmr.tasks.tokenizer_pair import TokenizerPair, ends_texts
-from hf_xfmr.training.seq2seq import XfmrSeq2SeqArguments, XfmrSeq2SeqTrainer
+from hf_xfmr.tasks.language_modeling import run as language_model
+from hf_xfmr.tasks.pretraining import run as pretraining
+from hf_xfmr.tasks.translation.token_batches import TranslationCollator
+from hf_xfmr.tasks.translation.tokenizer_pair import TokenizerPair, ends_texts
+from hf_xfmr.tasks.translation.trainer import XfmrSeq2SeqArguments, XfmrSeq2SeqTrainer
 
 TEXTS = ["a film of a town", "b", "the story is the story of a film", "music, and people", "time"]
 

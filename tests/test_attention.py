@@ -8,10 +8,11 @@ import torch
 from transformers import BertTokenizer
 
 import hf_xfmr
-from hf_xfmr import attention, attention_plots, drawing
 from hf_xfmr.__main__ import run as command
+from hf_xfmr.drawing import attention, maps, style
 from hf_xfmr.errors import UserError
-from hf_xfmr.tasks.tokenizer_pair import TokenizerPair, ends_texts
+from hf_xfmr.explain.attention import draw
+from hf_xfmr.tasks.translation.tokenizer_pair import TokenizerPair, ends_texts
 from hf_xfmr.tokenizer import train
 
 SENTENCE = "the cat did not cross the street because it was tired"
@@ -81,7 +82,7 @@ def test_the_weights_are_those_of_the_model_and_the_model_stays_as_it_was(models
 
 
 def test_cross_attention_bears_the_tokens_on_both_axes_and_every_head(models):
-    figure, _ = attention.draw(models["transformer"], SENTENCE, TRANSLATION)
+    figure, _ = draw(models["transformer"], SENTENCE, TRANSLATION)
     texts = texts_in(figure)
     mean = figure.axes[0]
     for ticks, text in ((mean.get_xticklabels(), SENTENCE), (mean.get_yticklabels(), "猫没有过马路,因为它累了")):
@@ -98,7 +99,7 @@ def test_what_a_word_looks_at_in_each_model(models, tmp_path, monkeypatch, name)
     monkeypatch.setattr("sys.argv", ["hf_xfmr", "attention", models[name], *texts, "--word", "it", "--out", str(out)])
     command()
     assert out.read_bytes().startswith(b"\x89PNG")
-    figure, tokens = attention.draw(models[name], *texts, word="it", layer=1)
+    figure, tokens = draw(models[name], *texts, word="it", layer=1)
     assert "it" in "".join(tokens)
     lines, shares = figure.axes
     assert len(lines.lines) == len(tokens)
@@ -110,7 +111,7 @@ def test_what_a_word_looks_at_in_each_model(models, tmp_path, monkeypatch, name)
 
 
 def test_a_word_of_the_target_is_the_decoders(models):
-    figure, tokens = attention.draw(models["transformer"], SENTENCE, TRANSLATION, word="猫")
+    figure, tokens = draw(models["transformer"], SENTENCE, TRANSLATION, word="猫")
     assert tokens[0] == "(start)"
     assert "decoder self-attention" in " ".join(texts_in(figure))
 
@@ -126,7 +127,7 @@ def test_the_sinusoid_table_is_drawn_without_a_sentence(models, tmp_path, monkey
     monkeypatch.setattr("sys.argv", ["hf_xfmr", "attention", models["transformer"], "--out", str(out)])
     command()
     assert "dimension" in out.read_text(encoding="utf-8")
-    figure, _ = attention.draw(models["transformer"], None)
+    figure, _ = draw(models["transformer"], None)
     table = figure.axes[0].images[0].get_array()
     assert table.shape == (64, 32)
     assert np.allclose(table[0, :4], [0, 1, 0, 1])
@@ -134,9 +135,9 @@ def test_the_sinusoid_table_is_drawn_without_a_sentence(models, tmp_path, monkey
 
 
 def test_without_a_font_tokens_are_numbered(monkeypatch):
-    monkeypatch.setattr(drawing, "_CJK_FONTS", ())
-    assert attention_plots.labels_for(["cat", "\U00012000"]) == (["1", "2"], None)  # cuneiform: no font at all
-    assert attention_plots.labels_for(["cat", "sat"])[0] == ["cat", "sat"]
+    monkeypatch.setattr(style, "_CJK_FONTS", ())
+    assert maps.labels_for(["cat", "\U00012000"]) == (["1", "2"], None)  # cuneiform: no font at all
+    assert maps.labels_for(["cat", "sat"])[0] == ["cat", "sat"]
 
 
 @pytest.mark.parametrize(
@@ -152,5 +153,5 @@ def test_without_a_font_tokens_are_numbered(monkeypatch):
 def test_what_cannot_be_drawn_is_one_sentence(models, arguments, message):
     name, sentence, target, options = arguments
     with pytest.raises(UserError, match=re.escape(message)) as caught:
-        attention.draw(models[name], sentence, target, **options)
+        draw(models[name], sentence, target, **options)
     assert "\n" not in str(caught.value)

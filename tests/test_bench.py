@@ -6,10 +6,10 @@ import time
 import pytest
 import torch
 
-from hf_xfmr import drawing
 from hf_xfmr.bench import measure
 from hf_xfmr.bench.chart import ratios_chart
 from hf_xfmr.bench.workloads import WORKLOADS, Setting
+from hf_xfmr.drawing import style
 
 CPU = torch.device("cpu")
 
@@ -75,7 +75,7 @@ def test_the_chart_names_every_contest():
         {"name": "bert-train", "precision": "float32", "ratio": 2.5, "quartiles": [2.4, 2.6], "goal": 3.0},
         {"name": "import", "precision": "", "ratio": 20.0},
     ]
-    svg = drawing.as_svg(ratios_chart(results))
+    svg = style.as_svg(ratios_chart(results))
     assert "bert-train float32" in svg
     assert "20.00" in svg
 

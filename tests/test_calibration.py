@@ -6,7 +6,8 @@ from scipy import stats
 from scipy.special import expit, softmax
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
-from hf_xfmr.report import bootstrap, calibration
+from hf_xfmr.report import bootstrap
+from hf_xfmr.tasks.classification import calibration
 
 
 def classes(rows, temperature, seed=0, labels=3):

@@ -14,9 +14,13 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel, BertTokenizer
 
-from hf_xfmr import check, recipe
-from hf_xfmr.check import command, material, resources, text, timing, tokens
+from hf_xfmr import check
+from hf_xfmr.check import config as check_config
+from hf_xfmr.check import resources, text, timing, tokens
+from hf_xfmr.data.corpus import DocumentCorpus
+from hf_xfmr.data.part import Part
 from hf_xfmr.models.gpt2 import XfmrGPT2Config
+from hf_xfmr.run import program
 from hf_xfmr.samples.catalogue import SAMPLES
 from hf_xfmr.samples.package import fetch
 from hf_xfmr.samples.readers import member
@@ -76,7 +80,7 @@ def checked(tmp_path, capsys, splits, model: Path, header=("text", "label"), **s
     }
     flags = [word for key, value in values.items() for word in (f"--{key}", str(value))]
     with pytest.raises(SystemExit) as end:
-        recipe.main(lambda: classify_bert.main(flags))
+        program.run(lambda: classify_bert.main(flags))
     printed = capsys.readouterr()
     return end.value.code, printed.out + printed.err
 
@@ -279,7 +283,7 @@ def test_what_measuring_touches_is_put_back():
 
 def test_the_command_finds_the_recipe_of_a_config():
     config = ROOT / "recipes/configs/translate/copy.yaml"
-    assert command.find_recipe(config).resolve() == ROOT / "recipes/translate.py"
+    assert check_config.find_recipe(config).resolve() == ROOT / "recipes/translate.py"
 
 
 def test_wrongly_decoded_texts_are_told_from_foreign_ones():
@@ -290,12 +294,11 @@ def test_wrongly_decoded_texts_are_told_from_foreign_ones():
 
 
 def test_only_a_part_of_large_data_is_looked_at(tmp_path):
-    class Corpus:
-        documents = {"train": [f"text {n}" for n in range(100)]}
-
-    part = material.gather(Corpus, rows=10)["train"]
+    corpus = DocumentCorpus()
+    corpus.documents = {"train": [f"text {n}" for n in range(100)]}
+    part = corpus.parts(10)["train"]
     assert (len(part), part.total) == (10, None)
-    assert len(material.spread(part, rows=4, characters=10**6)) == 4
+    assert len(part.spread(rows=4, characters=10**6)) == 4
 
 
 def test_the_duplicates_of_the_raw_chinese_reviews_are_found(tmp_path):
@@ -307,7 +310,7 @@ def test_the_duplicates_of_the_raw_chinese_reviews_are_found(tmp_path):
         for line in member(archive, f"*/sentiment/{name}.txt").decode().splitlines()
     ]
     texts, labels = map(list, zip(*rows, strict=True))
-    part = material.Part("train", len(rows), list(map(str, range(len(rows)))), {"text": texts}, labels)
+    part = Part("train", len(rows), list(map(str, range(len(rows)))), {"text": texts}, labels)
     found = {one.name: one.message for one in text.repeated(part)}
     assert found["duplicates"].startswith("17,718 of 35,124 train rows")
     assert found["conflicting-labels"].startswith("237 train rows have 47 equal texts")

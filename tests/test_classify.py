@@ -26,9 +26,11 @@ from transformers import (
 )
 
 import hf_xfmr
-from hf_xfmr import recipe, samples
+from hf_xfmr import samples
 from hf_xfmr.commands import predict
 from hf_xfmr.errors import UserError
+from hf_xfmr.run import program
+from hf_xfmr.tasks.classification.classifier import Classifier
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "recipes"))
@@ -126,7 +128,7 @@ def test_a_run_ends_with_metrics_predictions_a_report_and_a_folder_that_loads(tm
     assert model.config.id2label == {0: "neg", 1: "pos"}
     answers = pipeline("text-classification", str(tmp_path / "run"))(["the good film", "the bad film"])
     assert [answer["label"] for answer in answers] == ["pos", "neg"]
-    ours = list(predict.Classifier(str(tmp_path / "run"))(["the good film", "the bad film"]))
+    ours = list(Classifier(str(tmp_path / "run"))(["the good film", "the bad film"]))
     for one, answer in zip(ours, answers, strict=True):
         assert one["label"] == answer["label"]
         assert one["probability"] == pytest.approx(answer["score"], abs=1e-4)
@@ -176,7 +178,7 @@ def test_a_frozen_encoder_stays_as_it_was_and_its_features_are_computed_once(
     for name, tensor in before.state_dict().items():
         assert torch.equal(tensor, after.bert.state_dict()[name])
     # What was trained on features is what the whole model computes.
-    answers = list(predict.Classifier(str(tmp_path / "run"))([line["text"] for line in predictions(tmp_path)]))
+    answers = list(Classifier(str(tmp_path / "run"))([line["text"] for line in predictions(tmp_path)]))
     for line, answer in zip(predictions(tmp_path), answers, strict=True):
         assert float(line["p_pos"]) == pytest.approx(answer["probabilities"]["pos"], abs=1e-4)
 
@@ -206,7 +208,7 @@ def test_a_checkpoint_takes_another_dropout_and_no_other_size(tmp_path, checkpoi
 
 def test_layer_decay_gives_lower_layers_lower_rates(tmp_path, checkpoint, reviews, monkeypatch):
     seen = {}
-    train = recipe.train
+    train = classify_bert.train
 
     def spy(trainer):
         optimizer = trainer.create_optimizer()
@@ -214,7 +216,7 @@ def test_layer_decay_gives_lower_layers_lower_rates(tmp_path, checkpoint, review
         seen.update({names[p]: group["lr"] for group in optimizer.param_groups for p in group["params"]})
         return train(trainer)
 
-    monkeypatch.setattr(recipe, "train", spy)
+    monkeypatch.setattr(classify_bert, "train", spy)
     run(tmp_path, model=checkpoint, dataset=reviews, layer_decay=0.5, num_train_epochs=1, learning_rate=0.08)
     assert len(seen) == len(list(BertForSequenceClassification.from_pretrained(tmp_path / "run").parameters()))
     rate = {
@@ -271,7 +273,7 @@ def test_regression_pairs_and_several_labels(tmp_path, checkpoint, capsys):
         num_train_epochs=5,
     )
     assert metrics["test"]["pearson"] > 0.8
-    assert isinstance(next(predict.Classifier(str(tmp_path / "a/run"))(["good film"]))["value"], float)
+    assert isinstance(next(Classifier(str(tmp_path / "a/run"))(["good film"]))["value"], float)
 
     pairs = [(a, b, "same" if la == lb else "other") for (a, la), (b, lb) in zip(rows(150), rows(150, 1), strict=True)]
     pair_file = write_csv(tmp_path / "p.csv", pairs, ("a", "b", "label"))
@@ -335,7 +337,7 @@ def test_the_deciding_word_is_seen_where_the_strategy_says_so(tmp_path, checkpoi
         tmp_path, model=checkpoint, dataset=data, over_long=over_long, num_train_epochs=25, learning_rate=3e-3
     )
     assert (metrics["test"]["accuracy"] > 0.9) == (over_long != "head"), metrics
-    answers = list(predict.Classifier(str(tmp_path / "run"))([line["text"] for line in predictions(tmp_path)]))
+    answers = list(Classifier(str(tmp_path / "run"))([line["text"] for line in predictions(tmp_path)]))
     assert [a["label"] for a in answers] == [line["predicted"] for line in predictions(tmp_path)]
 
 
@@ -343,7 +345,7 @@ def stopped(capsys, **settings) -> str:
     """Run with bad input: the one line it printed, after exit code 2."""
     flags = [word for key, value in settings.items() for word in (f"--{key}", str(value))]
     with pytest.raises(SystemExit) as end:
-        recipe.main(lambda: classify_bert.main(flags))
+        program.run(lambda: classify_bert.main(flags))
     assert end.value.code == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("error: ")

@@ -6,9 +6,11 @@ import json
 import numpy as np
 import pytest
 
-from hf_xfmr.commands import compare
+from hf_xfmr.commands import compare as command
 from hf_xfmr.errors import UserError
-from hf_xfmr.tasks.tagging_metrics import tagging_metrics
+from hf_xfmr.report.comparison import verdict
+from hf_xfmr.tasks.compare import compare
+from hf_xfmr.tasks.tagging.metrics import tagging_metrics
 
 
 def write(folder, name, columns, rows, **run):
@@ -39,7 +41,7 @@ def test_mcnemar_by_hand_and_in_another_order(tmp_path, capsys):
     a[:30] = False  # 30 that only B has right
     b[30:40] = False  # 10 that only A has
     order = np.random.default_rng(0).permutation(200)
-    found = compare.compare(classified(tmp_path / "a", a), classified(tmp_path / "b", b, order=order))
+    found = compare(classified(tmp_path / "a", a), classified(tmp_path / "b", b, order=order))
     accuracy = found["figures"][0]
     assert accuracy["name"] == "accuracy"
     assert (accuracy["a"], accuracy["b"]) == (0.85, 0.95)
@@ -48,7 +50,7 @@ def test_mcnemar_by_hand_and_in_another_order(tmp_path, capsys):
 
     assert accuracy["p"] == pytest.approx(2 * sum(comb(40, k) for k in range(11)) / 2**40)
     assert accuracy["low"] == pytest.approx(0.1 - 1.96 * np.sqrt((40 / 200 - 0.1**2) / 200), abs=0.015)
-    compare.run(type("Arguments", (), {"a": tmp_path / "a", "b": tmp_path / "b", "json": False}))
+    command.run(type("Arguments", (), {"a": tmp_path / "a", "b": tmp_path / "b", "json": False}))
     said = capsys.readouterr().out
     assert "McNemar, exact: 30 rows only B has right, 10 only A): B is better" in said
     assert said.splitlines()[-1] == "accuracy: B is better"
@@ -57,11 +59,9 @@ def test_mcnemar_by_hand_and_in_another_order(tmp_path, capsys):
 def test_what_chance_explains_is_no_significant_difference(tmp_path, capsys):
     draw = np.random.default_rng(0)
     runs = [classified(tmp_path / name, draw.random(500) < 0.8) for name in "ab"]
-    compare.run(type("Arguments", (), {"a": runs[0], "b": runs[1], "json": False}))
+    command.run(type("Arguments", (), {"a": runs[0], "b": runs[1], "json": False}))
     assert "accuracy: no significant difference (at 5 %)" in capsys.readouterr().out
-    assert all(
-        compare.verdict(one) == "no significant difference" for one in compare.compare(runs[0], runs[0])["figures"]
-    )
+    assert all(verdict(one) == "no significant difference" for one in compare(runs[0], runs[0])["figures"])
 
 
 def test_other_rows_are_refused_naming_the_first(tmp_path):
@@ -73,18 +73,18 @@ def test_other_rows_are_refused_naming_the_first(tmp_path):
     with pytest.raises(
         UserError, match=r"row 7 \(id 7\) has another text in .*a/predictions-test\.csv than in .*b/pred"
     ):
-        compare.compare(a, b)
+        compare(a, b)
     with pytest.raises(UserError, match=r"row 18 of .*a.* \(id 18\) is not in .*c"):
-        compare.compare(a, classified(tmp_path / "c", right, order=range(18)))
+        compare(a, classified(tmp_path / "c", right, order=range(18)))
     with pytest.raises(UserError, match=r"row 18 of .*a.* \(id 18\) is not in .*c"):
-        compare.compare(tmp_path / "c", a)
+        compare(tmp_path / "c", a)
     with pytest.raises(UserError, match=r"has another gold label"):
-        compare.compare(a, classified(tmp_path / "d", right, seed=1))
+        compare(a, classified(tmp_path / "d", right, seed=1))
     with pytest.raises(UserError, match=r"holds no run\.json"):
-        compare.compare(a, tmp_path)
+        compare(a, tmp_path)
     write(tmp_path / "e", "translations-test.tsv", ("id",), [])
     with pytest.raises(UserError, match=r"e/predictions-test\.csv is missing"):
-        compare.compare(a, tmp_path / "e")
+        compare(a, tmp_path / "e")
 
 
 def test_ratings_by_a_paired_bootstrap(tmp_path):
@@ -97,8 +97,8 @@ def test_ratings_by_a_paired_bootstrap(tmp_path):
         ]
         columns = ("id", "text", "gold", "predicted")
         runs.append(write(tmp_path / name, "predictions-test.csv", columns, rows, problem_type="regression"))
-    found = {one["name"]: one for one in compare.compare(*runs)["figures"]}
-    assert compare.verdict(found["pearson"]) == compare.verdict(found["mae"]) == "B is better"
+    found = {one["name"]: one for one in compare(*runs)["figures"]}
+    assert verdict(found["pearson"]) == verdict(found["mae"]) == "B is better"
     assert found["mae"]["difference"] < 0 < found["pearson"]["difference"]
 
 
@@ -115,11 +115,11 @@ def test_translations_by_sacrebleu(tmp_path):
         rows = [(i, f"s{i}", r, t) for i, (r, t) in enumerate(zip(references, spoilt(share), strict=True))]
         columns = ("id", "source", "reference", "translation")
         runs.append(write(tmp_path / name, "translations-test.tsv", columns, rows, data=["BLEU nrefs:1|tok:13a|x"]))
-    better = compare.compare(runs[0], runs[1])["figures"]
+    better = compare(runs[0], runs[1])["figures"]
     assert [one["name"] for one in better] == ["BLEU", "chrF"]
-    assert [compare.verdict(one) for one in better] == ["B is better"] * 2
-    same = compare.compare(runs[1], runs[2])["figures"]
-    assert [compare.verdict(one) for one in same] == ["no significant difference"] * 2
+    assert [verdict(one) for one in better] == ["B is better"] * 2
+    same = compare(runs[1], runs[2])["figures"]
+    assert [verdict(one) for one in same] == ["no significant difference"] * 2
     assert all(one["low"] < 0 < one["high"] for one in same)
 
 
@@ -134,13 +134,13 @@ def test_language_models_by_document(tmp_path):
         return write(tmp_path / name, "documents-validation.csv", columns, rows)
 
     a, b = language_model("a", 1.0), language_model("b", 0.98)
-    found = compare.compare(a, b)
+    found = compare(a, b)
     assert found["split"] == "validation"
     (figure,) = found["figures"]
     assert figure["a"] == pytest.approx(hard.sum() / np.log(2) / size.sum())
-    assert compare.verdict(figure) == "B is better"  # 2 % in every document: paired, that is plain
+    assert verdict(figure) == "B is better"  # 2 % in every document: paired, that is plain
     with pytest.raises(UserError, match="has 5 documents; fewer than 10 say nothing about chance"):
-        compare.compare(language_model("c", 1, 5), language_model("d", 1, 5))
+        compare(language_model("c", 1, 5), language_model("d", 1, 5))
 
 
 def test_taggers_by_sentence(tmp_path):
@@ -163,12 +163,12 @@ def test_taggers_by_sentence(tmp_path):
         return folder, tagging_metrics(gold, [row["predicted"] for row in rows])["f1"]
 
     (a, f1_a), (b, f1_b), (c, _) = tagger("a", 0.5), tagger("b", 0.7), tagger("c", 0.5)
-    found = compare.compare(a, b)
+    found = compare(a, b)
     (figure,) = found["figures"]
     assert (found["kind"], found["rows"]) == ("tagging", 200)
     assert (figure["a"], figure["b"]) == (pytest.approx(f1_a), pytest.approx(f1_b))
-    assert compare.verdict(figure) == "B is better"
-    assert compare.verdict(compare.compare(a, c)["figures"][0]) == "no significant difference"
+    assert verdict(figure) == "B is better"
+    assert verdict(compare(a, c)["figures"][0]) == "no significant difference"
     pretrained = write(tmp_path / "pretrained", "unused.csv", (), (), metrics={"validation": {"mlm_loss": 2.0}})
     with pytest.raises(UserError, match=r"pre-training run .* fine-tune from both"):
-        compare.compare(pretrained, pretrained)
+        compare(pretrained, pretrained)

@@ -11,9 +11,10 @@ from sklearn.utils.class_weight import compute_class_weight
 from torch.utils.data import DataLoader
 from transformers import BertTokenizer, HfArgumentParser
 
-from hf_xfmr.data import ClassificationCollator, ClassificationSettings, classification
-from hf_xfmr.data.splits import split_of
 from hf_xfmr.errors import UserError
+from hf_xfmr.splits import split_of
+from hf_xfmr.tasks.classification.collate import ClassificationCollator
+from hf_xfmr.tasks.classification.data import ClassificationSettings, classification
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = ["film", "good", "bad", "very", *(f"w{number}" for number in range(50)), *"这部电影很好看不"]
@@ -69,7 +70,7 @@ def test_a_csv_file_from_end_to_end(tmp_path, tokenizer):
         vocab_size=len(tokenizer),
     )
     assert data.label_names == ["bad", "good"]
-    assert (data.problem_type, data.num_labels) == ("single_label_classification", 2)
+    assert (data.problem.problem_type, len(data.problem.label_names)) == ("single_label_classification", 2)
     assert data.model_columns == ["input_ids", "token_type_ids", "labels"]
     assert set(data.passenger_columns) == {"text", "id", "cut", "length"}
     assert set(data.splits["train"].column_names) == {*data.model_columns, *data.passenger_columns}
@@ -144,7 +145,7 @@ def test_splits_with_class_labels_in_another_order_agree_by_name(tokenizer):
 
 def test_ratings_are_regression(tokenizer):
     data = run(dataset([0.5, 4.0, 2.5, 1.0]), tokenizer)
-    assert (data.problem_type, data.num_labels, data.label_names) == ("regression", 1, None)
+    assert (data.problem.problem_type, data.label_names) == ("regression", None)
     assert data.splits["train"].features["labels"] == Value("float32")
     assert list(data.splits["train"]["labels"]) == [0.5, 4.0, 2.5, 1.0]
     assert "ratings of train: mean 2, sd 1.37, from 0.5 to 4" in data.report
@@ -164,7 +165,7 @@ def test_ratings_are_regression(tokenizer):
 )
 def test_lists_are_multi_label(tokenizer, labels, feature, names):
     data = run(dataset(labels, feature=feature), tokenizer)
-    assert (data.problem_type, data.num_labels) == ("multi_label_classification", 3)
+    assert (data.problem.problem_type, len(data.problem.label_names)) == ("multi_label_classification", 3)
     assert data.label_names == names
     assert data.splits["train"].features["labels"] == List(Value("float32"))
     expected = {0: {names[0], names[2]}, 1: set(), 2: {names[0]}, 3: {names[1]}}
@@ -244,7 +245,7 @@ def test_carving_shares_no_text_and_ignores_order(tokenizer):
     ],
 )
 def test_only_missing_splits_are_carved_and_only_from_train(tokenizer, given, expected):
-    from hf_xfmr.data.splits import position
+    from hf_xfmr.splits import position
 
     data = carved(tokenizer, given=given)
     for split in given:
@@ -564,14 +565,18 @@ def test_max_length(told, tokenizers, models, used):
     assert data.text_window["max_length"] == used
 
 
+def class_weights(data):
+    return data.problem.class_weights(data.splits["train"]["labels"][:])
+
+
 def test_class_weights_balance(tokenizer):
     labels = [0] * 70 + [1] * 20 + [2] * 10
-    weights = run(dataset(labels, text=texts(100)), tokenizer).class_weights()
+    weights = class_weights(run(dataset(labels, text=texts(100)), tokenizer))
     np.testing.assert_allclose(weights, compute_class_weight("balanced", classes=np.arange(3), y=labels))
     absent = run(dataset([0, 2, 2], feature=ClassLabel(names=["a", "never", "b"])), tokenizer)
-    assert absent.class_weights() == [1.5, 0.0, 0.75]
+    assert class_weights(absent) == [1.5, 0.0, 0.75]
     with pytest.raises(UserError, match="class weights need one label a row, but this is regression"):
-        run(dataset([0.5, 1.0]), tokenizer).class_weights()
+        class_weights(run(dataset([0.5, 1.0]), tokenizer))
 
 
 def test_many_labels_are_summed_up(tokenizer):

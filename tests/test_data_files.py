@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
-from hf_xfmr.data import load_dataset_dict
+from hf_xfmr.data.sources import load_dataset_dict
 from hf_xfmr.errors import UserError
 
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from transformers import BertTokenizer, PreTrainedTokenizerFast
 
-from hf_xfmr.data import ClassificationCollator, Encoder
-from hf_xfmr.data.overlong import cut, share, windows
 from hf_xfmr.errors import UserError
+from hf_xfmr.tasks.classification.collate import ClassificationCollator
+from hf_xfmr.tasks.classification.overlong import Encoder, cut, share, windows
 
 WORDS = [f"w{number}" for number in range(200)]
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

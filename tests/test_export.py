@@ -12,7 +12,7 @@ from transformers import AutoTokenizer, GPT2LMHeadModel, MarianMTModel
 import hf_xfmr
 from hf_xfmr.errors import UserError
 from hf_xfmr.export import export, parity
-from hf_xfmr.tasks.tokenizer_pair import TokenizerPair, ends_texts
+from hf_xfmr.tasks.translation.tokenizer_pair import TokenizerPair, ends_texts
 from hf_xfmr.tokenizer import train
 
 TEXTS = ["the quick brown fox jumps over the lazy dog", "pack my box with five dozen liquor jugs", "你好,世界"] * 3

@@ -24,8 +24,8 @@ PeftModel.save_pretrained = watched
 sys.path.insert(0, str(Path(sys.argv[1]).parent))
 sys.argv = sys.argv[1:]
 import classify_bert
-from hf_xfmr import recipe
-recipe.main(classify_bert.main)
+from hf_xfmr.run import program
+program.run(classify_bert.main)
 """
 
 

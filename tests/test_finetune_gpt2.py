@@ -13,8 +13,9 @@ import torch
 from oracles import fresh_process, tensors, tiny_stock
 from transformers import AutoTokenizer, BertTokenizer, GPT2LMHeadModel
 
-from hf_xfmr import XfmrGPT2ForCausalLM, recipe, tokenizer
-from hf_xfmr.commands.compare import compare
+from hf_xfmr import XfmrGPT2ForCausalLM, tokenizer
+from hf_xfmr.run import program
+from hf_xfmr.tasks.compare import compare
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "recipes"))
@@ -192,10 +193,10 @@ def test_streaming_trains_as_holding_the_corpus_does_not_shuffled(tmp_path, corp
     assert streamed["validation"]["loss"] != held["validation"]["loss"]
 
 
-def stopped(capsys, program, values: dict) -> str:
+def stopped(capsys, recipe, values: dict) -> str:
     """Run with bad input: the one line it printed, after exit code 2."""
     with pytest.raises(SystemExit) as end:
-        recipe.main(lambda: program.main(flags(values)))
+        program.run(lambda: recipe.main(flags(values)))
     assert end.value.code == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("error: ")

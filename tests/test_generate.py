@@ -13,6 +13,7 @@ from transformers import GPT2LMHeadModel
 from hf_xfmr import tokenizer
 from hf_xfmr.commands import generate
 from hf_xfmr.errors import UserError
+from hf_xfmr.tasks.language_modeling.generator import Generator
 
 LETTERS = "abcdefgh 今天天气不错"
 
@@ -45,7 +46,7 @@ def test_prompts_of_a_batch_go_on_as_each_does_alone(folder, tmp_path, capsys):
     ]
     assert [row["prompt"] for row in rows] == prompts
     model = GPT2LMHeadModel.from_pretrained(folder)
-    own = generate.Generator(folder).tokenizer
+    own = Generator(folder).tokenizer
     for prompt, row in zip(prompts, rows, strict=True):
         ids = torch.tensor([own(prompt).input_ids])
         alone = model.generate(ids, max_new_tokens=12, do_sample=False, pad_token_id=0)
@@ -67,7 +68,7 @@ def test_sampling_follows_its_seed_and_beams_search(folder, capsys):
         scores = torch.log_softmax(generator.model(ids).logits[0], -1)
         return float(sum(scores[place - 1, ids[0, place]] for place in range(4, 10)))
 
-    generator = generate.Generator(folder)
+    generator = Generator(folder)
     greedy, searched = (
         json.loads(answers(capsys, folder, "今天天气", "x", "--max_new_tokens", "6", *how).splitlines()[0])["text"]
         for how in (["--temperature", "0"], ["--num_beams", "8"])
@@ -76,14 +77,14 @@ def test_sampling_follows_its_seed_and_beams_search(folder, capsys):
 
 
 def test_no_more_is_written_than_the_model_has_positions_for(folder, capsys):
-    generator = generate.Generator(folder, do_sample=False)
+    generator = Generator(folder, do_sample=False)
     (text,) = generator(["a" * 30])
     assert text.startswith("a" * 30)
     assert "max_new_tokens: 10, all the model has positions for" in capsys.readouterr().err
     with pytest.raises(UserError, match="40 tokens and 100 new ones are more than the 40 positions"):
         generator(["a" * 40])
     with pytest.raises(UserError, match="30 tokens and 11 new ones are more than the 40 positions"):
-        generate.Generator(folder, max_new_tokens=11)(["a" * 30])
+        Generator(folder, max_new_tokens=11)(["a" * 30])
     assert generator([""])[0] is not None  # begins at the beginning of a text
 
 

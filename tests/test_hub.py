@@ -17,9 +17,10 @@ from oracles import tensors
 from transformers import AutoModelForSequenceClassification, BertTokenizer
 
 import hf_xfmr
-from hf_xfmr.commands.push import push
 from hf_xfmr.errors import UserError
-from hf_xfmr.hub import card, check_access, client, dual
+from hf_xfmr.hub import card, client, dual
+from hf_xfmr.hub.access import check_access
+from hf_xfmr.hub.push import push
 from hf_xfmr.hub.upload import prepare, upload
 from hf_xfmr.training import XfmrTrainer
 

@@ -20,10 +20,11 @@ from transformers import (
 )
 
 from hf_xfmr import XfmrGPT2ForCausalLM, tokenizer
-from hf_xfmr.data import LanguageModelingCollator, LanguageModelingSettings, language_modeling
-from hf_xfmr.data.splits import split_of
 from hf_xfmr.errors import UserError
-from hf_xfmr.tasks.perplexity import evaluate
+from hf_xfmr.splits import split_of
+from hf_xfmr.tasks.language_modeling.data import LanguageModelingSettings, language_modeling
+from hf_xfmr.tasks.language_modeling.metrics import evaluate
+from hf_xfmr.tasks.language_modeling.pack import LanguageModelingCollator
 from hf_xfmr.training import XfmrTrainer, XfmrTrainingArguments
 
 LETTERS = "abcdefgh 春眠不觉晓"

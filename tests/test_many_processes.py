@@ -12,8 +12,8 @@ from oracles import same_tensors, tensors, tiny_stock, twin
 from process_runs import finished, launch, torchrun
 
 import hf_xfmr
-from hf_xfmr.commands.consolidate import consolidate
 from hf_xfmr.errors import UserError
+from hf_xfmr.export.consolidate import consolidate
 from hf_xfmr.training.streams import ShareOfStream
 
 ROOT = Path(__file__).parent.parent

@@ -6,11 +6,11 @@ from scipy import stats
 from torch.utils.data import DataLoader
 from transformers import BertTokenizer
 
-from hf_xfmr.data import pretraining as data
-from hf_xfmr.data.masking import IGNORE, Masker
-from hf_xfmr.data.sentence_pairs import NEXT, RANDOM, partners
-from hf_xfmr.data.sentences import ends, tokenize
 from hf_xfmr.errors import UserError
+from hf_xfmr.tasks.pretraining import data
+from hf_xfmr.tasks.pretraining.masking import IGNORE, Masker
+from hf_xfmr.tasks.pretraining.sentence_pairs import NEXT, RANDOM, partners
+from hf_xfmr.tasks.pretraining.sentences import ends, tokenize
 
 LETTERS = [*"abcdefghijklmnopqrstuvwxyz", *"的好书很店房间服务不错", ".", ",", "。", "，", "##s", "##ing"]
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

@@ -10,7 +10,8 @@ import torch
 from sklearn.metrics import f1_score, roc_auc_score
 
 from hf_xfmr.errors import UserError
-from hf_xfmr.tasks import metrics
+from hf_xfmr.tasks.classification import metrics
+from hf_xfmr.tasks.classification.kinds import kind_of
 
 # 4 true negatives, 1 false positive, 2 false negatives, 3 true positives
 LABELS = np.array([0, 0, 0, 0, 0, 1, 1, 1, 1, 1])
@@ -37,9 +38,7 @@ def pairs_in_order(labels, scores):
 
 def test_two_classes_by_hand():
     logits = np.stack([1 - PREDICTIONS, PREDICTIONS], 1).astype(np.float32)
-    found = metrics.classification_metrics(
-        logits, LABELS, problem_type="single_label_classification", label_names=["negative", "positive"]
-    )
+    found = kind_of("single_label_classification")(["negative", "positive"]).figures(logits, LABELS)
     f1_negative, f1_positive = 2 * 4 / (2 * 4 + 2 + 1), 2 * 3 / (2 * 3 + 1 + 2)
     assert found == pytest.approx(
         {
@@ -70,9 +69,7 @@ def test_two_classes_by_hand():
 def test_several_classes_are_ranked_one_against_the_rest(random):
     labels = random.integers(0, 4, 200)
     logits = random.normal(size=(200, 4)) + 2 * np.eye(4)[labels]
-    found = metrics.classification_metrics(
-        logits, labels, problem_type="single_label_classification", label_names=list("abcd")
-    )
+    found = kind_of("single_label_classification")(list("abcd")).figures(logits, labels)
     probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     assert found["roc_auc"] == pytest.approx(roc_auc_score(labels, probabilities, multi_class="ovr"))
     assert found["f1_weighted"] == pytest.approx(f1_score(labels, logits.argmax(1), average="weighted"))
@@ -82,9 +79,7 @@ def test_several_classes_are_ranked_one_against_the_rest(random):
 def test_several_labels_a_row(random):
     labels = random.integers(0, 2, (100, 3))
     logits = random.normal(size=(100, 3)) + labels
-    found = metrics.classification_metrics(
-        logits, labels.astype(np.float32), problem_type="multi_label_classification", label_names=list("abc")
-    )
+    found = kind_of("multi_label_classification")(list("abc")).figures(logits, labels.astype(np.float32))
     predicted = logits > 0  # probability over 0.5
     right, wrong_positive, wrong_negative = labels & predicted, predicted & ~(labels > 0), (labels > 0) & ~predicted
     f1 = 2 * right.sum(0) / (2 * right.sum(0) + wrong_positive.sum(0) + wrong_negative.sum(0))
@@ -103,9 +98,7 @@ def test_several_labels_a_row(random):
 def test_regression(random):
     labels = random.normal(size=50)
     predictions = labels**3 + 1  # the same order, another size
-    found = metrics.classification_metrics(
-        predictions[:, None].astype(np.float32), labels, problem_type="regression", label_names=[]
-    )
+    found = kind_of("regression")([]).figures(predictions[:, None].astype(np.float32), labels)
     assert found == pytest.approx(
         {
             "pearson": np.corrcoef(labels, predictions)[0, 1],
@@ -119,7 +112,7 @@ def test_regression(random):
 
 def test_constant_predictions_explain_nothing():
     labels = np.array([1.0, 2.0, 3.0])
-    found = metrics.classification_metrics(np.ones((3, 1)), labels, problem_type="regression", label_names=[])
+    found = kind_of("regression")([]).figures(np.ones((3, 1)), labels)
     assert found == pytest.approx({"pearson": 0.0, "spearman": 0.0, "mse": 5 / 3, "mae": 1.0})
     assert metrics.pearson(labels, 1 + 1e-15 * np.array([0, 1, 2]))["pearson"] <= 1  # nearly constant: no warning
     assert metrics.matthews_correlation(LABELS, np.ones(10, int)) == {"mcc": 0.0}
@@ -129,17 +122,10 @@ def test_constant_predictions_explain_nothing():
 def test_what_is_undefined_is_left_out_and_the_reason_said(caplog):
     metrics.logger.warning_once.cache_clear()
     names = ["calm", "angry"]
-    found = metrics.classification_metrics(
-        np.array([[1.0, 0.0], [0.0, 1.0]]),
-        np.array([0, 0]),
-        problem_type="single_label_classification",
-        label_names=names,
-    )
+    found = kind_of("single_label_classification")(names).figures(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0, 0]))
     assert set(found) == {"accuracy", "f1_macro", "f1_micro", "f1_weighted", "mcc"}
     assert "roc_auc is left out: every row has the label 'calm'" in caplog.text
-    found = metrics.classification_metrics(
-        np.array([[1.0], [2.0]]), np.array([3.0, 3.0]), problem_type="regression", label_names=[]
-    )
+    found = kind_of("regression")([]).figures(np.array([[1.0], [2.0]]), np.array([3.0, 3.0]))
     assert set(found) == {"mse", "mae"}
     assert metrics.pearson(np.array([3.0, 3.0]), np.array([1.0, 2.0])) == {}
     assert caplog.text.count("pearson is left out: every row has the same label") == 1  # once is enough
@@ -149,16 +135,12 @@ def test_a_diverged_model_has_no_metrics():
     logits = np.zeros((4, 2))
     logits[2, 1] = np.nan
     with pytest.raises(UserError, match=r"1 of 4 rows \(the first is row 2\) are NaN or infinite"):
-        metrics.classification_metrics(
-            logits, np.zeros(4, int), problem_type="single_label_classification", label_names=["a", "b"]
-        )
+        kind_of("single_label_classification")(["a", "b"]).figures(logits, np.zeros(4, int))
 
 
 def test_one_label_is_not_multi_label():
     with pytest.raises(UserError, match="two labels at least"):
-        metrics.classification_metrics(
-            np.zeros((4, 1)), np.ones((4, 1)), problem_type="multi_label_classification", label_names=["a"]
-        )
+        kind_of("multi_label_classification")(["a"]).figures(np.zeros((4, 1)), np.ones((4, 1)))
 
 
 def test_table_is_aligned_in_chinese_too():

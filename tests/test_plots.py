@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from hf_xfmr import drawing
+from hf_xfmr.drawing import style
 from hf_xfmr.report import plots
-from hf_xfmr.report.calibration import reliability
+from hf_xfmr.tasks.classification.calibration import reliability
 
 HISTORY = [
     {"step": 10, "loss": 0.9, "learning_rate": 1e-4, "epoch": 0.5, "tokens_per_second": 900.0},
@@ -87,10 +87,10 @@ def test_crowded_confusion_matrix_is_numbered_and_bears_colours_alone():
 
 
 def test_names_that_cannot_stand_along_an_axis_are_numbered():
-    assert drawing.fonts_for(["abc äß", "Ω"])
-    assert drawing.fonts_for([NOWHERE]) is None
+    assert style.fonts_for(["abc äß", "Ω"])
+    assert style.fonts_for([NOWHERE]) is None
     for names in (["yes", NOWHERE], ["yes", "a name of more than twenty-four letters"]):
-        assert drawing.tick_names(names) is None
+        assert style.tick_names(names) is None
         text = words(plots.as_svg(plots.confusion_matrix(np.array([[50, 3], [4, 60]]), names)))
         assert {"1", "2"} <= set(text)
         assert not set(names) & set(text)
@@ -101,7 +101,7 @@ def test_chinese_names_are_drawn_only_with_a_font_that_has_them(recwarn):
     plots.as_svg(figure)
     assert not [w for w in recwarn if "missing from font" in str(w.message)]
     drawn = {tick.get_text() for tick in figure.axes[0].get_xticklabels()}
-    assert drawn == ({"负面", "正面"} if drawing.fonts_for(["负面正面"]) else {"1", "2"})
+    assert drawn == ({"负面", "正面"} if style.fonts_for(["负面正面"]) else {"1", "2"})
 
 
 def test_reliability_shows_both_curves():
@@ -140,7 +140,7 @@ def test_svg_takes_the_pages_colours_and_is_the_same_every_time():
     svg = plots.as_svg(plots.learning_curves(HISTORY))
     assert svg == plots.as_svg(plots.learning_curves(HISTORY))
     used = set(re.findall(r"(?:fill|stroke): ([^;\"]+)", svg))
-    assert used <= {"none"} | {f"var(--{name}, {colour})" for name, colour in drawing.COLOURS.items()}
+    assert used <= {"none"} | {f"var(--{name}, {colour})" for name, colour in style.COLOURS.items()}
 
 
 def test_files(tmp_path):

@@ -19,6 +19,7 @@ import hf_xfmr
 from hf_xfmr import __main__ as command_line
 from hf_xfmr.commands import predict
 from hf_xfmr.errors import UserError
+from hf_xfmr.tasks.classification.classifier import Classifier
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "recipes"))
 
@@ -76,7 +77,7 @@ def write(path, rows, delimiter=","):
 
 def test_every_kind_of_file_gives_the_answers_of_single_texts_in_order(model, tmp_path):
     given = texts(150)
-    expected = [next(predict.Classifier(model)([text])) for text in given[:20]]
+    expected = [next(Classifier(model)([text])) for text in given[:20]]
     files = {
         "csv": write(tmp_path / "a.csv", [("id", "text"), *((f"r{i}", text) for i, text in enumerate(given))]),
         "tsv": write(tmp_path / "a.tsv", [("key", "review"), *((f"r{i}", t) for i, t in enumerate(given))], "\t"),
@@ -105,7 +106,7 @@ def test_pairs_and_several_labels_and_ratings(tmp_path):
     run(pairs, *words)
     rows = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text().splitlines()]
     assert [(row["text"], row["text_pair"]) for row in rows] == [("good", "bad film"), ("a b c", "d")]
-    alone = next(predict.Classifier(pairs)(["good"], ["bad film"]))
+    alone = next(Classifier(pairs)(["good"], ["bad film"]))
     assert rows[0]["probabilities"] == pytest.approx(alone["probabilities"], abs=1e-5)
     with pytest.raises(UserError, match="the model reads pairs of texts, and was given single texts"):
         run(pairs, "good")
@@ -210,7 +211,7 @@ def test_an_overconfident_run_keeps_a_temperature_that_predict_uses(tmp_path, ca
     BertTokenizer.from_pretrained(tmp_path / "run").save_pretrained(tmp_path / "again")
     row = table(tmp_path / "run/predictions-test.csv")[0]
     odds = np.log(float(row["p_pos"]) / float(row["p_neg"])) / figures["temperature"]
-    answer = next(predict.Classifier(str(tmp_path / "again"))([row["text"]]))
+    answer = next(Classifier(str(tmp_path / "again"))([row["text"]]))
     assert answer["probabilities"]["pos"] == pytest.approx(1 / (1 + np.exp(-odds)), abs=1e-3)
 
 

@@ -14,11 +14,12 @@ from transformers import BertTokenizer, pipeline
 
 import hf_xfmr
 from hf_xfmr.commands import fill
-from hf_xfmr.commands.compare import compare
-from hf_xfmr.data import pretraining as data
-from hf_xfmr.data.masking import IGNORE
 from hf_xfmr.errors import UserError
-from hf_xfmr.tasks.pretraining import evaluate
+from hf_xfmr.tasks.compare import compare
+from hf_xfmr.tasks.pretraining import data
+from hf_xfmr.tasks.pretraining.filler import Filler
+from hf_xfmr.tasks.pretraining.masking import IGNORE
+from hf_xfmr.tasks.pretraining.metrics import evaluate
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "recipes"))
@@ -203,7 +204,7 @@ def test_fill_gives_probabilities_of_each_mask_as_the_stock_pipeline_does(traine
 )
 def test_fill_refuses_what_it_cannot_do(trained, text, top_k, message):
     with pytest.raises(UserError, match=message):
-        fill.Filler(str(trained[0]))(text, top_k=top_k)
+        Filler(str(trained[0]))(text, top_k=top_k)
 
 
 def test_stock_reads_the_folder_in_a_new_process(trained):
@@ -214,5 +215,5 @@ tokenizer = PreTrainedTokenizerFast.from_pretrained({str(trained[0])!r})
 out = model(**tokenizer("房间很[MASK]。", return_tensors="pt"))
 print(tokenizer.convert_ids_to_tokens(int(out.prediction_logits[0, 4].argmax())))
 """
-    ((best,),) = fill.Filler(str(trained[0]))("房间很[MASK]。", top_k=1)["masks"]
+    ((best,),) = Filler(str(trained[0]))("房间很[MASK]。", top_k=1)["masks"]
     assert fresh_process(code, without_package=True).strip() == best["token"]

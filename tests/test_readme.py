@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import hf_xfmr
-from hf_xfmr import recipe
 from hf_xfmr.__main__ import COMMANDS, module_of
+from hf_xfmr.run import settings
 from hf_xfmr.training import lock
 
 ROOT = Path(__file__).parent.parent
@@ -66,13 +66,13 @@ def parse_recipe(tmp_path, monkeypatch):
     """Runs a recipe with arguments up to the end of its parsing, in an empty folder with the project's configs."""
     (tmp_path / "recipes").symlink_to(ROOT / "recipes")
     monkeypatch.chdir(tmp_path)
-    parse = recipe.parse
+    parse = settings.parse
 
     def only_parse(*args, **kwargs):
         lock.release(parse(*args, **kwargs)[1].output_dir)
         raise Parsed
 
-    monkeypatch.setattr(recipe, "parse", only_parse)
+    monkeypatch.setattr(settings, "parse", only_parse)
 
     def run(stem: str, arguments: list[str]) -> None:
         with pytest.raises(Parsed):

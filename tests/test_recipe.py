@@ -5,8 +5,9 @@ import dataclasses
 import pytest
 import torch
 
-from hf_xfmr import recipe
 from hf_xfmr.errors import UserError
+from hf_xfmr.run.settings import parse
+from hf_xfmr.run.training import precision
 from hf_xfmr.training import fast_bf16
 
 
@@ -20,13 +21,13 @@ class Settings:
     sizes: dict | None = None
 
 
-def parse(tmp_path, yaml: str, *flags: str):
+def parsed(tmp_path, yaml: str, *flags: str):
     (tmp_path / "run.yaml").write_text(yaml, encoding="utf-8")
-    return recipe.parse(Settings, argv=[str(tmp_path / "run.yaml"), "--output_dir", str(tmp_path / "out"), *flags])
+    return parse(Settings, argv=[str(tmp_path / "run.yaml"), "--output_dir", str(tmp_path / "out"), *flags])
 
 
 def test_flags_override_the_file_and_the_rest_keeps_its_defaults(tmp_path):
-    settings, args = parse(tmp_path, "dataset: a.csv\nlearning_rate: 1e-4\nmax_length: 64\n", "--max_length", "32")
+    settings, args = parsed(tmp_path, "dataset: a.csv\nlearning_rate: 1e-4\nmax_length: 64\n", "--max_length", "32")
     assert settings == Settings(dataset="a.csv", max_length=32)
     assert args.learning_rate == 1e-4  # which YAML itself reads as text
     assert args.num_train_epochs == 3.0
@@ -35,24 +36,24 @@ def test_flags_override_the_file_and_the_rest_keeps_its_defaults(tmp_path):
 @pytest.mark.parametrize("null", [["--max_length", "null"], ["--max_length=null"], ["--max-length", "null"]])
 def test_null_takes_back_what_the_file_says(tmp_path, null):
     yaml = "dataset: a.csv\nmax_length: 64\nsizes: {rate: 1}\n"
-    settings, args = parse(tmp_path, yaml, *null, "--learning_rate", "1e-3", "--sizes", "null")
+    settings, args = parsed(tmp_path, yaml, *null, "--learning_rate", "1e-3", "--sizes", "null")
     assert settings == Settings(dataset="a.csv", max_length=None, sizes=None)
     assert args.learning_rate == 1e-3
 
 
 def test_yaml_s_own_ideas_of_numbers_and_of_no_do_not_get_in_the_way(tmp_path):
-    settings, args = parse(tmp_path, "dataset: a\nsizes: {rate: 1e-4, layers: 2}\neval_strategy: no\n")
+    settings, args = parsed(tmp_path, "dataset: a\nsizes: {rate: 1e-4, layers: 2}\neval_strategy: no\n")
     assert settings.sizes == {"rate": 1e-4, "layers": 2}
     assert args.eval_strategy == "no"
     assert not args.load_best_model_at_end
-    settings, _ = parse(tmp_path, "dataset: a\n", "--sizes", "{rate: 1e-3, layers: 3}")
+    settings, _ = parsed(tmp_path, "dataset: a\n", "--sizes", "{rate: 1e-3, layers: 3}")
     assert settings.sizes == {"rate": 1e-3, "layers": 3}
 
 
 def test_the_output_folder_is_named_after_the_config(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my-run.yaml").write_text("dataset: a.csv\n")
-    _, args = recipe.parse(Settings, argv=["my-run.yaml"])
+    _, args = parse(Settings, argv=["my-run.yaml"])
     assert args.output_dir == "runs/my-run"
 
 
@@ -73,28 +74,28 @@ def test_the_output_folder_is_named_after_the_config(tmp_path, monkeypatch):
 )
 def test_a_mistake_in_the_settings_is_one_sentence(tmp_path, yaml, flags, message):
     with pytest.raises(UserError, match=message) as caught:
-        parse(tmp_path, yaml, *flags)
+        parsed(tmp_path, yaml, *flags)
     assert "\n" not in str(caught.value)
 
 
 def test_an_output_folder_that_cannot_be_written_is_found_before_anything_runs(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"the output folder .*file/out can't be written \(.*\): give another"):
-        parse(tmp_path, "dataset: a\n", "--output_dir", str(tmp_path / "file" / "out"))
+        parsed(tmp_path, "dataset: a\n", "--output_dir", str(tmp_path / "file" / "out"))
 
 
 def test_seeds_are_set_before_any_model_is_made(tmp_path):
     draws = []
     for _ in range(2):
         torch.manual_seed(torch.seed())
-        parse(tmp_path, "dataset: a\nseed: 7\n")
+        parsed(tmp_path, "dataset: a\nseed: 7\n")
         draws.append(torch.rand(3))
     assert torch.equal(*draws)
 
 
 def test_bf16_is_chosen_where_it_is_fast_and_said(tmp_path):
-    _, args = parse(tmp_path, "dataset: a\n")
+    _, args = parsed(tmp_path, "dataset: a\n")
     assert args.bf16 == fast_bf16()
-    assert ("chosen" in recipe.precision(args)) == fast_bf16()
-    _, args = parse(tmp_path, "dataset: a\nbf16: false\n")
-    assert recipe.precision(args) == "float32"
+    assert ("chosen" in precision(args)) == fast_bf16()
+    _, args = parsed(tmp_path, "dataset: a\nbf16: false\n")
+    assert precision(args) == "float32"

@@ -15,6 +15,7 @@ from sklearn import metrics
 
 from hf_xfmr import report
 from hf_xfmr.errors import UserError
+from hf_xfmr.tasks.classification.report import evaluate
 
 NASTY = (
     '<script>document.title="x"</script><img src=x onerror=alert(1)> & "q" \'s\' </style></svg>{{ 7*7 }}{% raw %} $x$'
@@ -69,7 +70,7 @@ def write_run(folder, predictions=None, **run):
 
 
 def written(folder) -> tuple[Page, dict]:
-    path = report.write(folder)
+    path = report.write(folder, evaluate)
     assert path == folder / "report.html"
     figures = json.loads((folder / "report.json").read_text(encoding="utf-8"), parse_constant=pytest.fail)
     return Page(path.read_text(encoding="utf-8")), figures
@@ -464,12 +465,12 @@ def broken(change, *, number=7):
 )
 def test_predictions_that_cannot_be_read_are_named(tmp_path, rows, said):
     with pytest.raises(UserError, match=said):
-        report.write(write_run(tmp_path / "run", rows, **SINGLE))
+        report.write(write_run(tmp_path / "run", rows, **SINGLE), evaluate)
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path):
     with pytest.raises(UserError, match=r"holds no run\.json"):
-        report.write(tmp_path)
+        report.write(tmp_path, evaluate)
     folder = write_run(tmp_path / "run", {"test": single_label(9, LABELS)}, **SINGLE)
     predictions = folder / "predictions-test.csv"
     for content, said in (
@@ -480,12 +481,12 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
     ):
         predictions.write_bytes(content)
         with pytest.raises(UserError, match=said):
-            report.write(folder)
+            report.write(folder, evaluate)
     (folder / "run.json").write_text("{")
     with pytest.raises(UserError, match=r"run\.json is not JSON"):
-        report.write(folder)
+        report.write(folder, evaluate)
     with pytest.raises(UserError, match="the problem type 'None' is none of"):
-        report.write(write_run(folder, {"test": single_label(9, LABELS)}))
+        report.write(write_run(folder, {"test": single_label(9, LABELS)}), evaluate)
 
 
 def test_ten_thousand_predictions_take_seconds(tmp_path):
@@ -493,6 +494,6 @@ def test_ten_thousand_predictions_take_seconds(tmp_path):
     rows = {"validation": single_label(10_000, labels, seed=1), "test": single_label(10_000, labels)}
     folder = write_run(tmp_path / "run", rows, problem_type=SINGLE["problem_type"], log_history=HISTORY)
     begin = time.process_time()
-    path = report.write(folder)
+    path = report.write(folder, evaluate)
     assert time.process_time() - begin < 5
     assert path.stat().st_size < 1_000_000

@@ -16,9 +16,9 @@ import safetensors
 from transformers import AutoModel, AutoTokenizer
 
 from hf_xfmr import samples
-from hf_xfmr.data.splits import position
 from hf_xfmr.errors import UserError
 from hf_xfmr.samples.package import Package, fetch
+from hf_xfmr.splits import position
 
 ROWS = {
     "movie-reviews": {"train": 8009, "validation": 1025, "test": 1038},

@@ -5,10 +5,10 @@ import pytest
 from seqeval.metrics.sequence_labeling import get_entities
 from transformers import BertTokenizer
 
-from hf_xfmr.data.alignment import align, piece_labels, word_tags
-from hf_xfmr.data.conll import read_conll
-from hf_xfmr.data.schemes import Entity, bio_labels, entities, scheme_of, types_of, write_tags
 from hf_xfmr.errors import UserError
+from hf_xfmr.tasks.tagging.alignment import align, piece_labels, word_tags
+from hf_xfmr.tasks.tagging.conll import read_conll
+from hf_xfmr.tasks.tagging.schemes import Entity, bio_labels, entities, scheme_of, types_of, write_tags
 
 TAGS = {
     "BIO": ["B-PER", "I-PER", "I-PER", "B-PER", "O", "B-LOC"],

@@ -9,8 +9,8 @@ import pytest
 from transformers import BertTokenizer
 
 import hf_xfmr
-from hf_xfmr import recipe
 from hf_xfmr.errors import UserError
+from hf_xfmr.training import lock
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "recipes"))
 
@@ -44,7 +44,7 @@ def config(tmp_path_factory) -> Path:
 def test_each_seed_is_as_alone_and_a_stopped_run_goes_on(config, tmp_path, monkeypatch, capsys):
     out = tmp_path / "out"
     words = [str(config), "--output_dir", str(out), "--seeds", "1", "2"]
-    train, trained = recipe.train, []
+    train, trained = classify_bert.train, []
 
     def stopped_in_the_second(trainer):
         trained.append(trainer.args.seed)
@@ -52,11 +52,11 @@ def test_each_seed_is_as_alone_and_a_stopped_run_goes_on(config, tmp_path, monke
             raise KeyboardInterrupt
         return train(trainer)
 
-    monkeypatch.setattr(recipe, "train", stopped_in_the_second)
+    monkeypatch.setattr(classify_bert, "train", stopped_in_the_second)
     with pytest.raises(KeyboardInterrupt):
         classify_bert.main(words)
-    monkeypatch.setattr(recipe, "train", lambda trainer: trained.append(trainer.args.seed) or train(trainer))
-    recipe.lock.release(out / "seed-2")  # as the end of the process would
+    monkeypatch.setattr(classify_bert, "train", lambda trainer: trained.append(trainer.args.seed) or train(trainer))
+    lock.release(out / "seed-2")  # as the end of the process would
     capsys.readouterr()
     means = classify_bert.main(words)
     said = capsys.readouterr().out

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from hf_xfmr.data.splits import position, split_of
+from hf_xfmr.splits import position, split_of
 
 TEXTS = [f"sentence number {number}" for number in range(10_000)]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hf_xfmr import recipe
+from hf_xfmr.run import program
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "recipes"))
 
@@ -22,7 +22,7 @@ def said(module, folder: Path, capsys, *flags: str) -> str:
     """The one line a run that can't begin ends with; its data would be missing, were they asked for."""
     pair = ["--source_lang", "en", "--target_lang", "fr"] if module is translate else []
     with pytest.raises(SystemExit) as end:
-        recipe.main(
+        program.run(
             lambda: module.main(["--dataset", str(folder / "none"), "--output_dir", str(folder / "run"), *pair, *flags])
         )
     assert end.value.code == 2

@@ -11,12 +11,12 @@ from oracles import fresh_process
 from transformers import AutoTokenizer, pipeline
 
 from hf_xfmr.commands import predict
-from hf_xfmr.commands.compare import compare
-from hf_xfmr.data import tagging as data
 from hf_xfmr.errors import UserError
-from hf_xfmr.tasks import tagging_baseline
-from hf_xfmr.tasks.tagging import sentence_tags
-from hf_xfmr.tasks.tagging_metrics import per_type, tagging_metrics
+from hf_xfmr.tasks.compare import compare
+from hf_xfmr.tasks.tagging import baseline as tagging_baseline
+from hf_xfmr.tasks.tagging import data
+from hf_xfmr.tasks.tagging.metrics import per_type, tagging_metrics
+from hf_xfmr.tasks.tagging.run import sentence_tags
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "recipes"))

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 from training_runs import make_trainer, rows
 
 import hf_xfmr
-from hf_xfmr import recipe
 from hf_xfmr.errors import UserError
+from hf_xfmr.run import program
 from hf_xfmr.training import XfmrTrainer, XfmrTrainingArguments
 from hf_xfmr.training.nonfinite import NonFiniteError
 
@@ -279,7 +279,7 @@ def test_a_writer_out_of_space_is_one_line(tmp_path, capsys):
             json.dump([1] * 10_000, file)
 
     with pytest.raises(SystemExit) as end:
-        recipe.main(full)
+        program.run(full)
     assert end.value.code == 2
     error = capsys.readouterr().err
     assert error.startswith("error: No space left on device")

@@ -18,14 +18,14 @@ from safetensors.torch import load_file
 from transformers import MarianConfig, MarianMTModel, MarianTokenizer, pipeline
 
 import hf_xfmr
-from hf_xfmr import recipe
-from hf_xfmr.commands import translate
-from hf_xfmr.data import TokenBatches, TranslationCollator, TranslationSettings, translation
-from hf_xfmr.tasks.tokenizer_pair import TokenizerPair, ends_texts
-from hf_xfmr.tasks.translation_metrics import bleu_tokeniser, translation_metrics
-from hf_xfmr.tasks.translator import Translator
+from hf_xfmr.run import program
+from hf_xfmr.tasks.translation.averaging import checkpoints
+from hf_xfmr.tasks.translation.data import TranslationSettings, translation
+from hf_xfmr.tasks.translation.metrics import bleu_tokeniser, translation_metrics
+from hf_xfmr.tasks.translation.token_batches import TokenBatches, TranslationCollator
+from hf_xfmr.tasks.translation.tokenizer_pair import TokenizerPair, ends_texts
+from hf_xfmr.tasks.translation.translator import Translator, load_translator
 from hf_xfmr.tokenizer import train
-from hf_xfmr.training.seq2seq import checkpoints
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = ROOT / "recipes" / "configs" / "translate"
@@ -254,7 +254,7 @@ def test_separate_vocabularies_travel_with_the_model(tmp_path):
         vocab_size=400,
         num_train_epochs=1,
     )
-    translator = translate.load(str(tmp_path / "run"))
+    translator = load_translator(str(tmp_path / "run"))
     source, target = translator.tokenizers.source, translator.tokenizers.target
     assert "数" not in source.get_vocab()
     assert "数" in "".join(target.get_vocab())
@@ -322,14 +322,14 @@ def test_a_marian_checkpoint_is_fine_tuned_and_saved_as_one(tmp_path, marian):
     stock = MarianMTModel.from_pretrained(tmp_path / "run").eval()
     texts = ["the number 12", "the number 3"]
     expected = Translator(stock, TokenizerPair(stock_tokenizer, stock_tokenizer))(texts)
-    assert translate.load(str(tmp_path / "run"))(texts) == expected
+    assert load_translator(str(tmp_path / "run"))(texts) == expected
 
 
 def test_the_command_translates_lines_in_their_order(trained, capsys, monkeypatch):
     texts = ["a b c", "", "q", "x y z w v", "b a"]
-    expected = translate.load(str(trained))(texts)
+    expected = load_translator(str(trained))(texts)
     assert expected[1] == ""
-    assert expected == [translate.load(str(trained))([text])[0] for text in texts]  # whatever the batch
+    assert expected == [load_translator(str(trained))([text])[0] for text in texts]  # whatever the batch
     monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{text}\n" for text in texts)))
     monkeypatch.setattr("sys.argv", ["hf_xfmr", "translate", str(trained), "--batch_size", "2"])
     from hf_xfmr.__main__ import run as command
@@ -347,22 +347,22 @@ def test_the_pipeline_works_in_a_fresh_process(trained):
     done = subprocess.run([sys.executable, "-c", code, trained], capture_output=True, text=True, env=os.environ)
     assert done.returncode == 0, done.stderr
     one, two, greedy = eval(done.stdout)
-    first, second = translate.load(str(trained))(["a b c", "q"])
+    first, second = load_translator(str(trained))(["a b c", "q"])
     assert one == [{"translation_text": first}]
     assert two == [{"translation_text": first}, {"translation_text": second}]
-    assert greedy == [{"translation_text": translate.load(str(trained))(["a b c"], num_beams=1)[0]}]
+    assert greedy == [{"translation_text": load_translator(str(trained))(["a b c"], num_beams=1)[0]}]
 
 
 def test_a_text_longer_than_the_model_reads_is_an_error(trained):
     with pytest.raises(hf_xfmr.errors.UserError, match="tokens, more than the 48 that the model can read"):
-        translate.load(str(trained))(["a " * 60])
+        load_translator(str(trained))(["a " * 60])
     with pytest.raises(hf_xfmr.errors.UserError, match="tokens, more than the 48 that the model can read"):
         pipeline("xfmr-translation", str(trained))("a " * 60)
 
 
 def stopped(capsys, flags: list[str]) -> str:
     with pytest.raises(SystemExit) as end:
-        recipe.main(lambda: translate_recipe.main(flags))
+        program.run(lambda: translate_recipe.main(flags))
     assert end.value.code == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("error: ")

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from datasets import Dataset, DatasetDict, Translation
 
-from hf_xfmr.data import TokenBatches, TranslationCollator, TranslationSettings, translation
-from hf_xfmr.data.splits import position
 from hf_xfmr.errors import UserError
-from hf_xfmr.tasks.tokenizer_pair import TokenizerPair, ends_texts
+from hf_xfmr.splits import position
+from hf_xfmr.tasks.translation.data import TranslationSettings, translation
+from hf_xfmr.tasks.translation.token_batches import TokenBatches, TranslationCollator
+from hf_xfmr.tasks.translation.tokenizer_pair import TokenizerPair, ends_texts
 from hf_xfmr.tokenizer import train
 
 

@@ -84,7 +84,7 @@ def test_the_command_prints_the_table_and_its_exit_code_says_that_all_held(famil
 def test_real_texts_and_our_own_format(tmp_path, monkeypatch, capsys):
     """A tokenizer and texts of the user's, and a folder that a run of ours left: bare names of tensors and kinds."""
     from hf_xfmr import XfmrGPT2Config, XfmrGPT2ForCausalLM, tokenizer
-    from hf_xfmr.tasks import language_model
+    from hf_xfmr.tasks.language_modeling import run as language_model
 
     monkeypatch.delitem(verify.CHECKS, SAVED)
     texts = tmp_path / "poems.txt"

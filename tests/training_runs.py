@@ -20,15 +20,15 @@ ROWS, EPOCHS, BATCH = 60, 4, 4  # 60 steps
 
 def main(folder: str, **options) -> None:
     """Train in `folder`, resumed if that can be, and leave `model.safetensors` there."""
-    from hf_xfmr import recipe
-    from hf_xfmr.training import checkpoints
+    from hf_xfmr.run.training import train
+    from hf_xfmr.training import checkpoints, lock
 
     trainer = make_trainer(folder, **options)
-    recipe.lock.acquire(folder)
-    recipe.train(trainer)
+    lock.acquire(folder)
+    train(trainer)
     with checkpoints.model_folder(Path(folder)) as aside:
         trainer.model.save_pretrained(aside)
-    recipe.lock.release(folder)
+    lock.release(folder)
 
 
 def rows(count: int, seed: int = 0):
@@ -135,7 +135,7 @@ class Runner:
 def _serve() -> None:
     import transformers  # noqa: F401
 
-    from hf_xfmr import recipe  # noqa: F401
+    from hf_xfmr.run import finish  # noqa: F401
 
     warm = make_trainer("/tmp")  # lazy imports, too, happen here
     del warm
@@ -158,9 +158,10 @@ def _serve() -> None:
 
 
 def _child(write: int, request: dict) -> None:
+    from hf_xfmr.run import program
+
     os.dup2(write, 1)
     os.dup2(write, 2)
-    from hf_xfmr import recipe
 
     status = 0
     try:
@@ -168,10 +169,10 @@ def _child(write: int, request: dict) -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (request["limit"], request["limit"]))
         if "recipe" in request:
             sys.path.insert(0, str(Path(request["recipe"]).parent))
-            program = importlib.import_module(Path(request["recipe"]).stem).main
-            recipe.main(lambda: program([*request["flags"], "--output_dir", request["folder"]]))
+            recipe = importlib.import_module(Path(request["recipe"]).stem).main
+            program.run(lambda: recipe([*request["flags"], "--output_dir", request["folder"]]))
         else:
-            recipe.main(lambda: main(request["folder"], **request.get("options", {})))
+            program.run(lambda: main(request["folder"], **request.get("options", {})))
     except SystemExit as end:
         status = end.code
     except BaseException:

@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 from training_runs import make_trainer
 
 import hf_xfmr
-from hf_xfmr.data import ClassificationCollator
+from hf_xfmr.tasks.classification.collate import ClassificationCollator
 
 ROWS, EVALUATED, BATCH = 13, 11, 8  # in all: of two processes, the last batches have 4 and 1 rows, or 3 and none
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}

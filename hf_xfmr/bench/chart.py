@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from ..drawing import FIRST, INK, SECOND, WIDTH, styled
+from ..drawing.style import FIRST, INK, SECOND, WIDTH, styled
 
 FARTHEST = 5  # a longer bar ends here; its number says the rest
 

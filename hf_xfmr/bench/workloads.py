@@ -23,7 +23,7 @@ from ..models.bert import XfmrBertForMaskedLM, XfmrBertForSequenceClassification
 from ..models.gpt2 import XfmrGPT2ForCausalLM
 from ..models.losses import IGNORE
 from ..models.transformer import XfmrForConditionalGeneration
-from ..tasks.probe import Probe
+from ..tasks.classification.probe import Probe
 from .measure import Work
 from .peers import ctranslate2_of, onnxruntime_of
 

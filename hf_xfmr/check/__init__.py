@@ -11,13 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from .. import recipe
+from ..data.corpus import Corpus
+from ..data.part import Part
 from ..errors import UserError
-from ..training.many_processes import once
-from . import labels, material, resources, text, timing, tokens
+from ..processes import once
+from ..run.console import say
+from . import labels, resources, text, timing, tokens
 from .findings import Finding, stricter
 
 __all__ = ["Finding", "Settings", "before_training", "data_findings", "stricter"]
+
+ROWS = 50_000  # most rows of a split that are looked at
 
 
 @dataclass(kw_only=True)
@@ -30,10 +34,10 @@ class Settings:
     )
 
 
-def before_training(trainer, settings: Any, corpus: Any) -> None:
+def before_training(trainer, settings: Any, corpus: Corpus) -> None:
     """Check a run that is ready to train, print what was found, and leave it in `trainer.checks` for run.json.
 
-    `settings` has the fields of `Settings`; `corpus` is what one of the functions of `hf_xfmr.data` made. Raises
+    `settings` has the fields of `Settings`; `corpus` is what a task made of its data. Raises
     `UserError` for errors (under `strict` for warnings too), and with `check_only` ends the program with exit code 0.
     Of several processes the main one checks, for all.
     """
@@ -42,9 +46,9 @@ def before_training(trainer, settings: Any, corpus: Any) -> None:
         sys.exit(0)
 
 
-def _check(trainer, settings: Any, corpus: Any) -> None:
-    parts = material.gather(corpus)
-    found, figures = data_findings(corpus, settings, parts, getattr(trainer.model, "config", None))
+def _check(trainer, settings: Any, corpus: Corpus) -> None:
+    parts = corpus.parts(ROWS)
+    found, figures = data_findings(corpus, parts, getattr(trainer.model, "config", None))
     looked = ", ".join(f"{len(part):,} of {part.total:,} {split}" if part.total is not None
                        else f"the first {len(part):,} {split}" for split, part in parts.items())  # fmt: skip
     lines = [f"check: looked at {looked} rows"]
@@ -57,7 +61,7 @@ def _check(trainer, settings: Any, corpus: Any) -> None:
     warnings = sum(one.level == "warning" for one in found)
     if not found:
         lines.append("check: nothing is wrong")
-    recipe.say(*lines)
+    say(*lines)
     file = getattr(settings, "dataset", None)
     trainer.checks = {
         "looked_at": looked,
@@ -69,18 +73,18 @@ def _check(trainer, settings: Any, corpus: Any) -> None:
         words = "1 error" if errors == 1 else f"{errors} errors"
         raise UserError(f"the check found {words}" + (" (strict)" if settings.strict else "") + ", named above")
     if settings.check_only:
-        recipe.say(f"check: ready to train, {warnings} warning{'' if warnings == 1 else 's'}")
+        say(f"check: ready to train, {warnings} warning{'' if warnings == 1 else 's'}")
         with suppress(OSError):
             Path(str(trainer.args.output_dir)).rmdir()  # if the check alone made it
 
 
-def data_findings(corpus, settings, parts: dict[str, material.Part], config=None) -> tuple[list[Finding], dict]:
+def data_findings(corpus: Corpus, parts: dict[str, Part], config=None) -> tuple[list[Finding], dict]:
     """What is wrong with a corpus, the gravest first, and the figures of the report's pictures."""
     found: list[Finding] = []
-    encoders = material.encoders(corpus)
+    encoders = corpus.encoders()
     for part in parts.values():
         found += [*text.damaged(part), *text.repeated(part), *tokens.special_in_text(part, encoders)]
-        if not hasattr(corpus, "documents"):
+        if not part.are_documents:
             found += text.very_long(part)
     found += text.shared(parts)
     train = parts["train"]
@@ -91,21 +95,18 @@ def data_findings(corpus, settings, parts: dict[str, material.Part], config=None
         if names:
             balance = {split: {n: labels.counts(part)[n] for n in names} for split, part in parts.items()}
     columns = tokens.encode(train, encoders)
-    generates = hasattr(corpus, "block_size") or hasattr(corpus, "tokenizers")
     for one in columns:
         found += tokens.unknown(one)
         if config is not None:
             target = getattr(config, "decoder_vocab_size", None) if one.column == "target" else None
             found += tokens.beyond_embedding(one, target or config.vocab_size)
             if one.column in ("text", "target"):
-                found += tokens.special_tokens(one.tokenizer, config, generates=generates)
-    limit = material.limit(corpus, settings)
-    reads_all = getattr(settings, "over_long", "head") in ("windows", "drop")
-    found += tokens.cut(columns, limit=None if reads_all else limit)
+                found += tokens.special_tokens(one.tokenizer, config, generates=corpus.generates)
+    found += tokens.cut(columns, limit=corpus.row_limit if corpus.cuts else None)
     order = ("error", "warning", "note")
     figures = {
-        "lengths": _histogram(tokens.whole_lengths(columns), limit or getattr(corpus, "block_size", None)),
-        "length_limit": limit or getattr(corpus, "block_size", None),
+        "lengths": _histogram(tokens.whole_lengths(columns), corpus.row_limit),
+        "length_limit": corpus.row_limit,
         "balance": balance,
         "coverage": {one.column: _coverage(one) for one in columns},
     }

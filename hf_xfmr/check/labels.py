@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from ..data.part import Part
 from .findings import SHOWN, Finding, ids, per_cent
-from .material import Part
 from .text import plain
 
 FEW = 5  # rows of train below which a label is hardly learned

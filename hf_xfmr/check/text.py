@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from statistics import median
 
+from ..data.part import Part
 from .findings import SHOWN, Finding, counted, ids
-from .material import Part
 
 # UTF-8 read as if it were Windows-1252: two to four bytes of one character, shown as that many characters.
 _CP1252 = "€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ"

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ..data.part import Part
 from .findings import SHOWN, Finding, counted, ids, per_cent
-from .material import Part, spread
 
 ROWS, CHARACTERS = 5_000, 2_000_000  # of train, tokenized for the figures
 
@@ -45,7 +45,7 @@ def script(character: str) -> str:
 
 def encode(part: Part, encoders: Mapping[str, tuple[Any, Callable]]) -> list[Encoded]:
     """Tokenize rows from all over a part, each column by its own tokenizer."""
-    part = spread(part, rows=ROWS, characters=CHARACTERS)
+    part = part.spread(rows=ROWS, characters=CHARACTERS)
     found = []
     for column, texts in part.texts.items():
         tokenizer, to_ids = encoders[column]

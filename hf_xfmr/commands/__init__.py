@@ -1,1 +1,1 @@
-"""The commands of `python -m hf_xfmr` that are a file each."""
+"""The commands of `python -m hf_xfmr`, a file each: arguments in, one call, the answer out."""

@@ -6,106 +6,14 @@ in all three ways and computes the same.
 """
 
 import argparse
-import shlex
-import tempfile
-from pathlib import Path
-
-from huggingface_hub import HfApi, get_token
-from huggingface_hub.errors import EntryNotFoundError, RevisionNotFoundError
-
-from ..errors import UserError
-from ..hub import card, check_access, dual, loads
-from ..hub.client import FAILURES, patiently, reason
-from ..hub.upload import prepare, upload
-
-
-def push(
-    folder: str | Path,
-    repo_id: str,
-    *,
-    private: bool | None = None,
-    revision: str | None = None,
-    tag: str | None = None,
-    license: str | None = None,
-    language: str | None = None,
-) -> str:
-    """Upload `folder` to the branch `revision` of `repo_id`, which are made if they are not there. Returns the commit.
-
-    Raises `UserError` if the folder can't be pushed or the account may not, if the upload breaks off (the same call
-    goes on with it), or if what lies on the Hub then does not load as the same model.
-    """
-    folder = Path(folder)
-    kind = dual.kind(folder)
-    repo_id = check_access(repo_id, private=private)
-    api = HfApi(token=get_token())
-    with tempfile.TemporaryDirectory(prefix=".push-", dir=folder) as scratch:
-        staged = Path(scratch) / "repository"
-        card.write(folder, license=license, language=language)
-        behind = [name for name in dual.stage(folder, staged) if not name.startswith(".push-")]
-        try:
-            prepare(api, repo_id, private=private, revision=revision)
-            _check_tag(api, repo_id, tag)
-            theirs = _their_card(api, repo_id, revision)
-            (staged / "README.md").unlink()  # a link: the folder's own stays as it is
-            text = card.for_hub((folder / "README.md").read_text(encoding="utf-8"), theirs, repo_id, kind)
-            (staged / "README.md").write_text(text, encoding="utf-8")
-            message = f"Upload {kind.own_class} with hf_xfmr"
-            commit, sent = upload(api, repo_id, staged, message=message, revision=revision)
-        except FAILURES as error:
-            raise UserError(
-                f"the push to {repo_id} broke off: {reason(error, api)}; nothing is lost, all of it is in {folder}, "
-                f"and this goes on with it: {_command(folder, repo_id, private, revision, tag)}"
-            ) from None
-        total = sum(path.is_file() for path in staged.rglob("*"))
-        rest = f"; the other {total - len(sent)} were there already" if len(sent) < total else ""
-        print(f"pushed: {len(sent)} files to {api.endpoint}/{repo_id}{rest}", flush=True)
-        if behind:
-            print(f"not pushed, as no part of the model: {', '.join(behind)}", flush=True)
-        has_tokenizer = (staged / "tokenizer_config.json").exists()
-    for way, difference in loads.verify(repo_id, commit, folder, kind, has_tokenizer=has_tokenizer).items():
-        print(f"loads:  {loads.ways(kind)[way]}, outputs at most {difference:.1e} apart", flush=True)
-    if tag:
-        _tag(api, repo_id, tag, commit)
-    print(f"done:   {api.endpoint}/{repo_id} at commit {commit[:8]}" + (f", tag {tag}" if tag else ""), flush=True)
-    return commit
-
-
-def _check_tag(api: HfApi, repo_id: str, tag: str | None) -> None:
-    if tag and tag in {one.name for one in patiently(lambda: api.list_repo_refs(repo_id)).tags}:
-        raise UserError(f"{repo_id} has a tag {tag} already: give another one, or delete it on the Hub first")
-
-
-def _tag(api: HfApi, repo_id: str, tag: str, commit: str) -> None:
-    try:
-        patiently(lambda: api.create_tag(repo_id, tag=tag, revision=commit))
-    except FAILURES as error:
-        raise UserError(f"pushed and verified, but {repo_id} could not be tagged {tag}: {reason(error, api)}") from None
-
-
-def _their_card(api: HfApi, repo_id: str, revision: str | None) -> str | None:
-    """The README.md that is on the Hub."""
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            path = patiently(lambda: api.hf_hub_download(repo_id, "README.md", revision=revision, local_dir=folder))
-        except (EntryNotFoundError, RevisionNotFoundError):
-            return None
-        return Path(path).read_text(encoding="utf-8")
-
-
-def _command(folder: Path, repo_id: str, private: bool | None, revision: str | None, tag: str | None) -> str:
-    words = ["python", "-m", "hf_xfmr", "push", str(folder), repo_id]
-    words += ["--private"] * bool(private)
-    words += ["--revision", revision] if revision else []
-    words += ["--tag", tag] if tag else []
-    return shlex.join(words)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", help="a run's folder, or any that save_pretrained made")
-    parser.add_argument("repo", help="NAME or OWNER/NAME on the Hub; it is made if it is not there")
+    parser.add_argument("repo_id", metavar="REPO", help="NAME or OWNER/NAME on the Hub; it is made if it is not there")
     visibility = parser.add_mutually_exclusive_group()
     visibility.add_argument("--private", action="store_true", default=None, help="make it private")
-    visibility.add_argument("--public", dest="private", action="store_false", help="make it public")
+    visibility.add_argument("--public", dest="private", action="store_false", default=None, help="make it public")
     parser.add_argument("--revision", help="branch to push to (default: main); it is made if it is not there")
     parser.add_argument("--tag", help="tag the commit, v1.0 for example")
     parser.add_argument("--license", help="the model's licence, for its card: apache-2.0, mit, …")
@@ -113,9 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    from ..hub.push import push
+
     push(
         arguments.folder,
-        arguments.repo,
+        arguments.repo_id,
         private=arguments.private,
         revision=arguments.revision,
         tag=arguments.tag,

@@ -4,25 +4,8 @@ Texts are the arguments, or else the lines of standard input; an empty line stay
 """
 
 import argparse
-import sys
-from itertools import islice
 
-import torch
-
-from .. import recipe
-from ..errors import UserError
-from ..models.transformer import XfmrForConditionalGeneration
-from ..tasks.tokenizer_pair import TokenizerPair
-from ..tasks.translator import Translator
-
-CHUNK = 8  # batches read before the first is written: so many lines are put in order of length
-
-
-def load(name: str, **options) -> Translator:
-    """A translator from a run's folder or from a Marian checkpoint. `options` are those of `from_pretrained`."""
-    model = recipe.from_pretrained(XfmrForConditionalGeneration, name, **options).eval()
-    tokenizers = recipe.from_pretrained(TokenizerPair, name, config=model.config)
-    return Translator(model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizers)
+from .texts import given
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,10 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    if not arguments.texts and sys.stdin.isatty():
-        raise UserError("no texts: give them as arguments, or pipe in a file with one text a line")
-    translator = load(arguments.model)
-    options = {} if arguments.num_beams is None else {"num_beams": arguments.num_beams}
-    lines = iter(arguments.texts or (line.rstrip("\r\n") for line in sys.stdin))
-    while texts := list(islice(lines, CHUNK * arguments.batch_size)):
-        print(*translator(texts, batch_size=arguments.batch_size, **options), sep="\n", flush=True)
+    from ..tasks.translation.translator import translate
+
+    texts = given(arguments.texts)
+    for text in translate(arguments.model, texts, batch_size=arguments.batch_size, num_beams=arguments.num_beams):
+        print(text, flush=True)

@@ -1,9 +1,9 @@
-"""The splits a dataset does not come with, carved from its train split by a hash of the text."""
+"""Which rows a split has, by a hash of their text: carved from train where a dataset lacks it, and limited."""
 
 from datasets import Dataset
 
 from ..errors import UserError
-from .splits import split_of
+from ..splits import position, split_of
 
 
 def carve(splits: dict[str, Dataset], column: str, *, validation: float, test: float) -> dict[str, Dataset]:
@@ -34,3 +34,16 @@ def carve(splits: dict[str, Dataset], column: str, *, validation: float, test: f
             )
         carved[split] = train.select([row for row, side in enumerate(sides) if side == split])
     return carved
+
+
+def limit_rows(rows: Dataset, limit: int | None, *, split: str, notes: list[str], column: str = "text") -> Dataset:
+    """At most `limit` rows, those whose texts come first by their hash: the same ones in whatever order."""
+    if limit is None or limit >= len(rows):
+        return rows
+    if limit < 1:
+        raise UserError(f"max_{split}_rows is {limit}; it must be at least 1")
+    places = [position(text) for text in rows[column][:]]
+    notes.append(
+        f"max_{split}_rows: {limit:,} of {len(rows):,} {split} rows are used, chosen by a hash of their {column}"
+    )
+    return rows.select(sorted(sorted(range(len(rows)), key=places.__getitem__)[:limit]))

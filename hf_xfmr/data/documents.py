@@ -13,12 +13,12 @@ from datasets.table import InMemoryTable
 
 from .. import samples
 from ..errors import UserError
+from ..splits import split_of
 from . import text_files
 from .carve import carve
 from .columns import find_text_column
 from .files import READERS, read_text
 from .sources import load_dataset_dict, load_hub, split_files, with_usual_names
-from .splits import split_of
 from .wording import listed
 
 SPLITS = ("train", "validation", "test")

@@ -1,70 +1,55 @@
-"""Explain the three architectures from their own source: one HTML page with the code, the shapes and the pictures.
+"""The three architectures explained from their own source: one page with the code, the shapes and the pictures."""
 
-    python -m hf_xfmr explain
-    python -m hf_xfmr explain transformer --lang zh
-    python -m hf_xfmr explain bert --bert sample:minilm --out runs/explain
-
-In the order of the papers, in English or Chinese. The code is cut out of the installed package, and what the page shows
-passed through small models that learn while it is made, in about a minute. The page needs no network.
-"""
-
-import argparse
 import shlex
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from .. import recipe
 from ..errors import UserError
 from .outline import CHAPTERS
 
-_LANGUAGES = ("en", "zh")
 
+def explain(
+    chapters: Sequence[str] = (), *, lang: str = "en", out: str | Path = "runs/explain", bert: str | None = None
+) -> str:
+    """Write `explain-LANG.html` into the folder `out`: the `chapters` (none: all), in English or Chinese (en, zh), with
+    the attention of `bert`, a folder, sample: or Hub name. Returns the path and what is in it, in a line.
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("chapters", nargs="*", metavar="CHAPTER", help=f"{', '.join(CHAPTERS)} (default: all)")
-    parser.add_argument("--lang", choices=_LANGUAGES, default="en", help="English or Chinese (default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=Path("runs/explain"), help="folder (default: %(default)s)")
-    parser.add_argument(
-        "--bert",
-        help="draw the attention of this BERT, a folder, sample: or Hub name (default: sample:minilm; in Chinese a "
-        "small one that learns on the spot)",
-    )
+    Raises `UserError` for an unknown chapter, and a folder that can't be written.
+    """
+    from . import page  # with matplotlib and the models, which a list of the chapters does not need
 
-
-def run(arguments: argparse.Namespace) -> None:
-    from . import page  # imports matplotlib and the models, which `--help` does not need
-
-    unknown = [name for name in arguments.chapters if name not in CHAPTERS]
+    unknown = [name for name in chapters if name not in CHAPTERS]
     if unknown:
         raise UserError(f"there is no chapter '{unknown[0]}': the page has {', '.join(CHAPTERS)}")
-    chapters = [name for name in CHAPTERS if name in arguments.chapters or not arguments.chapters]
-    words = [*arguments.chapters, "--lang", arguments.lang, *(["--bert", arguments.bert] if arguments.bert else [])]
+    shown = [name for name in CHAPTERS if name in chapters or not chapters]
+    words = [*chapters, "--lang", lang, *(["--bert", bert] if bert else [])]
     began = time.perf_counter()
     html = page.render(
-        chapters,
-        arguments.lang,
+        shown,
+        lang,
         command=f"python -m hf_xfmr explain {shlex.join(words)}",
-        bert=arguments.bert or (_default_bert(arguments.lang) if "bert" in chapters else None),
+        bert=bert or (_default_bert(lang) if "bert" in shown else None),
     )
-    path: Path = arguments.out / f"explain-{arguments.lang}.html"
+    path = Path(out) / f"explain-{lang}.html"
     try:
-        arguments.out.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(html, encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path} can't be written ({error.strerror}): give another --out") from None
-    parts = sum(len(CHAPTERS[name]) for name in chapters)
-    print(f"{path}: {parts} parts in {time.perf_counter() - began:.0f} seconds")
+    parts = sum(len(CHAPTERS[name]) for name in shown)
+    return f"{path}: {parts} parts in {time.perf_counter() - began:.0f} seconds"
 
 
 def _default_bert(language: str) -> str | None:
     """The BERT a language's page draws unless told otherwise; None, and a line that says so, if it can't be had."""
+    from ..run import loading
     from . import page
 
     name = page.texts(language)["examples"]["bert"]
     try:
-        return name and recipe.checkpoint(name) and name
+        return name and loading.checkpoint(name) and name
     except UserError as error:
         print(f"{error}; drawn instead is the attention of a small BERT that learns on the spot", file=sys.stderr)
         return None

@@ -13,7 +13,8 @@ import transformers
 import yaml
 from markupsafe import Markup, escape
 
-from .. import __version__, drawing
+from .. import __version__
+from ..drawing import style
 from . import code, small
 from .outline import CHAPTERS, SIDE_BY_SIDE, Part
 from .passes import Passes
@@ -99,7 +100,7 @@ class _Drawn:
     def __init__(self, passes: Passes, said: Mapping, values: Mapping):
         self.passes, self.said, self.values = passes, said, values
         words = [*said["words"].values(), *said["examples"]["pairs"][0]]
-        self.fonts = drawing.fonts_for(words)
+        self.fonts = style.fonts_for(words)
 
     def part(self, chapter: str, part: Part) -> dict:
         steps = self.passes.pass_of(chapter).steps if part.shapes else {}
@@ -125,10 +126,10 @@ class _Drawn:
         if name in TABLES:
             table: Table = TABLES[name](self.passes, self.said["words"])
             return {"name": name, "table": table, "caption": caption}
-        with warnings.catch_warnings(), matplotlib.rc_context({"font.family": self.fonts or [drawing.FONT]}):
+        with warnings.catch_warnings(), matplotlib.rc_context({"font.family": self.fonts or [style.FONT]}):
             warnings.filterwarnings("ignore", "Glyph .* missing")  # the page's reader has the font, or else none has
             figure = PICTURES[name](self.passes, self.said["words"])
-            return {"name": name, "svg": Markup(drawing.as_svg(figure)), "caption": caption}
+            return {"name": name, "svg": Markup(style.as_svg(figure)), "caption": caption}
 
 
 def _listing(piece: code.Code) -> dict:

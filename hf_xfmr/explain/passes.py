@@ -6,9 +6,10 @@ from functools import cached_property
 import torch
 from transformers import AutoTokenizer
 
-from .. import attention, recipe
+from ..drawing import attention
 from ..errors import UserError
 from ..models.bert import XfmrBertModel
+from ..run import loading
 from . import small
 from .small import Small, words_of
 from .trace import Trace, trace
@@ -116,8 +117,8 @@ class Passes:
         (name or None, model, tokenizer)."""
         if self.bert_name is None:
             return None, self.bert.model.bert, self.tokenizer
-        tokenizer = recipe.from_pretrained(AutoTokenizer, self.bert_name)
-        return self.bert_name, recipe.from_pretrained(XfmrBertModel, self.bert_name).eval(), tokenizer
+        tokenizer = loading.from_pretrained(AutoTokenizer, self.bert_name)
+        return self.bert_name, loading.from_pretrained(XfmrBertModel, self.bert_name).eval(), tokenizer
 
     @cached_property
     def reading(self) -> tuple[list[str], list]:

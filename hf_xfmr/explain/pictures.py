@@ -7,9 +7,9 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from .. import attention, attention_plots
-from ..attention_plots import heat_map
-from ..drawing import FIRST, SECOND, WIDTH, styled
+from ..drawing import attention, maps
+from ..drawing.maps import heat_map
+from ..drawing.style import FIRST, SECOND, WIDTH, styled
 from ..models.blocks import activation
 from ..models.transformer import position_table
 from .passes import Passes
@@ -21,7 +21,7 @@ def sinusoids(passes: Passes, words: Words) -> Figure:
     """The table of position signals of the small Transformer."""
     table = position_table(passes.transformer.model.config)
     labels = words["dimension"], words["position"], words["signals"]
-    return attention_plots.position_signals(table.numpy(), words=labels)
+    return maps.position_signals(table.numpy(), words=labels)
 
 
 def encoder_heads(passes: Passes, words: Words) -> Figure:
@@ -54,7 +54,7 @@ def bert_word(passes: Passes, words: Words) -> Figure:
     tokens, layers = passes.reading
     at = attention.places_of(passes.examples["word"], tokens) or [len(tokens) // 2]
     title = words["looks"].format("".join(tokens[place].removeprefix("##") for place in at), len(layers))
-    return attention_plots.one_word(
+    return maps.one_word(
         layers[-1][:, at].mean(1), tokens, at, title=title, words=(words["mean"], words["head"].format("").strip())
     )
 
@@ -62,7 +62,7 @@ def bert_word(passes: Passes, words: Words) -> Figure:
 def _heads(weights, down: list[str], across: list[str], name: str, layer: int, words: Words) -> Figure:
     title = words["layer"].format(name, layer)
     heads = words["mean_of_heads"], words["head"]
-    return attention_plots.attention_maps(np.asarray(weights), down, across, title=title, words=heads)
+    return maps.attention_maps(np.asarray(weights), down, across, title=title, words=heads)
 
 
 def seen(mask: Tensor | None, row: int, shape: tuple[int, int]) -> np.ndarray:
@@ -135,7 +135,7 @@ def norms(passes: Passes, words: Words) -> Figure:
     axes = figure.subplots()
     for tensor, colour, name in ((step.reads[0], SECOND, "before_norm"), (step.gives[0], FIRST, "after_norm")):
         axes.plot(tensor[0].std(-1).numpy(), color=colour, marker="o", markersize=4, label=words[name])
-    labels, fonts = attention_plots.labels_for(tokens)
+    labels, fonts = maps.labels_for(tokens)
     axes.set_xticks(range(len(tokens)), labels, family=fonts, rotation=90)
     axes.set_ylim(bottom=0)
     axes.set_title(words["spread"])
@@ -168,7 +168,7 @@ def positions_alike(passes: Passes, words: Words) -> Figure:
     panels = figure.subplots(1, 2)
     for axes, vectors, name in ((panels[0], table, "sinusoidal"), (panels[1], learned, "learned")):
         unit = torch.nn.functional.normalize(vectors.float(), dim=-1)
-        image = axes.imshow((unit @ unit.T).numpy(), cmap=attention_plots.DIVERGING, vmin=-1, vmax=1)
+        image = axes.imshow((unit @ unit.T).numpy(), cmap=maps.DIVERGING, vmin=-1, vmax=1)
         axes.set(xlabel=words["position"], title=words[name])
     panels[0].set_ylabel(words["position"])
     figure.colorbar(image, ax=list(panels), shrink=0.7)

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from ..data.masking import Masker
-from ..data.sentence_pairs import NEXT, RANDOM, Pair, partners
 from ..models.bert import XfmrBertConfig, XfmrBertForPreTraining
 from ..models.gpt2 import XfmrGPT2Config, XfmrGPT2ForCausalLM
 from ..models.losses import IGNORE
 from ..models.transformer import XfmrConfig, XfmrForConditionalGeneration
+from ..tasks.pretraining.masking import Masker
+from ..tasks.pretraining.sentence_pairs import NEXT, RANDOM, Pair, partners
 from ..tokenizer import train
 
 STEPS = {"transformer": 400, "bert": 300, "gpt2": 80}

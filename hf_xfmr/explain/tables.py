@@ -7,9 +7,9 @@ from itertools import count
 import numpy as np
 import torch
 
-from ..attention import places_of
-from ..data.masking import Masker
+from ..drawing.attention import places_of
 from ..models.losses import next_tokens
+from ..tasks.pretraining.masking import Masker
 from . import small
 from .passes import Passes
 

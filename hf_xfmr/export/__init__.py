@@ -3,21 +3,14 @@
 What is written is run beside our own model, and is kept only if both compute the same.
 """
 
-import argparse
+import importlib
 import shutil
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
-from .. import recipe
 from ..errors import UserError
-from . import ctranslate2, onnx, stock
 
-FORMATS: dict[str, Callable[[Path, Path], list[str]]] = {
-    "stock": stock.write,
-    "onnx": onnx.write,
-    "ctranslate2": ctranslate2.write,
-}
+FORMATS = ("stock", "onnx", "ctranslate2")  # a file here each, whose `write` makes it
 
 
 def export(folder: str | Path, to: str = "stock", *, out: str | Path | None = None) -> tuple[Path, list[str]]:
@@ -35,19 +28,8 @@ def export(folder: str | Path, to: str = "stock", *, out: str | Path | None = No
     with tempfile.TemporaryDirectory(prefix=".export-", dir=out.parent) as scratch:
         made = Path(scratch) / "model"
         made.mkdir()
-        notes = FORMATS[to](folder, made)
+        notes = importlib.import_module(f".{to}", __name__).write(folder, made)
         if out.exists():
             out.rmdir()
         shutil.move(made, out)
     return out, notes
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", help="a run's folder, or any folder that save_pretrained of one of our classes made")
-    parser.add_argument("--to", choices=FORMATS, default="stock", help="what to write (default: %(default)s)")
-    parser.add_argument("--out", help="where to, a new folder (default: FOLDER-stock and so on)")
-
-
-def run(arguments: argparse.Namespace) -> None:
-    out, notes = export(arguments.folder, arguments.to, out=arguments.out)
-    recipe.say(*notes, f"written: {out}")

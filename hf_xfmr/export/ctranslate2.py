@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from transformers import GenerationConfig
 
-from .. import recipe
 from ..errors import UserError
 from ..hub import dual
-from ..tasks.tokenizer_pair import TokenizerPair
+from ..run import loading
+from ..tasks.translation.tokenizer_pair import TokenizerPair
 from . import parity, stock
 
 NEVER = -1e9  # added to the logit of a token that is not to be generated
@@ -35,7 +35,7 @@ def write(folder: Path, out: Path) -> list[str]:
             "--to onnx or --to stock"
         )
     ours = parity.load(kind, folder)
-    tokenizers = recipe.from_pretrained(TokenizerPair, str(folder), config=ours.config)
+    tokenizers = loading.from_pretrained(TokenizerPair, str(folder), config=ours.config)
     staged = out / "stock"
     staged.mkdir()
     stock.lay_out(kind, folder, staged)

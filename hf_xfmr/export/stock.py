@@ -7,6 +7,7 @@ from pathlib import Path
 import transformers
 
 from ..hub import dual
+from ..tasks.task import all_tasks
 from . import parity
 
 _MODEL = ("*.safetensors", "*.safetensors.index.json", "generation_config.json")
@@ -30,12 +31,7 @@ def write(folder: Path, out: Path) -> list[str]:
 
 def left_to_users(config) -> list[str]:
     """What `python -m hf_xfmr predict` does around a model, and other programs do not."""
-    notes = []
-    if (getattr(config, "text_window", None) or {}).get("over_long") == "windows":
-        notes.append("over-long texts: this model was trained to read them in windows whose logits are averaged")
-    if temperature := getattr(config, "calibration_temperature", None):
-        notes.append(f"calibration: divide the logits by {temperature:.3g} for the probabilities `predict` gives")
-    return notes
+    return [note for task in all_tasks() for note in task.left_to_users(config)]
 
 
 def lay_out(kind: dual.Kind, folder: Path, out: Path) -> None:

@@ -296,8 +296,8 @@ def _limits(kind: dual.Kind, config: Mapping, dataset: str, settings: Mapping, s
     positions = config.get("max_position_embeddings") or config.get("n_positions")
     if positions:
         lines.append(f"It reads at most {positions:,} tokens at a time.")
-    labels = kind.auto_class == "AutoModelForSequenceClassification" and config.get("problem_type") != "regression"
-    if labels and dataset:
+    labels = config.get("id2label") or {0: "", 1: ""}  # two, if they have no names
+    if kind.auto_class == "AutoModelForSequenceClassification" and len(labels) > 1 and dataset:
         lines.append("It always gives one of its labels, also for a text to which none applies.")
     if kind.auto_class in ("AutoModelForCausalLM", "AutoModelForSeq2SeqLM"):
         lines.append("What it writes may be wrong, and repeats what its training texts hold, their prejudices too.")

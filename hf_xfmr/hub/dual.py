@@ -7,6 +7,7 @@ Plain `AutoModel…` reads it as a stock checkpoint, `trust_remote_code=True` ru
 import json
 import os
 import shutil
+import sys
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -16,9 +17,8 @@ import transformers
 from transformers.dynamic_module_utils import get_relative_import_files
 
 from ..errors import UserError
-from ..models import bert, gpt2, transformer
+from ..registration import config_classes
 
-_CONFIGS = (bert.XfmrBertConfig, gpt2.XfmrGPT2Config, transformer.XfmrConfig)
 _MODEL = ("generation_config.json", "*.safetensors", "*.safetensors.index.json")
 _TOKENIZER = (
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja"),
@@ -32,7 +32,7 @@ _PUSHED = (*_MODEL, *_TOKENIZER, *_RECORD)
 class Kind:
     """What a model folder holds: its config class, and one model class under its three names."""
 
-    config_class: Any  # one of _CONFIGS
+    config_class: Any  # one of registration.py's
     auto_class: str  # AutoModelForSequenceClassification
     own_class: str  # XfmrBertForSequenceClassification
     stock_class: str  # BertForSequenceClassification
@@ -42,9 +42,9 @@ def kind(folder: Path) -> Kind:
     """Raises `UserError` if `folder` holds no config, or one of a model that is not ours."""
     config = read_config(folder)
     architecture = (config.get("architectures") or [None])[0]
-    for config_class in _CONFIGS:
+    for config_class in config_classes():
         if config.get("model_type") in (config_class.model_type, config_class.stock_model_type):
-            for one in _kinds(config_class):
+            for one in kinds(config_class):
                 if architecture in (one.own_class, one.stock_class):
                     return one
     raise UserError(
@@ -53,7 +53,8 @@ def kind(folder: Path) -> Kind:
     )
 
 
-def _kinds(config_class) -> list[Kind]:
+def kinds(config_class: Any) -> list[Kind]:
+    """Our model classes of an architecture, each with its stock counterpart."""
     stock_config = transformers.CONFIG_MAPPING[config_class.stock_model_type]
     found = []
     for auto_class, path in config_class.auto_classes.items():
@@ -102,7 +103,7 @@ def _depth(name: str, pattern: str) -> bool:
 
 def model_files(config_class: type) -> list[Path]:
     """The model's source and the siblings it imports: all that `trust_remote_code=True` needs."""
-    main = Path(bert.__file__).with_name(f"{config_class.__module__.split('.')[-1]}.py")
+    main = Path(str(sys.modules[config_class.__module__].__file__))
     return [main, *sorted({Path(file) for file in get_relative_import_files(main)})]
 
 

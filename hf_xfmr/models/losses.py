@@ -83,6 +83,11 @@ def sequence_classification_loss(
     )
 
 
+def has_one_label(config) -> bool:
+    """Whether a config's rows are of one label each, as far as it says: not of several, nor of a number."""
+    return getattr(config, "problem_type", None) in (None, "single_label_classification")
+
+
 def next_tokens(labels: Tensor, attention_mask: Tensor | None = None) -> Tensor:
     """What each position of a causal model is to predict: labels [B, T] int64, shifted left by one.
 

@@ -1,7 +1,7 @@
 """The run report: one self-contained `report.html` and the same figures as `report.json`, from what a recipe left.
 
 A run's folder holds `run.json` and, for classification and regression, `predictions-test.csv` and
-`predictions-validation.csv` (see results.py). `run.json` is an object with any of
+`predictions-validation.csv` (see tasks/classification/predictions.py). `run.json` is an object with any of
 
     title, recipe, command                texts
     settings, arguments, environment      objects shown as tables
@@ -23,39 +23,42 @@ and pictures `attention-*.png` may lie beside it. What is missing is left out of
 
 import json
 import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from ..errors import UserError
-from . import evaluation, plots, results
-from .calibration import Bins
+from . import plots
 from .page import render
-from .results import Predictions
 
 
-def write(folder: str | Path) -> Path:
+@dataclass(frozen=True)
+class Evaluation:
+    """What a task's predictions add to a report: `figures` (in report.json too), `pictures` by the name under which the
+    page shows them, and the `words` with which it speaks of both."""
+
+    figures: dict[str, Any]
+    pictures: dict[str, Figure]
+    words: dict[str, Any]
+
+
+def write(folder: str | Path, evaluate: Callable[[Path, dict], Evaluation | None] | None = None) -> Path:
     """Write `report.html` and `report.json` into a run's folder and return the path of the HTML.
 
-    The JSON holds every figure shown; `temperature` is the one fitted on the validation predictions, or null if
-    none is kept.
-    Without test predictions those on validation are shown, and no temperature is fitted. Raises
+    `evaluate`, a task's, is asked what the predictions in the folder add, given its run.json. The JSON holds every
+    figure shown; `temperature` is the one fitted on the validation predictions, or null if none is kept. Raises
     `UserError` if run.json is missing or a file can't be read.
     """
     folder = Path(folder)
     run = _read_run(folder / "run.json")
-    validation, test = (_read_predictions(folder / f"predictions-{split}.csv", run) for split in ("validation", "test"))
-    if test is not None and validation is not None and test.labels != validation.labels:
-        raise UserError(
-            f"{folder}: the columns p_<label> of predictions-test.csv and predictions-validation.csv differ"
-        )
-    split = "test" if test is not None else "validation"
-    # Without test rows the validation rows are what is shown; nothing can then be fitted on others.
-    shown, fitted_on = (test, validation) if test is not None else (validation, None)
-    figures = _figures(run, shown, fitted_on, split=split)
-    page = render(folder, run, shown, figures, fitted=fitted_on is not None)
+    found = evaluate(folder, run) if evaluate is not None else None
+    figures = _figures(run) | (found.figures if found else {})
+    page = render(folder, run, figures, found.pictures if found else {}, **(found.words if found else {}))
     (folder / "report.json").write_text(
         json.dumps(_plain(figures), ensure_ascii=False, indent=2, allow_nan=False) + "\n", encoding="utf-8"
     )
@@ -78,16 +81,10 @@ def _read_run(path: Path) -> dict[str, Any]:
     return run
 
 
-def _read_predictions(path: Path, run: dict) -> Predictions | None:
-    if not path.exists():
-        return None
-    return results.read(path, problem_type=run.get("problem_type"), labels=run.get("label_names"))
-
-
-def _figures(run: dict, rows: Predictions | None, fitted_on: Predictions | None, *, split: str) -> dict[str, Any]:
+def _figures(run: dict) -> dict[str, Any]:
     metrics = {split: _with_perplexity(values, run) for split, values in (run.get("metrics") or {}).items() if values}
     speeds = [speed for _, speed in plots.series(run.get("log_history") or [], "tokens_per_second")]
-    figures: dict[str, Any] = {
+    return {
         "title": run.get("title") or run.get("recipe") or "run",
         "recipe": run.get("recipe"),
         "problem_type": run.get("problem_type"),
@@ -97,21 +94,6 @@ def _figures(run: dict, rows: Predictions | None, fitted_on: Predictions | None,
         "tokens_per_second": median(speeds) if speeds else None,
         "temperature": None,
     }
-    if rows is not None:
-        figures["split"], figures["rows"] = split, len(rows)
-        figures["headline"] = evaluation.headline(rows)
-        figures["slices"] = evaluation.slices(rows)
-        if rows.labels:
-            calibration = evaluation.calibrate(rows, fitted_on, told=run.get("calibration"))
-            figures["temperature"] = calibration["temperature"] if calibration and calibration["kept"] else None
-            figures["per_label"] = evaluation.per_label(rows)
-            figures["calibration"] = calibration
-            figures["thresholds"] = evaluation.thresholds(rows, fitted_on, figures["temperature"])
-            if rows.gold.ndim == 1:
-                figures["confusion"] = {"labels": rows.labels, "counts": evaluation.confusion(rows)}
-        figures["wrong_rows"] = int(len(rows) - evaluation.right(rows).sum()) if rows.labels else None
-        figures["worst"] = evaluation.worst(rows)
-    return figures
 
 
 def _with_perplexity(metrics: dict[str, Any], run: dict) -> dict[str, Any]:
@@ -124,8 +106,8 @@ def _with_perplexity(metrics: dict[str, Any], run: dict) -> dict[str, Any]:
 
 def _plain(value):
     """As JSON has it: arrays as lists, NaN and infinity as null."""
-    if isinstance(value, Bins):
-        value = {"confidence": value.confidence, "accuracy": value.accuracy, "rows": value.rows}
+    if is_dataclass(value):
+        value = {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):

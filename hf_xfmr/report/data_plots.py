@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ..drawing import FAINT, FIRST, INK, SECOND, WIDTH, fonts_for, styled, tick_names
+from ..drawing.style import FAINT, FIRST, INK, SECOND, WIDTH, fonts_for, styled, tick_names
 
 MOST_LABELS = 20
 

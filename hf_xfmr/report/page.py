@@ -1,4 +1,4 @@
-"""The HTML page of a run report: what is shown, and how numbers are written. report.py has the figures."""
+"""The HTML page of a run report: what is shown, and how numbers are written. __init__.py has the figures."""
 
 import base64
 import json
@@ -10,17 +10,16 @@ import jinja2
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..drawing import tick_names
+from ..drawing.style import tick_names
 from . import data_plots, plots
-from .calibration import BINS
 from .names import COUNTS, metric_name
-from .results import Predictions
 
 _TEMPLATE = Path(__file__).with_name("template.html")
 
 
-def render(folder: Path, run: dict, rows: Predictions | None, figures: dict, *, fitted: bool) -> str:
-    """The page as HTML; everything from `run` and `figures` is escaped. Attention pictures are read from `folder`."""
+def render(folder: Path, run: dict, figures: dict, pictures: dict[str, Figure], **words: Any) -> str:
+    """The page as HTML; everything from `run`, `figures` and `words` is escaped. `pictures` are a task's own, attention
+    pictures are read from `folder`."""
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"figure": _figure, "name": metric_name, "duration": _duration, "value": _value}
     attention = {
@@ -37,14 +36,11 @@ def render(folder: Path, run: dict, rows: Predictions | None, figures: dict, *, 
         facts=_facts(figures),
         tiles=_tiles(figures),
         metric_names=list(metric_names),
-        plots={name: plots.as_svg(figure) for name, figure in _pictures(run, rows, figures).items()},
+        plots={name: plots.as_svg(figure) for name, figure in (_pictures(run) | pictures).items()},
         attention=attention,
         numbered=bool(confusion) and (len(confusion["labels"]) > 40 or tick_names(confusion["labels"]) is None),
         confusion_summary=_summary(confusion) if confusion else "",
-        several=rows is not None and rows.gold.ndim == 2,
-        fitted=fitted,
-        slice_figure=_slice_figure(rows),
-        bins=BINS,
+        **words,
     )
 
 
@@ -69,26 +65,13 @@ def _summary(confusion: dict) -> str:
     return f"{np.trace(counts):,} of {counts.sum():,} rows right; " + (", ".join(parts) or "no confusion")
 
 
-def _slice_figure(rows: Predictions | None) -> str:
-    if rows is None or not rows.labels:
-        return "mean absolute error"
-    return "accuracy" if rows.gold.ndim == 1 else "share with all labels right"
-
-
-def _pictures(run: dict, rows: Predictions | None, figures: dict) -> dict[str, Figure]:
+def _pictures(run: dict) -> dict[str, Figure]:
     history: list[dict] = run.get("log_history") or []
     pictures: dict[str, Figure] = {}
     if any(plots.series(history, key) for key in ("loss", "eval_loss")):
         pictures["learning"] = plots.learning_curves(history)
         if len(plots.series(history, "tokens_per_second")) + len(plots.scores(history)):
             pictures["progress"] = plots.progress_curves(history)
-    if confusion := figures.get("confusion"):
-        pictures["confusion"] = plots.confusion_matrix(confusion["counts"], confusion["labels"])
-    if calibration := figures.get("calibration"):
-        before, after = calibration["before"], calibration["after"]
-        pictures["reliability"] = plots.reliability(before["bins"], after["bins"] if after else None)
-    if rows is not None and not rows.labels:
-        pictures["scatter"] = plots.scatter(rows.gold, rows.predicted)
     checks = run.get("checks") or {}
     if checks.get("lengths"):
         pictures["lengths"] = data_plots.lengths(checks["lengths"], checks["length_limit"])

@@ -6,6 +6,7 @@ those of a phone's screen: a page hardly scales them down, and lays two side by 
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,8 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from ..drawing import FAINT, FIRST, INK, ON_FIRST, SECOND, WIDTH, as_svg, fonts_for, save, styled, tick_names
-from .calibration import Bins
+from ..drawing.style import FAINT, FIRST, INK, ON_FIRST, SECOND, WIDTH, as_svg, fonts_for, save, styled, tick_names
 from .names import metric_name
 
 __all__ = [
@@ -29,6 +29,14 @@ __all__ = [
     "save",
     "scatter",
 ]
+
+
+class Bins(Protocol):
+    """Decisions grouped by confidence: mean confidence, share that was right, and rows of each bin, [b] each."""
+
+    confidence: np.ndarray
+    accuracy: np.ndarray
+    rows: np.ndarray
 
 
 @styled

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
-from ..data.splits import split_of
+from ..splits import split_of
 
 Rows = Iterator[tuple[str, dict]]  # the split and the row
 

@@ -1,1 +1,1 @@
-"""What a run of each kind consists of: its parts, its baseline, its metrics, and what uses its model."""
+"""What can be trained, a folder each with the same rooms: data, run, metrics, and what uses and compares its models."""

@@ -11,7 +11,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from transformers import PreTrainedTokenizerFast
 
 from ..errors import UserError
-from ..training.many_processes import once
+from ..processes import once
 from .words import count_words, read
 
 BERT_TOKENS = {

@@ -1,20 +1,15 @@
 """Several processes train what one would: no row counts twice, what is to be done once one process does, and what needs
 all of them all do."""
 
-import functools
-import logging
 import os
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
-import datasets
 import torch
 import torch.distributed as dist
-import transformers
 from accelerate.data_loader import BatchSamplerShard, prepare_data_loader
 from accelerate.utils import find_batch_size
 from torch import Tensor, nn
@@ -22,37 +17,13 @@ from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_
 from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 from torch.utils.data import DataLoader, IterableDataset
-from tqdm import tqdm
 from transformers import Trainer
 
 from ..errors import UserError
+from ..processes import is_main
 from .streams import ShareOfStream
 
 REPEATED = "_repeated"  # in a batch: its row is here only because this process had none left
-
-_Result = TypeVar("_Result")
-
-
-def once(do: Callable[..., _Result]) -> Callable[..., _Result]:
-    """The same function, run by the main process alone, which gives the result to all; a `UserError` is raised by all.
-    Where processes do not know one another yet, each runs it."""
-
-    @functools.wraps(do)
-    def run(*args, **kwargs) -> _Result:
-        if not dist.is_initialized() or dist.get_world_size() == 1:
-            return do(*args, **kwargs)
-        answer: list[Any] = [None, None]
-        if dist.get_rank() == 0:
-            try:
-                answer[0] = do(*args, **kwargs)
-            except UserError as error:
-                answer[1] = str(error)
-        dist.broadcast_object_list(answer, src=0)
-        if answer[1] is not None:
-            raise UserError(answer[1])
-        return answer[0]
-
-    return run
 
 
 def meet_anew() -> None:
@@ -74,26 +45,6 @@ def meet_anew() -> None:
             shared.set(f"port of attempt {attempt}", str(probe.getsockname()[1]))
     there["MASTER_PORT"] = shared.get(f"port of attempt {attempt}").decode()
     there["TORCHELASTIC_USE_AGENT_STORE"] = "False"  # rank 0 serves it
-
-
-def is_main() -> bool:
-    """Whether this process is the one that prints and writes."""
-    return int(os.environ.get("RANK", "0")) == 0
-
-
-def keep_quiet() -> None:
-    """Leave progress and warnings to the main process."""
-    if not is_main():
-        logging.getLogger("hf_xfmr").setLevel(logging.ERROR)
-        transformers.utils.logging.set_verbosity_error()
-        datasets.disable_progress_bars()
-        tqdm.__init__ = functools.partialmethod(tqdm.__init__, disable=True)  # type: ignore[method-assign]
-
-
-def let_main_speak_first() -> None:
-    """Wait a moment before an error is printed: of one that all processes met, the launcher then ends the others."""
-    if not is_main():
-        time.sleep(3)
 
 
 def describe(trainer: Trainer) -> list[str]:

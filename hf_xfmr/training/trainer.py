@@ -15,11 +15,12 @@ from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_utils import EvalLoopOutput
 
 from ..errors import UserError
-from ..hub import HubArguments, PushesToHub
+from ..hub.training import HubArguments, PushesToHub
 from ..models.bert import XfmrBertForPreTraining, XfmrBertForQuestionAnswering, real_tokens, within_text
 from ..models.gpt2 import XfmrGPT2ForCausalLM
-from ..models.losses import IGNORE, next_tokens
-from .many_processes import ManyProcesses, first_rows, meet_anew, once, repeat_last
+from ..models.losses import IGNORE, has_one_label, next_tokens
+from ..processes import once
+from .many_processes import ManyProcesses, first_rows, meet_anew, repeat_last
 from .nonfinite import FiniteSteps
 from .progress import OneLineProgress, SpeedAndMemory
 
@@ -135,7 +136,7 @@ class XfmrTrainer(SpeedAndMemory, FiniteSteps, PushesToHub, ManyProcesses):
         config: Any = getattr(self.model, "config", None)
         if getattr(config, "class_weights", None):
             raise UserError("label_smoothing_factor would leave out class_weights: give one of them only")
-        if getattr(config, "problem_type", None) in ("regression", "multi_label_classification"):
+        if not has_one_label(config):
             raise UserError(
                 f"label_smoothing_factor is for one label a row, not for {config.problem_type}: leave it out"
             )

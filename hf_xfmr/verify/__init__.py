@@ -4,8 +4,6 @@ Padding, packing, accumulation, caching, saving, resuming and evaluating must ch
 class and transformers' own Trainer beside it; the exit code speaks of ours.
 """
 
-import argparse
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -31,17 +29,6 @@ CHECKS: dict[str, Callable[[Subject, Rows], Outcome]] = {
     "saved, loaded in a new process = before": saving.fresh_process,
 }
 OF_BOTH = "stock class = ours"  # these lines speak of both classes: no second column
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", help="a checkpoint, stock or ours: a folder, a name on the Hub, or sample:minilm")
-    parser.add_argument("--data", help="real texts, as finetune_gpt2 takes them; none: rows of random tokens")
-    parser.add_argument("--text_column", help="column of the texts; none: found by name")
-    parser.add_argument("--stock", action="store_true", help="the same checks of the stock class, beside")
-
-
-def run(arguments: argparse.Namespace) -> None:
-    sys.exit(0 if verify(**{name: value for name, value in vars(arguments).items() if name != "run"}) else 1)
 
 
 def verify(model: str, *, data: str | None = None, text_column: str | None = None, stock: bool = False) -> bool:

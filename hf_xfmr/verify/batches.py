@@ -5,6 +5,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from ..models.losses import IGNORE
+from ..tasks.classification.kinds import kind_of
+from ..tasks.classification.problem import Problem
 from .rows import Rows
 from .subject import Subject
 
@@ -27,7 +29,7 @@ def _row(subject: Subject, rows: Rows, place: int) -> dict:
     if task == "ForQuestionAnswering":
         return {"ids": ids, "start_positions": torch.tensor(0), "end_positions": torch.tensor(len(ids) - 1)}
     if task == "ForSequenceClassification":
-        return {"ids": ids, "labels": _label(config, place)}
+        return {"ids": ids, "labels": torch.tensor(_kind(config).example(place, config.num_labels))}
     if task == "ForTokenClassification":
         return {"ids": ids, "labels": (ids + place) % config.num_labels}
     if task in ("ForMaskedLM", "ForPreTraining"):  # every seventh word, as if it had been masked
@@ -37,12 +39,9 @@ def _row(subject: Subject, rows: Rows, place: int) -> dict:
     return {"ids": ids, "labels": ids}  # ForCausalLM
 
 
-def _label(config, place: int) -> Tensor:
-    if config.problem_type == "multi_label_classification":
-        return (torch.arange(config.num_labels) % 2 == place % 2).float()
-    if config.problem_type == "regression" or config.num_labels == 1:
-        return torch.full((config.num_labels,) if config.num_labels > 1 else (), place / 4 - 1)
-    return torch.tensor(place % config.num_labels)
+def _kind(config) -> type[Problem]:
+    """As stock classes find it: a single label without a name is a number."""
+    return kind_of(config.problem_type or ("regression" if config.num_labels == 1 else None))
 
 
 class Collator:

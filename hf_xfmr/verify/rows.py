@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from transformers import AutoTokenizer
 
-from .. import recipe
 from ..data.documents import DocumentSettings, load_documents
 from ..errors import UserError
-from ..tasks.tokenizer_pair import TokenizerPair
+from ..run import loading
+from ..tasks.translation.tokenizer_pair import TokenizerPair
 from .subject import Subject, first
 
 LENGTHS = (5, 24, 9, 17, 3, 21, 12, 7, 19, 4, 15, 10)  # 8 rows and 4 more: the last batch of 8 is a short one
@@ -58,10 +58,10 @@ def from_texts(subject: Subject, name: str, text_column: str | None) -> Rows:
     described = f"the first {len(texts)} texts of {name}"
     texts = list(islice(cycle(texts), len(LENGTHS)))
     if subject.family == "marian":
-        pair = recipe.from_pretrained(TokenizerPair, subject.source, config=subject.config)
+        pair = loading.from_pretrained(TokenizerPair, subject.source, config=subject.config)
         sides = [pair.source_ids(texts), pair.target_ids(texts)]
     else:
-        tokenizer = recipe.from_pretrained(AutoTokenizer, subject.source)
+        tokenizer = loading.from_pretrained(AutoTokenizer, subject.source)
         sides = [tokenizer(texts, verbose=False)["input_ids"]] * 2
     limit = min(LONGEST, room(subject))
     cut = sum(len(ids) > limit for ids in sides[0])

@@ -12,9 +12,9 @@ import torch
 import transformers
 from transformers import AutoConfig, PreTrainedModel
 
-from .. import recipe
 from ..errors import UserError
 from ..models import bert, gpt2, transformer
+from ..run import loading
 from .outcome import Inapplicable
 
 # where our classes are, how their names begin, and how those of stock do
@@ -63,7 +63,7 @@ class Subject:
         try:
             for one in loggers:  # what loading has to say is said once
                 one.setLevel(logging.ERROR)
-            return recipe.from_pretrained(self.model_class, self.source, config=config, dtype=torch.float32).eval()
+            return loading.from_pretrained(self.model_class, self.source, config=config, dtype=torch.float32).eval()
         finally:
             for one, level in zip(loggers, levels, strict=True):
                 one.setLevel(level)
@@ -123,7 +123,7 @@ def find_class(name: str) -> Any:
 
 
 def _family(name: str) -> str:
-    kind = recipe.from_pretrained(AutoConfig, name).model_type
+    kind = loading.from_pretrained(AutoConfig, name).model_type
     family = next((one for one in FAMILIES if kind in _kinds(one)), None)
     if family is None:
         raise UserError(f"{name} is of kind '{kind}'; known are bert, gpt2, marian and what we saved")
@@ -134,7 +134,7 @@ def _task(name: str) -> tuple[str, bool]:
     """How the name of our class ends, and whether the checkpoint has no head."""
     family = _family(name)
     module, own_prefix, stock_prefix = FAMILIES[family]
-    architecture = (recipe.from_pretrained(AutoConfig, name).architectures or [f"{own_prefix}Model"])[0]
+    architecture = (loading.from_pretrained(AutoConfig, name).architectures or [f"{own_prefix}Model"])[0]
     task = architecture.removeprefix(own_prefix).removeprefix(stock_prefix)
     task = OTHER_NAMES.get(task, task)
     is_bare = task == "Model"
@@ -146,7 +146,7 @@ def _task(name: str) -> tuple[str, bool]:
 
 def find(name: str, scratch: Path) -> tuple[Subject, Subject]:
     """A checkpoint as our class, and as the stock one. Raises `UserError` if it is of no architecture we have."""
-    source, family, own_class = recipe.checkpoint(name), _family(name), find_class(name)
+    source, family, own_class = loading.checkpoint(name), _family(name), find_class(name)
     task, is_bare = _task(name)
     stock_task = next((stock for stock, own in OTHER_NAMES.items() if own == task), task)
     stock_class = getattr(transformers, FAMILIES[family][2] + stock_task)

@@ -1,0 +1,1 @@
+"""How every picture is drawn (style), and pictures of where a model looks (attention, maps)."""

@@ -1,0 +1,130 @@
+"""Many rows through a trained model: read from anywhere, answered in their order, written so that nothing is lost."""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import UserError
+from .rows import Columns, Row, read
+
+if TYPE_CHECKING:
+    from ..tasks.task import Predictor
+    from .file import PredictionFile
+
+WINDOW = 16  # batches that are put in order of length at a time, where there is a file of rows
+FAULTS_NAMED = 5
+
+
+def predict(
+    model: str,
+    texts: Sequence[str] = (),
+    *,
+    file: str | Path | None = None,
+    format: str | None = None,
+    text_column: str | None = None,
+    text_pair_column: str | None = None,
+    id_column: str | None = None,
+    out: str | Path | None = None,
+    batch_size: int = 64,
+    temperature: float | None = None,
+) -> Iterator[dict]:
+    """Classify or rate texts, or find the entities in them: {"id", "text", …} for each, in their order.
+
+    What is read are `texts`, or the rows of `file` (see `rows.read`, also for `format` and the columns), or those of
+    standard input. Answers are yielded; with `out`, a .csv or .jsonl file, they are written there instead, and a call
+    that was killed goes on with the next row when it is made again. `temperature` divides the logits; None: by the one
+    the run kept. Raises `UserError` for what can't be read or written, and in the end for rows that had no answer.
+    """
+    if texts and file:
+        raise UserError("texts and --file are both given: leave one of them out")
+    if not texts and not file and sys.stdin.isatty():
+        raise UserError("no texts: give them as arguments or with --file, or pipe in one text a line")
+    if batch_size < 1:
+        raise UserError(f"batch_size is {batch_size}; it must be at least 1")
+    columns = Columns(text_column, text_pair_column, id_column)
+
+    def rows() -> Iterable[Row]:
+        if texts:
+            return (Row(str(number), text, None) for number, text in enumerate(texts))
+        return read(file, kind=format, columns=columns)
+
+    total = sum(1 for _ in rows()) if file else None  # what can't be read at all shows before the model loads
+    predictor = load(model, temperature)
+    many = batch_size * WINDOW if file else batch_size
+    if out is None:
+        return _answered(predictor, rows(), many, batch_size)
+    _write(predictor, rows(), _file(out, model, predictor, text_pair_column), total, many, batch_size)
+    return iter(())
+
+
+def load(name: str, temperature: float | None = None) -> "Predictor":
+    """What reads texts with the model in a folder or on the Hub."""
+    from ..tasks.task import task_of
+
+    predictor = task_of(name).predictor(name, temperature=temperature)
+    assert predictor is not None
+    return predictor
+
+
+def _answered(predictor: "Predictor", rows: Iterable[Row], many: int, batch_size: int) -> Iterator[dict]:
+    given, faults = iter(rows), []
+    while window := list(islice(given, many)):
+        yield from answer(predictor, window, batch_size)
+        faults += _faults(window)
+    _refuse(faults)
+
+
+def _write(
+    predictor: "Predictor", rows: Iterable[Row], out: "PredictionFile", total: int | None, many: int, batch_size: int
+) -> None:
+    from tqdm.auto import tqdm
+
+    given, faults = out.rest(rows), []
+    progress = tqdm(total=total, desc="predict", unit="row")
+    while window := list(islice(given, many)):
+        answers = answer(predictor, window, batch_size)
+        faults += _faults(window)
+        out.write(window, [predictor.flat(one) for one in answers] if out.is_table else answers)
+        progress.update(out.rows - progress.n)
+    progress.close()
+    out.finish()
+    print(f"{out.rows:,} rows{f', {out.resumed:,} of them before' if out.resumed else ''}: {out.path}", flush=True)
+    _refuse(faults)
+
+
+def _faults(rows: Iterable[Row]) -> list[str]:
+    return [f"row {row.id} ({row.fault})" for row in rows if row.fault]
+
+
+def _refuse(faults: list[str]) -> None:
+    if faults:
+        more = f" and {len(faults) - FAULTS_NAMED:,} more" if len(faults) > FAULTS_NAMED else ""
+        raise UserError(f"{len(faults):,} rows have an `error` and no answer: {', '.join(faults[:FAULTS_NAMED])}{more}")
+
+
+def answer(predictor: "Predictor", rows: list[Row], batch_size: int) -> list[dict]:
+    """{"id", "text", ...} for each row, in their order; what can't be read gets an "error"."""
+    good = [row for row in rows if not row.fault]
+    texts, pairs = [row.text for row in good], [row.pair for row in good if row.pair is not None]
+    found = predictor(texts, pairs or None, batch_size=batch_size) if good else iter(())
+    answers = []
+    for row in rows:
+        given = {"text": row.text} | ({} if row.pair is None else {"text_pair": row.pair})
+        answers.append({"id": row.id, **given, **({"error": row.fault} if row.fault else next(found))})
+    return answers
+
+
+def _file(out: str | Path, model: str, predictor: "Predictor", text_pair_column: str | None) -> "PredictionFile":
+    from .file import PredictionFile
+
+    files = sorted(Path(model).glob("*.safetensors"))
+    by: dict = {"model": model, "weights": [[file.stat().st_size, file.stat().st_mtime_ns] for file in files]}
+    if predictor.columns is None:
+        if Path(out).suffix.lower() == ".csv":
+            raise UserError(f"{out}: a text has several entities, or none: give --out a name in .jsonl")
+        return PredictionFile(out, [], by)
+    pair = ["text_pair"] if text_pair_column else []
+    columns = ["id", "text", *pair, *predictor.columns, "error"]
+    return PredictionFile(out, columns, {**by, **predictor.depends_on})

@@ -1,0 +1,110 @@
+"""A file of predictions that grows row by row, survives a kill, and goes on with the row after its last."""
+
+import csv
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ..errors import UserError
+from .rows import Row
+
+
+class PredictionFile:
+    """Predictions written to `PATH.partial`, which becomes `PATH` (.csv or .jsonl) when all rows are in it.
+
+    After each window of rows `PATH.state` says how many are in the file, its length in bytes, and a hash of what was
+    read and of what it was predicted by. A process killed between the two leaves a few bytes beyond that length, which
+    the next one cuts off: no row is lost or there twice.
+    """
+
+    def __init__(self, path: str | Path, columns: list[str], by: dict):
+        """`columns` of a CSV; `by` is what the predictions depend on (model, settings): to go on with another is an
+        error. Raises `UserError` if the file is complete already, or was begun otherwise."""
+        self.path, self.columns = Path(path), columns
+        self.is_table = self.path.suffix.lower() == ".csv"
+        if not self.is_table and self.path.suffix.lower() != ".jsonl":
+            raise UserError(f"{path}: predictions are written as .csv or .jsonl; give --out such a name")
+        if self.path.exists():
+            raise UserError(f"{path} is there already, complete: remove it, or give another name with --out")
+        self.partial, self.state = (self.path.with_name(f"{self.path.name}.{end}") for end in ("partial", "state"))
+        self.by, self.hash = json.loads(json.dumps(by)), hashlib.sha256()
+        self.rows = self.resumed = 0
+        begun = self._begun()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.file = self.partial.open("r+b" if begun else "wb")
+        except OSError as error:
+            raise UserError(f"{path} can't be written ({error.strerror}): give another --out") from None
+        if begun:
+            self.resumed, self.size, self.expected = begun["rows"], begun["bytes"], begun["read"]
+            self.file.truncate(self.size)
+            self.file.seek(self.size)
+        elif self.is_table:
+            self.file.write(_csv([columns]))
+
+    def _begun(self) -> dict | None:
+        if not (self.state.exists() and self.partial.exists()):
+            return None
+        begun = json.loads(self.state.read_text(encoding="utf-8"))
+        if begun["by"] != self.by:
+            other = next(name for name in {**begun["by"], **self.by} if begun["by"].get(name) != self.by.get(name))
+            raise UserError(
+                f"{self.partial} was begun with another {other} ({begun['by'].get(other)}, now {self.by.get(other)}): "
+                f"remove it and {self.state.name}, or give another name with --out"
+            )
+        if self.partial.stat().st_size < begun["bytes"]:
+            raise UserError(f"{self.partial} is shorter than {self.state.name} says: remove both and begin anew")
+        return begun
+
+    def rest(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """The rows that are not in the file yet. Raises `UserError` if those that are were others."""
+        rows = iter(rows)
+        for row in rows if self.resumed else ():
+            self._count(row)
+            if self.rows == self.resumed:
+                break
+        if self.rows < self.resumed or (self.resumed and self.hash.hexdigest() != self.expected):
+            raise UserError(
+                f"{self.partial} holds predictions of {self.resumed:,} other rows than are first in the input now: "
+                f"remove it and {self.state.name}, or give another name with --out"
+            )
+        yield from rows
+
+    def _count(self, row: Row) -> None:
+        self.hash.update(json.dumps(row[:3]).encode())
+        self.rows += 1
+
+    def write(self, rows: list[Row], answers: list[dict]) -> None:
+        """Append rows and have them on the disk; then say so in the state."""
+        if self.is_table:
+            text = _csv([[answer.get(name, "") for name in self.columns] for answer in answers])
+        else:
+            text = "".join(json.dumps(answer, ensure_ascii=False) + "\n" for answer in answers).encode()
+        self.file.write(text)
+        self._sync()
+        for row in rows:
+            self._count(row)
+        state = {"rows": self.rows, "bytes": self.file.tell(), "read": self.hash.hexdigest(), "by": self.by}
+        aside = self.state.with_name(f"{self.state.name}.new")
+        aside.write_text(json.dumps(state, ensure_ascii=False), encoding="utf-8")
+        aside.replace(self.state)
+
+    def _sync(self) -> None:
+        self.file.flush()
+        os.fsync(self.file.fileno())
+
+    def finish(self) -> None:
+        """Give the file its name."""
+        self._sync()
+        self.file.close()
+        self.partial.rename(self.path)
+        self.state.unlink(missing_ok=True)
+
+
+def _csv(rows: list[list]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()

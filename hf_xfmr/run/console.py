@@ -1,0 +1,21 @@
+"""What a run says to its user."""
+
+import shlex
+import sys
+from pathlib import Path
+
+from ..processes import is_main
+
+
+def say(*lines: str) -> None:
+    """Print for the user, once, whatever the number of processes."""
+    if is_main():
+        print(*lines, sep="\n", flush=True)
+
+
+def say_how_to_try(command: str, *words: str) -> None:
+    """Print a command of `python -m hf_xfmr` that can be pasted as it stands: with this very interpreter."""
+    python = Path(sys.executable)
+    if python.is_relative_to(Path.cwd()):
+        python = python.relative_to(Path.cwd())
+    say(f"try it: {shlex.join([str(python), '-m', 'hf_xfmr', command, *words])}")

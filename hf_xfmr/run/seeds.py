@@ -1,0 +1,91 @@
+"""`seeds: [1, 2, 3]` in a recipe: train once for each, and say how much of a figure is luck."""
+
+import functools
+import gc
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from ..errors import UserError
+from .console import say
+from .settings import SeveralSeeds, seed_of_several
+
+NAME = "seeds.json"
+Metrics = dict[str, dict[str, float]]
+
+
+def each(main: Callable[..., Metrics]) -> Callable[..., Metrics]:
+    """A recipe's `main`, which with `seeds` runs for each of them in OUTPUT_DIR/seed-N, one after another.
+
+    It then prints the mean and the standard deviation of the metrics (of a sample: n - 1), writes them with each seed's
+    into OUTPUT_DIR/seeds.json, and returns the means. Seeds that are done are not run again, one that was stopped goes
+    on from its last checkpoint, and seeds can be added. Raises `UserError` if OUTPUT_DIR holds seeds of other settings.
+    """
+
+    @functools.wraps(main)
+    def run(argv: list[str] | None = None) -> Metrics:
+        try:
+            return main(argv)
+        except SeveralSeeds as several:
+            asked = several
+        folder = Path(asked.output_dir)
+        _check(folder / NAME, asked.settings)
+        for seed in asked.seeds:
+            if (folder / f"seed-{seed}" / "run.json").exists():
+                say(f"seed {seed}: done before, in {folder / f'seed-{seed}'}")
+                continue
+            say(f"seed {seed}:")
+            token = seed_of_several.set(seed)
+            try:
+                main(argv)
+            finally:
+                seed_of_several.reset(token)
+            gc.collect()  # the trainer of one seed refers to itself, and would stay beside the next
+        return _summarize(folder, asked.settings, asked.seeds)
+
+    return run
+
+
+def _check(path: Path, settings: dict[str, Any]) -> None:
+    """Refuse a folder whose seeds had other settings; else note these."""
+    if path.exists():
+        before = json.loads(path.read_text(encoding="utf-8"))["settings"]
+        for key in {**before, **settings}:
+            if before.get(key) != settings.get(key):
+                raise UserError(
+                    f"{path.parent} holds seeds trained with {key} {before.get(key)}, not {settings.get(key)}: give "
+                    "another --output_dir, or remove that folder"
+                )
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f"{path.name}.{os.getpid()}")  # another process of this run may be reading
+        aside.write_text(json.dumps({"settings": settings}, ensure_ascii=False, indent=2), encoding="utf-8")
+        aside.replace(path)
+
+
+def _summarize(folder: Path, settings: dict[str, Any], seeds: list[int]) -> Metrics:
+    from ..report.names import COUNTS  # with matplotlib, which is slow to load
+
+    found: dict[int, Metrics] = {}
+    for seed in seeds:
+        text = (folder / f"seed-{seed}" / "run.json").read_text(encoding="utf-8")
+        found[seed] = json.loads(text)["metrics"]
+    summary = {
+        split: {name: _spread([found[seed][split][name] for seed in seeds]) for name in figures}
+        for split, figures in found[seeds[0]].items()
+    }
+    record = {"settings": settings, "seeds": found, "summary": summary}
+    (folder / NAME).write_text(json.dumps(record, ensure_ascii=False, indent=2), encoding="utf-8")
+    say(f"mean ± standard deviation over {len(seeds)} seeds ({', '.join(map(str, seeds))}):")
+    for split, figures in summary.items():
+        shown = (f"{name} {one['mean']:.4f} ± {one['sd']:.4f}" for name, one in figures.items() if name not in COUNTS)
+        say(f"{split}  " + "  ".join(shown))
+    say(f"seeds:  {folder / NAME}")
+    return {split: {name: one["mean"] for name, one in figures.items()} for split, figures in summary.items()}
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    return {"mean": mean(values), "sd": stdev(values), "least": min(values), "most": max(values)}

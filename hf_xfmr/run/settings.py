@@ -1,0 +1,192 @@
+"""A run's settings: from a YAML file and flags, checked before anything is loaded."""
+
+import argparse
+import dataclasses
+import difflib
+import re
+import sys
+from collections.abc import Sequence
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+import yaml
+from transformers import HfArgumentParser, set_seed
+
+from ..errors import UserError
+from ..hub.access import check_access
+from ..hub.training import fetch_checkpoint
+from ..processes import is_main
+from ..training import lock
+from ..training.trainer import XfmrTrainingArguments
+
+seed_of_several: ContextVar[int | None] = ContextVar("seed_of_several", default=None)  # the one that runs, if any does
+
+
+class SeveralSeeds(Exception):
+    """`parse` found `seeds`, and none of them runs yet: seeds.py then runs the recipe for each.
+
+    `settings` are all that was given, without seeds and output folder.
+    """
+
+    def __init__(self, seeds: list[int], output_dir: str, settings: dict[str, Any]):
+        super().__init__(f"several seeds: {seeds}")
+        self.seeds, self.output_dir, self.settings = seeds, output_dir, settings
+
+
+def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *, argv: Sequence[str] | None = None):
+    """Settings and training arguments from `[CONFIG.yaml] [--key value ...]`; a flag overrides the file.
+
+    The random seed is set here, before any model is made; with `seeds`, `SeveralSeeds` is raised (see seeds.py).
+    `output_dir`, if not given, is `runs/` and the config's name.
+    Raises `UserError` for an unknown key (naming the nearest), a value of the wrong type, or an output folder that
+    cannot be written.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    parser = HfArgumentParser(
+        [settings_class, arguments_class],  # type: ignore[list-item]
+        description=sys.modules[settings_class.__module__].__doc__,
+        usage="%(prog)s [CONFIG.yaml] [--key value ...]",
+        argument_default=argparse.SUPPRESS,
+    )
+    actions = {}
+    for action in parser._actions:
+        if action.dest != "help":
+            action.default, action.required = argparse.SUPPRESS, False  # only what was given, to lay over the file
+            action.type = _mapping if action.type is dict else action.type
+            actions.update(dict.fromkeys((option.lstrip("-") for option in action.option_strings), action))
+    config = Path(argv.pop(0)) if argv and not argv[0].startswith("-") else None
+    values = _read_yaml(config, actions) if config else {}
+    values |= _read_flags(parser, argv, actions)
+    values.setdefault("output_dir", f"runs/{config.stem}" if config else None)
+    if values["output_dir"] is None:
+        raise UserError("no output folder: give --output_dir FOLDER, or a config file, whose name it then takes")
+    _several_seeds(values)
+    lacking = [
+        f.name
+        for f in dataclasses.fields(settings_class)
+        if f.default is f.default_factory is dataclasses.MISSING and f.name not in values
+    ]
+    if lacking:
+        raise UserError(f"{lacking[0]} is not given: put it into the config file or add --{lacking[0]}")
+    try:
+        settings, args = parser.parse_dict(values)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{config or 'the flags'}: {' '.join(str(error).split())}") from error
+    _check_writable(Path(args.output_dir))
+    if is_main():
+        lock.acquire(args.output_dir)  # until `finish`, or the end of the process
+    if args.push_to_hub:
+        name = args.hub_model_id or Path(args.output_dir).absolute().name
+        args.hub_model_id = check_access(name, private=args.hub_private_repo)
+    if args.resume_from_checkpoint:
+        args.resume_from_checkpoint = fetch_checkpoint(args.resume_from_checkpoint, args.output_dir)
+    set_seed(args.seed)
+    return settings, args
+
+
+def _several_seeds(values: dict[str, Any]) -> None:
+    """Put the seed that runs, and its folder, into `values`. Raises `SeveralSeeds` if none of several runs yet."""
+    seeds = values.pop("seeds", None)
+    if seeds is None:
+        return
+    if (seed := seed_of_several.get()) is not None:
+        values |= {"seed": seed, "output_dir": str(Path(values["output_dir"]) / f"seed-{seed}")}
+        return
+    numbers = isinstance(seeds, list) and all(isinstance(one, int) and not isinstance(one, bool) for one in seeds)
+    if not numbers or len(seeds) < 2 or len(set(seeds)) < len(seeds):
+        raise UserError(f"seeds is {seeds}; it must be two or more different whole numbers, as in [1, 2, 3]")
+    for name in ("seed", "push_to_hub", "resume_from_checkpoint"):
+        if values.get(name) is not None and values[name] is not False:
+            raise UserError(f"seeds and {name} are both given: leave one of them out")
+    output_dir = values["output_dir"]
+    raise SeveralSeeds(seeds, output_dir, {key: value for key, value in values.items() if key != "output_dir"})
+
+
+def _read_yaml(path: Path, actions: dict) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such config file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path} must hold `key: value` lines")
+    for key, value in values.items():
+        if key not in actions:
+            raise UserError(f"{path}: unknown key '{key}'{_nearest(key, actions)}")
+        kind = actions[key].type
+        # YAML reads 1e-4 as text, and `type` is what would read it from the command line.
+        if isinstance(value, str) and kind in (int, float):
+            try:
+                values[key] = kind(value)
+            except ValueError:
+                raise UserError(f"{path}: {key} must be a number, not '{value}'") from None
+        elif isinstance(value, bool) and kind in (int, float):
+            raise UserError(f"{path}: {key} must be a number, not {str(value).lower()}")
+        elif isinstance(value, int) and kind is float:
+            values[key] = float(value)
+        elif value is False and kind is str:
+            values[key] = "no"  # eval_strategy: no, which YAML reads as false
+        elif isinstance(value, dict):
+            values[key] = _numbers(value)
+    return values
+
+
+def _numbers(mapping: dict) -> dict:
+    """1e-4 and the like as numbers, inside a mapping too, where no type says so."""
+    exponent = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?[eE][+-]?[0-9]+")
+    return {
+        key: float(value) if isinstance(value, str) and exponent.fullmatch(value) else value
+        for key, value in mapping.items()
+    }
+
+
+def _mapping(text: str) -> dict:
+    """The value of a flag such as --model_config '{hidden_size: 128, num_hidden_layers: 2}'."""
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        value = None
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f"'{text}' is no {{key: value, …}}")
+    return _numbers(value)
+
+
+def _read_flags(parser: argparse.ArgumentParser, argv: list[str], actions: dict) -> dict[str, Any]:
+    for word in argv:
+        key = word.removeprefix("--").split("=")[0]
+        if word.startswith("--") and key not in actions and key != "help":
+            raise UserError(f"unknown option '--{key}'{_nearest(key, actions)}")
+
+    def stop(message: str):
+        raise UserError(message)
+
+    parser.error = stop  # type: ignore[method-assign]
+    parser.allow_abbrev = False
+    words: list[str] = []
+    for word in argv:
+        if word == "null" and words and words[-1].startswith("--") and "=" not in words[-1]:
+            words[-1] += "=null"
+        else:
+            words.append(word)
+    emptied = [word for word in words if re.fullmatch("--[^=]+=null", word)]  # taken back what the file says
+    given = vars(parser.parse_args([word for word in words if word not in emptied]))
+    return given | {actions[word[2:-5]].dest: None for word in emptied}
+
+
+def _nearest(key: str, known) -> str:
+    near = difflib.get_close_matches(str(key), list(known), n=1)
+    return f"; did you mean '{near[0]}'?" if near else "; --help lists them"
+
+
+def _check_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.write_bytes(b"")
+        probe.unlink(missing_ok=True)  # another process may have been quicker
+    except OSError as error:
+        raise UserError(
+            f"the output folder {folder} can't be written ({error.strerror}): give another --output_dir"
+        ) from None

@@ -1,0 +1,43 @@
+"""The simple model that a fine-tuned one has to beat: TF-IDF of words and word pairs, then a linear model."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from datasets import Dataset
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from ...processes import once
+from .data import ClassificationData
+from .problem import Problem
+
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+
+
+def predict(
+    texts: Sequence[str], labels: np.ndarray, test_texts: Sequence[str], problem: Problem
+) -> tuple[str, np.ndarray]:
+    """Fit on texts and labels, and predict test_texts: the baseline's name and its scores.
+
+    Scores are what a model's logits would be: log-probabilities [N, K] for one label, log-odds for several, values
+    [N, 1] for regression. Texts of Chinese, Japanese or Korean are cut into characters, others into words.
+    """
+    sample = "".join(texts[:: max(1, len(texts) // 1000)])
+    characters = len(_CJK.findall(sample)) > 0.2 * len(sample)
+    vectors = TfidfVectorizer(ngram_range=(1, 2), analyzer="char" if characters else "word")
+    name, scores = problem.linear_model(vectors, texts, labels, test_texts)
+    return f"TF-IDF of {'characters' if characters else 'words'} (1-2) + {name}", scores
+
+
+@once
+def fit_baseline(corpus: ClassificationData) -> dict:
+    """The baseline's name and its metrics on test, after fitting it on train."""
+    train, test = corpus.splits["train"], corpus.splits["test"]
+    name, scores = predict(_texts(train), np.asarray(train["labels"]), _texts(test), corpus.problem)
+    return {"name": name, "test": corpus.problem.figures(scores, np.asarray(test["labels"]))}
+
+
+def _texts(rows: Dataset) -> list[str]:
+    if "text_pair" not in rows.column_names:
+        return rows["text"][:]
+    return [f"{a} {b}" for a, b in zip(rows["text"], rows["text_pair"], strict=True)]

@@ -1,0 +1,86 @@
+"""Classify or rate texts with a fine-tuned model."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+import numpy as np
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from ...errors import UserError
+from ...run import loading
+from .collate import ClassificationCollator
+from .kinds import kind_of
+from .overlong import Encoder
+
+WINDOW = 16  # batches that are put in order of length at a time
+
+
+class Classifier:
+    """A fine-tuned sequence classifier and its tokenizer, from one folder or Hub name.
+
+    Logits are divided by `temperature`; None: by the one the run kept, if it did (`calibration_temperature` in the
+    config). Raises `UserError` for a temperature that is not above 0.
+    """
+
+    def __init__(self, model: str, *, temperature: float | None = None):
+        self.tokenizer = loading.from_pretrained(AutoTokenizer, model)
+        self.model = loading.from_pretrained(AutoModelForSequenceClassification, model).eval()
+        self.model.to("cuda" if torch.cuda.is_available() else "cpu")
+        config = self.model.config
+        self.problem = kind_of(config.problem_type)([config.id2label[i] for i in range(config.num_labels)])
+        self.text_window = getattr(config, "text_window", None) or {
+            "max_length": min(config.max_position_embeddings, self.tokenizer.model_max_length)
+        }
+        kept = getattr(config, "calibration_temperature", None) or 1.0
+        self.temperature = float(kept if temperature is None else temperature)
+        if not 0 < self.temperature < float("inf"):
+            raise UserError(
+                f"temperature is {temperature}; it must be above 0 (1: probabilities as the model gives them)"
+            )
+        if not self.problem.has_names:
+            self.temperature = 1.0
+
+    @property
+    def columns(self) -> list[str]:
+        """The names under which `flat` gives an answer."""
+        return self.problem.columns
+
+    @property
+    def depends_on(self) -> dict:
+        """What its answers depend on beside the model."""
+        return {"temperature": self.temperature}
+
+    def flat(self, answer: dict) -> dict:
+        """An answer as a table has it: a column `p_<label>` for each label."""
+        shares = {f"p_{name}": share for name, share in answer.get("probabilities", {}).items()}
+        return {name: value for name, value in answer.items() if name != "probabilities"} | shares
+
+    def __call__(
+        self, texts: Iterable[str], pairs: Iterable[str] | None = None, *, batch_size: int = 64
+    ) -> Iterator[dict]:
+        """For each text (with its pair) {"label", "probability", "probabilities"}; without "probability" where several
+        labels may hold, and {"value"} alone for regression. In the order of the texts, of which WINDOW batches are read
+        at a time. Raises `UserError` for pairs where the model reads single texts, and the reverse."""
+        reads_pairs = self.text_window.get("pair")
+        if reads_pairs is not None and reads_pairs != (pairs is not None):
+            wanted, given = ("pairs of texts", "single texts") if reads_pairs else ("single texts", "pairs of texts")
+            raise UserError(f"the model reads {wanted}, and was given {given}")
+        encode = Encoder(self.tokenizer, **{**self.text_window, "pair": pairs is not None})
+        texts, others = iter(texts), None if pairs is None else iter(pairs)
+        while some := list(islice(texts, WINDOW * batch_size)):
+            beside = None if others is None else list(islice(others, len(some)))
+            yield from self.problem.answers(self._logits(encode, some, beside, batch_size), self.temperature)
+
+    @torch.inference_mode()
+    def _logits(self, encode: Encoder, texts: list[str], pairs: list[str] | None, batch_size: int) -> np.ndarray:
+        """[N, C] float32 in the order of the texts, computed in batches of like lengths, the longest first."""
+        columns, collate = encode(texts, pairs), ClassificationCollator(self.tokenizer)
+        order = sorted(range(len(texts)), key=lambda row: -columns["kept"][row])
+        logits = np.empty((len(texts), self.model.config.num_labels), np.float32)
+        for start in range(0, len(order), batch_size):
+            batch = order[start : start + batch_size]
+            inputs = collate([{name: columns[name][row] for name in encode.columns} for row in batch])
+            inputs = {name: tensor.to(self.model.device) for name, tensor in inputs.items()}
+            logits[batch] = self.model(**inputs).logits.float().cpu().numpy()
+        return logits

@@ -1,0 +1,236 @@
+"""Text classification: a dataset's rows -> the columns a BERT-like model reads, and a report of what was done to
+them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from datasets import Dataset, DatasetDict
+from transformers import PreTrainedTokenizerBase
+from transformers.tokenization_utils_base import LARGE_INTEGER
+
+from ...data.carve import carve, limit_rows
+from ...data.columns import Columns, find_columns
+from ...data.corpus import Corpus
+from ...data.part import Part, part_of_rows
+from ...data.sources import load_dataset_dict, with_usual_names
+from ...data.summary import splits_line
+from ...data.wording import listed
+from ...errors import UserError
+from . import summary
+from .encode import check_ids, encode_rows
+from .kinds import KINDS, kind_of_column
+from .labels import check_seen, distinct_labels
+from .overlong import STRATEGIES, Encoder
+from .problem import Problem
+from .rows import has_no_labels, read_rows
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(kw_only=True)
+class ClassificationSettings:
+    """What a recipe's user may say about the data; everything has a default."""
+
+    dataset_config: str | None = field(
+        default=None, metadata={"help": "configuration of a Hub dataset, as mrpc of glue"}
+    )
+    text_column: str | None = field(default=None, metadata={"help": "column of the text; none: found by name"})
+    text_pair_column: str | None = field(
+        default=None, metadata={"help": "column of a second text, read as segment B; none: single texts"}
+    )
+    label_column: str | None = field(default=None, metadata={"help": "column of the label; none: found by name"})
+    problem_type: str | None = field(
+        default=None,
+        metadata={
+            "help": f"{', '.join(KINDS)}; none: decimal numbers are ratings to regress on, lists are "
+            "multi-label, the rest is single-label"
+        },
+    )
+    max_length: int | None = field(
+        default=None,
+        metadata={"help": "longest row in tokens, special tokens included; none: what tokenizer and model can read"},
+    )
+    over_long: str = field(
+        default="head", metadata={"help": f"what is read of a row longer than max_length: {', '.join(STRATEGIES)}"}
+    )
+    window_stride: int | None = field(
+        default=None, metadata={"help": "tokens that neighbouring windows share; none: a quarter of a window"}
+    )
+    drop_empty: bool = field(
+        default=False, metadata={"help": "leave out rows without text instead of stopping at them"}
+    )
+    validation_fraction: float = field(
+        default=0.1, metadata={"help": "share of train that becomes validation where the dataset has none"}
+    )
+    test_fraction: float = field(
+        default=0.1, metadata={"help": "share of train that becomes test where the dataset has none"}
+    )
+    max_train_rows: int | None = field(
+        default=None, metadata={"help": "train on this many rows, chosen by a hash of their text; none: all"}
+    )
+    max_validation_rows: int | None = field(default=None, metadata={"help": "the same for validation"})
+    max_test_rows: int | None = field(default=None, metadata={"help": "the same for test"})
+
+
+@dataclass(kw_only=True)
+class ClassificationData(Corpus):
+    """Splits ready for Trainer and `ClassificationCollator`, their tokenizer, and what a recipe needs to know of them.
+
+    `splits` holds `train`, `validation` and `test` (the latter two unless their fraction is 0). Model columns:
+    `input_ids` and, where the tokenizer has them, `token_type_ids` (under `windows` instead `windows`,
+    `windows_token_type_ids`, lists of such lists), `labels` (int64; multi-label a float32 list with 1.0 for each label
+    that holds; regression float32). Passengers: `text`, `text_pair` for pairs, `id` (the dataset's, or the row's
+    number in the split it came from, from 0), `cut` (bool: the model does not see all of the row), `length` (tokens
+    the model reads, for batches of like lengths). Trainer must be told remove_unused_columns=False: the collator
+    leaves the passengers behind.
+
+    `problem` is the kind of the problem, with its labels. `column_names` says what `text`, `text_pair` and `label` are
+    called in the dataset. `text_window` is how `Encoder` treats long texts, for whoever encodes more of them.
+    """
+
+    splits: DatasetDict
+    tokenizer: PreTrainedTokenizerBase
+    problem: Problem
+    model_columns: list[str]
+    passenger_columns: list[str]
+    text_window: dict
+    column_names: dict[str, str]
+    report: list[str]
+
+    @property
+    def label_names(self) -> list[str] | None:  # type: ignore[override]
+        """None for regression."""
+        return self.problem.label_names or None
+
+    @property
+    def row_limit(self) -> int | None:  # type: ignore[override]
+        return self.text_window["max_length"]
+
+    @property
+    def cuts(self) -> bool:  # type: ignore[override]
+        return self.text_window["over_long"] != "windows"
+
+    def parts(self, most: int) -> dict[str, Part]:
+        parts = {}
+        for split, rows in self.splits.items():
+            part, picked = part_of_rows(split, rows, most)
+            parts[split] = replace(part, labels=self.problem.named(picked["labels"][:]), names=self.column_names)
+        return parts
+
+
+def classification(
+    dataset: str | DatasetDict,
+    tokenizer: PreTrainedTokenizerBase | Callable[[list[str]], PreTrainedTokenizerBase],
+    settings: ClassificationSettings,
+    *,
+    max_positions: int | None = None,
+    vocab_size: int | None = None,
+) -> ClassificationData:
+    """Load (a name as `load_dataset_dict` takes), check, carve, label, tokenize and cut a dataset.
+
+    Instead of a tokenizer, a function can be given that makes one of the texts of the train split, and of no other.
+    `max_positions` and `vocab_size` are the model's: no row gets longer than the one, and no id may reach the other.
+    Label ids follow a ClassLabel's order, the size of numbers, or the natural order of texts ("2" before "10").
+
+    A missing validation or test split is carved from train by a hash of the text; validation never comes from test. A
+    test split without labels (a missing column, or -1 throughout as in GLUE) cannot be scored: it is left out, and
+    carved like a missing one. A given validation split stays validation, so that its figures compare with published
+    ones.
+
+    Raises UserError, one sentence, for every input that cannot be used as it stands.
+    """
+    if isinstance(dataset, str):
+        loaded = load_dataset_dict(dataset, config=settings.dataset_config)
+    else:
+        loaded = with_usual_names(dataset)
+    if "train" not in loaded:
+        raise UserError(f"the dataset has no train split, only {listed(loaded)}; there is nothing to train on")
+    columns = find_columns(
+        loaded["train"], text=settings.text_column, pair=settings.text_pair_column, label=settings.label_column
+    )
+    feature = loaded["train"].features[columns.label]
+    kind = kind_of_column(feature, column=columns.label, told=settings.problem_type)
+
+    notes: list[str] = []
+    given = _read(loaded, columns, kind, drop_empty=settings.drop_empty, notes=notes)
+    carved = carve(given, "text", validation=settings.validation_fraction, test=settings.test_fraction)
+    splits = {split: carved[split] for split in SPLITS if split in carved}
+    source = {split: split if split in given else "train" for split in splits}
+    problem = kind()
+    if kind.has_names:
+        problem = kind(distinct_labels(splits["train"]["label"][:], feature, column=columns.label))
+        for split in splits:
+            check_seen(splits[split], splits["train"], split=split, source=source[split], column=columns.label)
+    for split in splits:
+        splits[split] = limit_rows(splits[split], getattr(settings, f"max_{split}_rows"), split=split, notes=notes)
+
+    if not isinstance(tokenizer, PreTrainedTokenizerBase):
+        texts = [splits["train"][name][:] for name in ("text", "text_pair") if name in splits["train"].column_names]
+        tokenizer = tokenizer([text for column in texts for text in column])
+    encoder = Encoder(
+        tokenizer,
+        max_length=_max_length(settings.max_length, tokenizer, max_positions),
+        over_long=settings.over_long,
+        overlap=settings.window_stride,
+        pair=columns.pair is not None,
+    )
+    encoded = DatasetDict()
+    for split, rows in splits.items():
+        labels = problem.encode(rows["label"][:])
+        encoded[split] = encode_rows(rows, labels, problem.feature, encoder, split=split, source=source[split])
+        check_ids(encoded[split], tokenizer, vocab_size)
+
+    report = [
+        f"data: {dataset if isinstance(dataset, str) else 'a DatasetDict'}, {problem.problem_type.replace('_', ' ')}",
+        splits_line(encoded, source, unused=[split for split in loaded if split not in SPLITS]),
+        summary.columns_line(columns),
+        *notes,
+        problem.balance_line(encoded["train"]["labels"][:]),
+        *summary.length_lines(encoded, encoder),
+        summary.unknown_line(encoded["train"], encoder),
+    ]
+    encoded = encoded.remove_columns(["tokens", "kept"])
+    model_columns = [*encoder.columns, "labels"]
+    return ClassificationData(
+        splits=encoded,
+        tokenizer=tokenizer,
+        problem=problem,
+        model_columns=model_columns,
+        passenger_columns=[name for name in encoded["train"].column_names if name not in model_columns],
+        text_window={
+            "max_length": encoder.max_length,
+            "over_long": encoder.over_long,
+            "overlap": settings.window_stride,
+            "pair": encoder.pair,
+        },
+        column_names={
+            ours: theirs
+            for ours, theirs in (("text", columns.text), ("text_pair", columns.pair), ("label", columns.label))
+            if theirs is not None
+        },
+        report=report,
+    )
+
+
+def _read(
+    loaded: DatasetDict, columns: Columns, kind: type[Problem], *, drop_empty: bool, notes: list[str]
+) -> dict[str, Dataset]:
+    """The checked rows of train, validation and test, as far as they were given and can be scored."""
+    usable = [split for split in SPLITS if split in loaded]
+    if "test" in usable and has_no_labels(loaded["test"], columns.label, known=loaded["train"]):
+        usable.remove("test")
+        notes.append(
+            f"test: the given split's {len(loaded['test']):,} rows have no labels and cannot be scored; left out"
+        )
+    return {
+        split: read_rows(loaded[split], split, columns, kind=kind, drop_empty=drop_empty, notes=notes)
+        for split in usable
+    }
+
+
+def _max_length(told: int | None, tokenizer, max_positions: int | None) -> int | None:
+    """The told length, or else the smaller of the tokenizer's and the model's limit; None where neither has one."""
+    if told is not None and max_positions is not None and told > max_positions:
+        raise UserError(f"max_length {told} is more than the {max_positions} positions of the model; lower it")
+    limits = [limit for limit in (tokenizer.model_max_length, max_positions) if limit and limit < LARGE_INTEGER]
+    return told if told is not None else min(limits, default=None)

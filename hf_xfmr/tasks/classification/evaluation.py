@@ -1,0 +1,149 @@
+"""What a report says of predictions: figures with 95 % intervals, per label, per slice, calibration, worst errors."""
+
+from typing import Any
+
+import numpy as np
+
+from ...report import bootstrap
+from . import calibration
+from .predictions import Predictions
+from .ratios import mean
+
+Estimate = dict[str, float]  # value, low, high
+
+
+def _estimates(names: list[str], values: np.ndarray, drawn: np.ndarray) -> dict[str, Estimate]:
+    low, high = bootstrap.interval(drawn)
+    return {
+        name: {"value": float(values[i]), "low": float(low[i]), "high": float(high[i])} for i, name in enumerate(names)
+    }
+
+
+def headline(p: Predictions) -> dict[str, Estimate]:
+    """The figures of a whole test set, each with its interval."""
+    return _estimates(p.problem.headline_names, *p.problem.headline(p.gold, p.predicted))
+
+
+def per_label(p: Predictions) -> list[dict[str, Any]] | None:
+    """Precision, recall and F1 of each label, with intervals, and how many rows bear it; None without labels."""
+    found = p.problem.per_label(p.gold, p.predicted)
+    if found is None:
+        return None
+    rows, values, drawn = found
+    names = ["precision", "recall", "f1"]
+    return [
+        {"label": label, "rows": int(rows[k]), **_estimates(names, values[:, k], drawn[:, :, k])}
+        for k, label in enumerate(p.labels)
+    ]
+
+
+def slices(p: Predictions) -> dict[str, list[dict[str, Any]]]:
+    """The mean of the problem's `row_figure` by quarter of length in tokens, and of rows cut and not, if any is."""
+    values, out = p.problem.row_figure(p.gold, p.predicted), {}
+    if p.tokens is not None:
+        edges = np.unique(np.quantile(p.tokens, [0.25, 0.5, 0.75], method="nearest"))
+        quarter = np.searchsorted(edges, p.tokens, side="left")
+        members = [quarter == i for i in range(len(edges) + 1)]
+        spans = [(int(p.tokens[m].min()), int(p.tokens[m].max())) if m.any() else None for m in members]
+        out["length"] = [
+            _slice(f"{span[0]:,}–{span[1]:,} tokens" if span[0] < span[1] else f"{span[0]:,} tokens", values[member])
+            for span, member in zip(spans, members, strict=True)
+            if span
+        ]
+    if p.cut is not None and p.cut.any():
+        parts = [("whole", ~p.cut), ("cut", p.cut)]
+        out["truncation"] = [_slice(name, values[member]) for name, member in parts if member.any()]
+    return out
+
+
+def _slice(name: str, values: np.ndarray) -> dict[str, Any]:
+    drawn = bootstrap.resample(lambda w: mean(w, values)[:, None], bootstrap.weights(len(values)))
+    return {"slice": name, "rows": len(values), **_estimates(["figure"], values.mean(keepdims=True), drawn)}
+
+
+def worst(p: Predictions, *, most: int = 50) -> list[dict[str, Any]]:
+    """The rows most wrong: highest probability on a wrong label, or largest error. `score` is that figure."""
+    score, tells = p.problem.wrongness(p.gold, p.predicted, p.probabilities)
+    order = [i for i in np.argsort(-score, kind="stable")[:most] if score[i] > 0]
+    return [
+        {
+            "id": p.ids[i],
+            "text": p.texts[i],
+            "text_pair": p.pairs[i] if p.pairs else None,
+            "gold": p.problem.shown(p.gold[i]),
+            "predicted": p.problem.shown(p.predicted[i]),
+            "score": float(score[i]) if tells else None,
+            "tokens": int(p.tokens[i]) if p.tokens is not None else None,
+            "cut": bool(p.cut[i]) if p.cut is not None else None,
+        }
+        for i in order
+    ]
+
+
+def calibrate(
+    p: Predictions, validation: Predictions | None, *, told: dict[str, Any] | None = None
+) -> dict[str, Any] | None:
+    """Calibration error and likelihood on `p`, before and after the temperature fitted on `validation`; and whether the
+    temperature is `kept`, since it makes validation likelier by more than chance.
+
+    `told` is what the run says of itself, {"temperature", "kept"}: it fitted on probabilities that are not rounded.
+    None without probabilities. `temperature` and `after` are None where no temperature can be fitted.
+    """
+    if p.probabilities is None:
+        return None
+    found: dict[str, Any] = {"temperature": None, "kept": False, "validation": None, "after": None}
+    found["before"] = _calibration_figures(p.probabilities, p.gold)
+    if validation is None or validation.probabilities is None:
+        return found
+    on, gold = validation.probabilities, validation.gold
+    temperature = told["temperature"] if told else calibration.fit_temperature(on, gold)
+    if temperature is not None:
+        scaled = [calibration.scale(rows, temperature, several=gold.ndim == 2) for rows in (p.probabilities, on)]
+        found["temperature"] = temperature
+        found["kept"] = told["kept"] if told else calibration.helps(on, gold, temperature)
+        found["after"] = _calibration_figures(scaled[0], p.gold)
+        likelihoods = (calibration.negative_log_likelihood(rows, gold) for rows in (on, scaled[1]))
+        found["validation"] = dict(zip(("before", "after"), likelihoods, strict=True))
+    return found
+
+
+def _calibration_figures(probabilities: np.ndarray, gold: np.ndarray) -> dict[str, Any]:
+    bins = calibration.reliability(probabilities, gold)
+    return {
+        "expected_calibration_error": bins.error,
+        "adaptive_calibration_error": calibration.adaptive_reliability(probabilities, gold).error,
+        "negative_log_likelihood": calibration.negative_log_likelihood(probabilities, gold),
+        "bins": bins,
+    }
+
+
+def thresholds(
+    p: Predictions, validation: Predictions | None, temperature: float | None
+) -> list[dict[str, Any]] | None:
+    """What other thresholds than 0.5 give on `p`, on temperature-scaled probabilities if there is a temperature.
+
+    A row for each label and probability of the problem's `thresholds`; with validation rows also one, `chosen`, for
+    that of highest F1 on them. None for problems without.
+    """
+    scaled = _scaled(p, temperature)
+    tried = p.problem.thresholds()
+    if scaled is None or not tried:
+        return None
+    on_validation = _scaled(validation, temperature) if validation is not None else None
+    rows: list[dict[str, Any]] = []
+    for k, grid in tried:
+        gold, given = p.problem.holds(p.gold, k), dict.fromkeys(grid, False)
+        if validation is not None and on_validation is not None:
+            best = calibration.best_threshold(on_validation[:, k], p.problem.holds(validation.gold, k))
+            if best is not None:  # the one that reads the same, if there is
+                given[next((t for t in given if abs(t - best) < 0.0005), best)] = True
+        for threshold in sorted(given, key=lambda t: (p.problem.several and given[t], t)):
+            figures = calibration.at_threshold(scaled[:, k], gold, threshold)
+            rows.append({"label": p.labels[k], "chosen": given[threshold], **figures})
+    return rows
+
+
+def _scaled(p: Predictions, temperature: float | None) -> np.ndarray | None:
+    if p.probabilities is None or temperature is None:
+        return p.probabilities
+    return calibration.scale(p.probabilities, temperature, several=p.gold.ndim == 2)

@@ -1,0 +1,51 @@
+"""Linear probing: a head trained on the features of a frozen encoder, which are computed once for all epochs."""
+
+import torch
+from datasets import Dataset
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from tqdm.auto import tqdm
+from transformers.modeling_outputs import SequenceClassifierOutput
+
+from ...models.bert import XfmrBertForSequenceClassification, mean_by_row
+from ...models.losses import sequence_classification_loss
+
+
+class Probe(nn.Module):
+    """The classifier of a BERT, alone: features [B, E] float32 to logits [B, num_labels]. No dropout."""
+
+    def __init__(self, model: XfmrBertForSequenceClassification):
+        super().__init__()
+        self.classifier, self.config = model.classifier, model.config
+
+    def forward(self, features: Tensor, labels: Tensor | None = None, num_items_in_batch=None, **_):
+        logits = self.classifier(features)
+        loss = None
+        if labels is not None:
+            loss = sequence_classification_loss(logits, labels, self.config, num_items_in_batch)
+        return SequenceClassifierOutput(loss=loss, logits=logits)
+
+
+@torch.no_grad()
+def features(model: XfmrBertForSequenceClassification, dataset: Dataset, collate, *, batch_size: int = 64) -> Dataset:
+    """The pooled [CLS] vectors of a dataset's rows, dropout off, beside their labels.
+
+    A row cut into windows gets their mean, which a linear head turns into the mean of their logits.
+    """
+    model.eval()
+    batches = DataLoader(dataset, batch_size=batch_size, collate_fn=collate)  # type: ignore[arg-type]
+    pooled = []
+    for batch in tqdm(batches, desc="features", unit="batch", leave=False):
+        batch.pop("labels", None)
+        row = batch.pop("window_row", None)
+        vectors = model.bert(**{name: t.to(model.device) for name, t in batch.items()}).pooler_output.float()
+        pooled.append((vectors if row is None else mean_by_row(vectors, row.to(vectors.device))).cpu())
+    return Dataset.from_dict({"features": torch.cat(pooled).numpy(), "labels": dataset["labels"][:]})
+
+
+def collate_features(rows: list[dict]) -> dict[str, Tensor]:
+    """A batch of rows that `features` made: features [B, E] float32, and their labels."""
+    return {
+        "features": torch.tensor([row["features"] for row in rows]),
+        "labels": torch.tensor([row["labels"] for row in rows]),
+    }

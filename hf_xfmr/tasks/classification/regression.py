@@ -1,0 +1,113 @@
+"""A number a row, as a rating: squared error, correlations."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from datasets import Value
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+
+from ...report import bootstrap
+from . import metrics
+from .problem import Problem, Refuse
+from .ratios import mean
+
+LARGEST = np.finfo(float).max
+
+
+class Regression(Problem):
+    """`gold` and `predicted` are float [N]; there are no labels, and no probabilities."""
+
+    problem_type = "regression"
+    feature = Value("float32")
+    main_metric = "pearson"
+    headline_names = ["pearson", "spearman", "mae", "mse"]
+    slice_figure = "mean absolute error"
+    noun = "rating"
+    has_names = False
+
+    @classmethod
+    def checked(cls, values: list, refuse: Refuse) -> list[float]:
+        values = [_number(value) for value in values]
+        refuse(
+            [not math.isfinite(value) for value in values],
+            "holds no finite number there, and regression needs one a row; correct it, or remove the rows",
+        )
+        return values
+
+    def encode(self, values: list) -> list[float]:
+        return values
+
+    def named(self, encoded: Iterable) -> list[float]:
+        return list(encoded)
+
+    def balance_line(self, encoded: list) -> str:
+        values = np.array(encoded)
+        spread = f"sd {values.std():.3g}, from {values.min():.4g} to {values.max():.4g}"
+        return f"ratings of train: mean {values.mean():.3g}, {spread}"
+
+    @property
+    def columns(self) -> list[str]:
+        return ["value"]
+
+    def answers(self, logits: np.ndarray, temperature: float) -> Iterator[dict]:
+        yield from ({"value": value} for value in self.predicted(logits))
+
+    def predicted(self, logits: np.ndarray) -> list[float]:
+        return [float(value) for value in logits.reshape(-1)]
+
+    def gold(self, encoded: np.ndarray) -> list[float]:
+        return [float(value) for value in encoded]
+
+    def parse(self, text: str) -> float:
+        value = float(text)
+        if not -LARGEST <= value <= LARGEST:  # NaN too
+            raise ValueError(text)
+        return value
+
+    def shown(self, value: float) -> str:
+        return f"{value:.3g}"
+
+    def _figures(self, logits: np.ndarray, encoded: np.ndarray) -> dict[str, float]:
+        gold, predicted = encoded.astype(np.float64).reshape(-1), logits.reshape(-1)
+        correlations = metrics.pearson(gold, predicted) | metrics.spearman(gold, predicted)
+        return correlations | metrics.squared_error(gold, predicted)
+
+    def linear_model(self, vectors, texts: Sequence[str], encoded: np.ndarray, test: Sequence[str]):
+        model = make_pipeline(vectors, Ridge()).fit(texts, encoded)
+        return "ridge regression", model.predict(test).reshape(len(test), -1)
+
+    def headline_of_weights(self, gold: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Pearson, Spearman, mean absolute and mean squared error: [b, N] -> [b, 4]."""
+        gold_ranks, predicted_ranks = (bootstrap.weighted_ranks(values, weights) for values in (gold, predicted))
+        error = predicted - gold
+        return np.stack(
+            [
+                bootstrap.pearson(gold, predicted, weights),
+                bootstrap.pearson(gold_ranks, predicted_ranks, weights),
+                mean(weights, np.abs(error)),
+                mean(weights, error**2),
+            ],
+            axis=1,
+        )
+
+    def row_figure(self, gold: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+        return np.abs(gold - predicted)
+
+    def wrongness(
+        self, gold: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray | None
+    ) -> tuple[np.ndarray, bool]:
+        return np.abs(predicted - gold), True
+
+    @classmethod
+    def example(cls, number: int, num_labels: int) -> float | list[float]:
+        value = number / 4 - 1
+        return [value] * num_labels if num_labels > 1 else value
+
+
+def _number(value) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        return math.nan

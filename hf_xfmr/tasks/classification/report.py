@@ -1,0 +1,63 @@
+"""What a run's report says of its predictions."""
+
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from ...errors import UserError
+from ...report import Evaluation, plots
+from . import evaluation, predictions
+from .calibration import BINS
+
+
+def evaluate(folder: Path, run: dict[str, Any]) -> Evaluation | None:
+    """The figures and pictures of a run folder's test predictions, or, without test, of validation; None without any.
+
+    `run` is its run.json, from which `problem_type`, `label_names` and `calibration` are read. With both splits the
+    temperature is the one fitted on validation. Raises `UserError` for a file that can't be read.
+    """
+    test, validation = (_read(folder / f"predictions-{split}.csv", run) for split in ("test", "validation"))
+    if test is not None and validation is not None and test.labels != validation.labels:
+        raise UserError(
+            f"{folder}: the columns p_<label> of predictions-test.csv and predictions-validation.csv differ"
+        )
+    # Without test rows the validation rows are what is shown; nothing can then be fitted on others.
+    rows, fitted_on = (test, validation) if test is not None else (validation, None)
+    if rows is None:
+        return None
+    split, problem = "validation" if test is None else "test", rows.problem
+    figures: dict[str, Any] = {"split": split, "rows": len(rows), "headline": evaluation.headline(rows)}
+    figures["slices"] = evaluation.slices(rows)
+    pictures: dict[str, Figure] = {}
+    if problem.has_names:
+        found = evaluation.calibrate(rows, fitted_on, told=run.get("calibration"))
+        figures["temperature"] = found["temperature"] if found and found["kept"] else None
+        figures["per_label"] = evaluation.per_label(rows)
+        figures["calibration"] = found
+        figures["thresholds"] = evaluation.thresholds(rows, fitted_on, figures["temperature"])
+        if found:
+            before, after = found["before"], found["after"]
+            pictures["reliability"] = plots.reliability(before["bins"], after["bins"] if after else None)
+    else:
+        pictures["scatter"] = plots.scatter(rows.gold, rows.predicted)
+    counts = problem.confusion(rows.gold, rows.predicted)
+    if counts is not None:
+        figures["confusion"] = {"labels": rows.labels, "counts": counts}
+        pictures["confusion"] = plots.confusion_matrix(counts, rows.labels)
+    right = problem.right(rows.gold, rows.predicted)
+    figures["wrong_rows"] = None if right is None else int(len(rows) - right.sum())
+    figures["worst"] = evaluation.worst(rows)
+    words = {
+        "several": problem.several,
+        "fitted": fitted_on is not None,
+        "slice_figure": problem.slice_figure,
+        "bins": BINS,
+    }
+    return Evaluation(figures, pictures, words)
+
+
+def _read(path: Path, run: dict[str, Any]) -> predictions.Predictions | None:
+    if not path.exists():
+        return None
+    return predictions.read(path, problem_type=run.get("problem_type"), labels=run.get("label_names"))

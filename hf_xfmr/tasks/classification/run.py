@@ -1,0 +1,246 @@
+"""The parts of a classification run: the model its settings ask for, its trainer, and what it ends with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+from datasets import Dataset
+
+from ... import tokenizer
+from ...errors import UserError
+from ...models.bert import XfmrBertConfig, XfmrBertForSequenceClassification
+from ...run import loading
+from ...run.console import say, say_how_to_try
+from ...run.finish import save_and_report
+from ...run.starting_point import check_origin, naming_model_config, new_config, of_checkpoint
+from ...training import XfmrTrainer, XfmrTrainingArguments
+from . import calibration, predictions, probe, report
+from .collate import ClassificationCollator
+from .data import ClassificationData
+from .problem import Problem
+
+
+@dataclass(kw_only=True)
+class ModelSettings:
+    """Which model, and how much of it is trained."""
+
+    model: str | None = field(
+        default=None,
+        metadata={"help": "BERT checkpoint: sample:minilm, a folder, or a name on the Hub; none: from scratch"},
+    )
+    model_config: dict | None = field(
+        default=None,
+        metadata={
+            "help": "From scratch: {field: value, …} of XfmrBertConfig, sizes above all; with a model: its dropout"
+        },
+    )
+    tokenizer: str | None = field(
+        default=None,
+        metadata={
+            "help": "From scratch: wordpiece, as BERT's, where Chinese characters stand alone (left out: this); or "
+            "unigram, whose pieces are words in Chinese too"
+        },
+    )
+    freeze_encoder: bool = field(
+        default=False,
+        metadata={"help": "Train the linear layer on [CLS] only, on features computed once (dropout off)"},
+    )
+    class_weights: str | None = field(
+        default=None,
+        metadata={"help": "auto: rare labels count more, so that all labels weigh the same in sum; or {label: weight}"},
+    )
+    lora_rank: int | None = field(
+        default=None, metadata={"help": "Train low-rank updates of query, key and value only (needs hf_xfmr[lora])"}
+    )
+    lora_alpha: int = field(default=16, metadata={"help": "Scale of the LoRA updates, over lora_rank"})
+
+
+DROPOUT = ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout")
+
+
+def check(settings: ModelSettings) -> None:
+    """Refuse settings that contradict one another. Raises `UserError`."""
+    check_origin(settings, "tokenizer")
+    if settings.model and (told := [name for name in settings.model_config or {} if name not in DROPOUT]):
+        raise UserError(
+            f"model and model_config are both given: a checkpoint has its own {told[0]}, and only {', '.join(DROPOUT)} "
+            "can be others, so leave one of them out"
+        )
+    if settings.tokenizer not in (None, "wordpiece", "unigram"):
+        raise UserError(f"tokenizer is '{settings.tokenizer}'; it can be wordpiece or unigram")
+    if settings.freeze_encoder and not settings.model:
+        raise UserError("freeze_encoder needs a checkpoint: an encoder made from scratch has learned nothing to freeze")
+    if settings.freeze_encoder and settings.lora_rank:
+        raise UserError("freeze_encoder and lora_rank exclude one another: leave one of them out")
+
+
+def load_parts(settings: ModelSettings):
+    """The config and tokenizer of the checkpoint; from scratch, in its place what makes one from the train texts."""
+    if settings.model:
+        config, own_tokenizer = of_checkpoint(XfmrBertConfig, settings.model)
+        with naming_model_config():
+            config.update(settings.model_config or {})
+        return config, own_tokenizer
+    config = new_config(XfmrBertConfig, settings.model_config)
+
+    def train_tokenizer(texts: list[str]):
+        kind = settings.tokenizer or "wordpiece"
+        size = config.vocab_size if kind == "wordpiece" else config.vocab_size - len(tokenizer.ENCODER_TOKENS)
+        trained = tokenizer.train(
+            texts,
+            kind,
+            vocab_size=size,
+            model_max_length=config.max_position_embeddings,
+            lowercase=True,
+            length=len(texts),
+        )
+        return trained if kind == "wordpiece" else tokenizer.for_encoder(trained)
+
+    return config, train_tokenizer
+
+
+def build_model(settings: ModelSettings, config: XfmrBertConfig, corpus: ClassificationData):
+    """`XfmrBertForSequenceClassification` with the corpus's labels, from the checkpoint or from scratch."""
+    names = corpus.problem.label_names or ["value"]
+    config.update(
+        {
+            "id2label": dict(enumerate(names)),
+            "label2id": {name: i for i, name in enumerate(names)},
+            "problem_type": corpus.problem.problem_type,
+            "class_weights": _class_weights(settings, corpus),
+            "text_window": corpus.text_window,
+        }
+    )
+    if settings.model:
+        # A head for other labels than these is no use here: it starts anew, which the loader says in its line.
+        model = loading.from_pretrained(
+            XfmrBertForSequenceClassification, settings.model, config=config, ignore_mismatched_sizes=True
+        )
+    else:
+        config.update({"vocab_size": len(corpus.tokenizer), "pad_token_id": corpus.tokenizer.pad_token_id})
+        model = XfmrBertForSequenceClassification(config)
+    if settings.lora_rank:
+        return _with_lora(model, settings)
+    return model
+
+
+def _class_weights(settings: ModelSettings, corpus: ClassificationData) -> list[float] | None:
+    if settings.class_weights is None:
+        return None
+    if settings.class_weights == "auto":
+        return corpus.problem.class_weights(corpus.splits["train"]["labels"][:])
+    told = yaml.safe_load(settings.class_weights) if isinstance(settings.class_weights, str) else settings.class_weights
+    if not isinstance(told, dict) or not all(isinstance(weight, int | float) for weight in told.values()):
+        raise UserError(f"class_weights is '{settings.class_weights}'; it can be auto or {{label: weight, …}}")
+    weights = {str(name): weight for name, weight in told.items()}
+    names = corpus.problem.label_names
+    if unknown := sorted(set(weights) - set(names)):
+        raise UserError(f"class_weights names the label '{unknown[0]}', but the labels are {', '.join(names)}")
+    return [float(weights.get(name, 1.0)) for name in names]
+
+
+def _with_lora(model, settings: ModelSettings):
+    try:
+        import peft
+    except ImportError:
+        raise UserError("lora_rank needs the peft package: pip install 'hf_xfmr[lora]'") from None
+    assert settings.lora_rank is not None
+    options = peft.LoraConfig(
+        task_type="SEQ_CLS",
+        r=settings.lora_rank,
+        lora_alpha=settings.lora_alpha,
+        lora_dropout=0.1,
+        target_modules=["query", "key", "value"],
+    )
+    return peft.get_peft_model(model, options)
+
+
+def make_trainer(
+    settings: ModelSettings, args: XfmrTrainingArguments, model, corpus: ClassificationData
+) -> tuple[XfmrTrainer, dict[str, Dataset]]:
+    """A trainer for the model, or for its head alone on the features of the frozen encoder; and the splits it reads."""
+    splits: dict[str, Dataset] = dict(corpus.splits)
+    collate: Callable = ClassificationCollator(corpus.tokenizer)
+    args.remove_unused_columns = False  # the collator leaves behind what the model does not read
+    if settings.freeze_encoder:
+        model.requires_grad_(False)
+        model.classifier.requires_grad_(True)
+        say("frozen encoder: computing its features, once for all epochs")
+        model.to(args.device)
+        with torch.autocast(args.device.type, torch.bfloat16, enabled=bool(args.bf16)):
+            splits = {name: probe.features(model, rows, collate) for name, rows in splits.items()}
+        collate = probe.collate_features
+        args.include_num_input_tokens_seen = "no"
+        model = probe.Probe(model)
+    trainer = XfmrTrainer(
+        model,
+        args,
+        train_dataset=splits["train"],
+        eval_dataset=splits["validation"] if args.eval_strategy != "no" else None,
+        data_collator=collate,
+        compute_metrics=lambda outcome: corpus.problem.figures(outcome.predictions, outcome.label_ids),
+    )
+    return trainer, splits
+
+
+def finish(
+    trainer: XfmrTrainer,
+    settings: ModelSettings,
+    model,
+    corpus: ClassificationData,
+    splits: dict[str, Dataset],
+    seconds: float,
+    against: dict | None,
+) -> dict[str, dict[str, float]]:
+    """Predict validation and test, print the result, and save predictions, model and report. Returns the metrics."""
+    folder, problem = Path(str(trainer.args.output_dir)), corpus.problem
+    results: dict[str, dict[str, float]] = {}
+    fitted: dict | None = None
+    for name in [name for name in ("validation", "test") if name in splits]:
+        labels = np.asarray(corpus.splits[name]["labels"])
+        logits = np.asarray(trainer.predict(splits[name]).predictions)
+        results[name] = problem.figures(logits, labels)
+        if name == "validation" and "test" in splits and problem.has_names:
+            fitted = calibration.fitted(problem.probabilities(np.asarray(logits, float)), labels)
+        if trainer.is_world_process_zero():
+            predictions.write(folder / f"predictions-{name}.csv", corpus.splits[name], logits, problem)
+    say(*_summary(name, logits, labels, results[name], problem, seconds, against), *calibration.said(fitted))
+    if settings.lora_rank:
+        if trainer.is_world_process_zero():
+            model.save_pretrained(folder / "adapter")
+        model = model.merge_and_unload()
+    # None too: the checkpoint it began with may have had one.
+    model.config.calibration_temperature = fitted["temperature"] if fitted and fitted["kept"] else None
+    save_and_report(
+        trainer,
+        settings,
+        model=model,
+        tokenizer=corpus.tokenizer,
+        metrics=results,
+        seconds=seconds,
+        data=corpus.report,
+        evaluate=report.evaluate,
+        label_names=problem.label_names or None,
+        problem_type=problem.problem_type,
+        calibration=fitted,
+        baseline=against,
+    )
+    if "text_pair" in corpus.splits["train"].column_names:  # a command line takes single texts, a file pairs too
+        columns = ("--text_column", "text", "--text_pair_column", "text_pair")
+        say_how_to_try("predict", str(folder), "--file", str(folder / f"predictions-{name}.csv"), *columns)
+    else:
+        say_how_to_try("predict", str(folder), corpus.splits["train"][0]["text"][:60])
+    return results | ({"baseline": against["test"]} if against else {})
+
+
+def _summary(split, logits, labels, result, problem: Problem, seconds: float, against) -> list[str]:
+    lines = [f"trained in {seconds:.0f} s; on {split}, {len(labels):,} rows:", *problem.tables(logits, labels)]
+    lines.append("  ".join(f"{name} {value:.4f}" for name, value in result.items()))
+    if against and split == "test":
+        main = problem.main_metric
+        ahead = result[main] - against["test"][main]
+        lines.append(f"{main} {result[main]:.4f}, {ahead:+.4f} against {against['test'][main]:.4f} ({against['name']})")
+    return lines

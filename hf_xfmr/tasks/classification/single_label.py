@@ -1,0 +1,142 @@
+"""One label a row, of two or more: softmax, accuracy, a confusion matrix."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from datasets import Value
+from scipy.special import softmax
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from ...report import bootstrap
+from . import metrics
+from .problem import ByLabel, Drawn, Problem, counted, shares_of
+from .ratios import of_table
+
+THRESHOLDS = [t / 10 for t in range(1, 10)]
+
+
+class SingleLabel(Problem):
+    """`gold` and `predicted` are int [N], class ids."""
+
+    problem_type = "single_label_classification"
+    feature = Value("int64")
+    main_metric = "accuracy"
+    headline_names = ["accuracy", "f1_macro", "f1_weighted", "mcc"]
+    slice_figure = "accuracy"
+
+    def encode(self, values: list) -> list[int]:
+        ids = {value: number for number, value in enumerate(self.labels)}
+        return [ids[value] for value in values]
+
+    def named(self, encoded: Iterable) -> list[str]:
+        return [self.label_names[label] for label in encoded]
+
+    def balance_line(self, encoded: list) -> str:
+        found = Counter(encoded)
+        counts = {name: found[number] for number, name in enumerate(self.label_names)}
+        return f"labels of train: {', '.join(counted(counts, len(encoded)))}"
+
+    def class_weights(self, encoded: list) -> list[float]:
+        count = Counter(encoded)
+        return [
+            len(encoded) / (len(count) * count[label]) if count[label] else 0.0
+            for label in range(len(self.label_names))
+        ]
+
+    @property
+    def columns(self) -> list[str]:
+        return ["label", "probability", *(f"p_{name}" for name in self.label_names)]
+
+    def answers(self, logits: np.ndarray, temperature: float) -> Iterator[dict]:
+        for label, row in zip(self.predicted(logits), self.probabilities(logits / temperature), strict=True):
+            shares = shares_of(self.label_names, row)
+            yield {"label": label, "probability": shares[label], "probabilities": shares}
+
+    def predicted(self, logits: np.ndarray) -> list[str]:
+        return self.named(logits.argmax(-1))
+
+    def gold(self, encoded: np.ndarray) -> list[str]:
+        return self.named(encoded)
+
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
+        return softmax(logits, axis=-1)
+
+    def parse(self, text: str) -> int:
+        return self.ids[text]
+
+    def shown(self, value: np.integer) -> str:
+        return self.label_names[value]
+
+    def renumbered(self, values: np.ndarray, labels: Sequence[str]) -> np.ndarray:
+        return np.array([labels.index(name) for name in self.label_names])[values]
+
+    def _figures(self, logits: np.ndarray, encoded: np.ndarray) -> dict[str, float]:
+        predicted = logits.argmax(1)
+        ranking = metrics.roc_auc(encoded, softmax(logits, 1), label_names=self.label_names)
+        same = metrics.accuracy(encoded, predicted) | metrics.f1(encoded, predicted)
+        return same | metrics.matthews_correlation(encoded, predicted) | ranking
+
+    def tables(self, logits: np.ndarray, encoded: np.ndarray) -> list[str]:
+        predicted = logits.argmax(-1)
+        counts = metrics.confusion(encoded, predicted, len(self.label_names))
+        return [
+            *metrics.per_class_table(encoded, predicted, self.label_names),
+            *metrics.confusion_table(counts, self.label_names),
+        ]
+
+    def linear_model(self, vectors, texts: Sequence[str], encoded: np.ndarray, test: Sequence[str]):
+        model = make_pipeline(vectors, LogisticRegression(max_iter=1000)).fit(texts, encoded)
+        scores = np.full((len(test), len(self.label_names)), -50.0)
+        scores[:, model.classes_] = model.predict_log_proba(test)
+        return "logistic regression", scores
+
+    def confusion(self, gold: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+        k = len(self.label_names)
+        return np.bincount(gold * k + predicted, minlength=k * k).reshape(k, k)
+
+    def headline_of_weights(self, gold: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        k = len(self.label_names)
+        cells = gold * k + predicted
+        tables = np.stack([np.bincount(cells, weights=row, minlength=k * k) for row in weights])
+        return _figures_of(tables.reshape(-1, k, k))
+
+    def headline(self, gold: np.ndarray, predicted: np.ndarray) -> Drawn:
+        table = self.confusion(gold, predicted)
+        return _figures_of(table[None])[0], bootstrap.resample(_figures_of, bootstrap.counts(table))
+
+    def per_label(self, gold: np.ndarray, predicted: np.ndarray) -> ByLabel:
+        table = self.confusion(gold, predicted)
+        return table.sum(1), of_table(table), bootstrap.resample(of_table, bootstrap.counts(table))
+
+    def right(self, gold: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+        return (gold == predicted).astype(float)
+
+    row_figure = right
+
+    def wrongness(
+        self, gold: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray | None
+    ) -> tuple[np.ndarray, bool]:
+        """The probability of a wrong label."""
+        if probabilities is None:
+            return 1 - self.right(gold, predicted), False
+        return np.where(gold != predicted, probabilities[np.arange(len(gold)), predicted], 0), True
+
+    def thresholds(self) -> list[tuple[int, list[float]]]:
+        """Of two labels the second."""
+        return [(1, THRESHOLDS)] if len(self.label_names) == 2 else []
+
+    @classmethod
+    def example(cls, number: int, num_labels: int) -> int:
+        return number % num_labels
+
+
+def _figures_of(table: np.ndarray) -> np.ndarray:
+    """Accuracy, macro F1 (over labels that occur), weighted F1, Matthews correlation: [b, K, K] -> [b, 4]."""
+    total, hits = table.sum((1, 2)), np.trace(table, axis1=1, axis2=2)
+    given, there = table.sum(1).astype(float), table.sum(2).astype(float)
+    f1 = of_table(table)[:, 2]
+    spread = np.sqrt(np.maximum((total**2 - (given**2).sum(1)) * (total**2 - (there**2).sum(1)), 0))
+    matthews = np.divide(hits * total - (given * there).sum(1), spread, out=np.zeros(len(table)), where=spread > 0)
+    return np.stack([hits / total, np.nanmean(f1, axis=1), np.nansum(f1 * there, 1) / total, matthews], axis=1)

@@ -1,0 +1,42 @@
+"""What is asked of classification from outside."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..task import Task
+
+
+class Classification(Task):
+    name = "classification"
+    head = "ForSequenceClassification"
+    answers = "predictions-{split}.csv"
+
+    def predictor(self, model: str, *, temperature: float | None = None):
+        from .classifier import Classifier
+
+        found = Classifier(model, temperature=temperature)
+        if temperature is None and found.temperature != 1:
+            print(
+                f"calibrated: logits are divided by {found.temperature:.3g}, fitted on the run's validation rows; "
+                "--temperature 1 for the model's own probabilities",
+                file=sys.stderr,
+            )
+        return found
+
+    def compare(self, files: Sequence[Path], runs: Sequence[dict]) -> dict[str, Any]:
+        from .comparison import compare
+
+        return compare(files, runs)
+
+    def left_to_users(self, config: Any) -> list[str]:
+        notes = []
+        if (getattr(config, "text_window", None) or {}).get("over_long") == "windows":
+            notes.append("over-long texts: this model was trained to read them in windows whose logits are averaged")
+        if temperature := getattr(config, "calibration_temperature", None):
+            notes.append(f"calibration: divide the logits by {temperature:.3g} for the probabilities `predict` gives")
+        return notes
+
+
+TASK = Classification()

@@ -1,0 +1,43 @@
+"""Two runs of one task, compared on the same rows."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError
+from .task import all_tasks
+
+
+def compare(a: str | Path, b: str | Path) -> dict[str, Any]:
+    """The folders of two runs of one kind, compared on their test rows (validation, if neither has test).
+
+    Returns `split`, `rows`, and under `figures` for each figure {"name", "a", "b", "difference" (b - a), "low", "high",
+    "p", "test", "better" ("higher" or "lower")}; `p` and the interval are those of the difference. Raises `UserError`
+    if a folder is no finished run, the runs are of different kinds, or their rows differ, naming the first that does.
+    """
+    a, b = Path(a), Path(b)
+    runs = [_run(folder) for folder in (a, b)]
+    for task in all_tasks():
+        task.refuse_to_compare((a, b), runs)
+    patterns = {task: task.answers for task in all_tasks() if task.answers is not None}
+    for task, pattern in patterns.items():
+        for split in ("test", "validation"):
+            files = [folder / pattern.format(split=split) for folder in (a, b)]
+            there = [file.exists() for file in files]
+            if all(there):
+                return {"kind": task.name, "split": split, **task.compare(files, runs)}
+            if any(there):
+                lacking = files[there.index(False)]
+                raise UserError(
+                    f"{lacking} is missing, so that there is nothing to compare {files[there.index(True)]} with"
+                )
+    raise UserError(f"{a} and {b} hold no predictions to compare: give folders of finished runs of the same recipe")
+
+
+def _run(folder: Path) -> dict:
+    try:
+        return json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except OSError:
+        raise UserError(f"{folder} holds no run.json: give the output folder of a recipe that has finished") from None
+    except ValueError as error:
+        raise UserError(f"{folder}/run.json is not JSON ({error}): let the recipe write it again") from None

@@ -1,0 +1,1 @@
+"""GPT-2 on texts: what comes next."""

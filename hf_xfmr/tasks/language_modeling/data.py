@@ -1,0 +1,155 @@
+"""Language modelling: documents -> blocks of tokens, packed without loss, and a report of what was done to them."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+import pyarrow as pa
+from datasets import Dataset, Features, IterableDataset, List, Value
+from datasets.table import InMemoryTable
+from transformers import PreTrainedTokenizerBase
+
+from ...data.corpus import DocumentCorpus
+from ...data.documents import Documents, DocumentSettings, load_documents
+from ...errors import UserError
+from .pack import PACKINGS, end_of_text, pack
+
+BLOCK = Features({"input_ids": List(Value("int32")), "lengths": List(Value("int32"))})
+
+
+@dataclass(kw_only=True)
+class LanguageModelingSettings(DocumentSettings):
+    """Which texts a language model learns, and in which pieces; everything has a default."""
+
+    block_size: int | None = field(
+        default=None, metadata={"help": "tokens the model reads at a time; none: all the positions it has"}
+    )
+    packing: str = field(
+        default="documents",
+        metadata={
+            "help": "documents: those in one block do not see one another, and positions start anew; "
+            "concatenate: a block is one text"
+        },
+    )
+
+
+@dataclass(kw_only=True)
+class LanguageModelingData(DocumentCorpus):
+    """Blocks ready for Trainer and `LanguageModelingCollator`, and the documents they are made of.
+
+    `splits` and `documents` hold `train`, `validation` unless its fraction is 0, and `test` if the corpus has one. A
+    split is a `Dataset`, or an `IterableDataset` when streaming, with the columns `input_ids` and `lengths` of `pack`.
+    """
+
+    splits: dict[str, Dataset | IterableDataset]
+    documents: Mapping[str, Documents]
+    tokenizer: PreTrainedTokenizerBase
+    block_size: int
+    report: list[str]
+
+    generates = True
+
+    @property
+    def row_limit(self) -> int:  # type: ignore[override]
+        return self.block_size
+
+
+def language_modeling(
+    dataset: str,
+    tokenizer: PreTrainedTokenizerBase | Callable[[Iterable[str]], PreTrainedTokenizerBase],
+    settings: LanguageModelingSettings,
+    *,
+    max_positions: int,
+) -> LanguageModelingData:
+    """Load a corpus (a name as `load_documents` takes), tokenize its documents, end each with the end-of-text token
+    (or put it between them, to concatenate them), and pack them into blocks.
+
+    Instead of a tokenizer, a function can be given that makes one of the texts of the train split, and of no other.
+    `max_positions` is the model's. Raises UserError, one sentence, for every input that can't be used as it stands.
+    """
+    if settings.packing not in PACKINGS:
+        raise UserError(f"packing is '{settings.packing}'; it can be {' or '.join(PACKINGS)}")
+    block_size = max_positions if settings.block_size is None else settings.block_size
+    if not 2 <= block_size <= max_positions:
+        raise UserError(
+            f"block_size is {block_size}; it is at least 2 and at most the model's {max_positions} positions"
+        )
+    documents, report = load_documents(dataset, settings)
+    if not isinstance(tokenizer, PreTrainedTokenizerBase):
+        tokenizer = tokenizer(documents["train"])
+    end = tokenizer.convert_ids_to_tokens(end_of_text(tokenizer))
+    if settings.packing == "documents":
+        how = f"documents ended by {end}, which do not see one another"
+    else:
+        how = f"{end} between documents, with attention across them"
+    report.append(f"packing: blocks of {block_size:,} tokens; {how}")
+    splits: dict[str, Dataset | IterableDataset] = {}
+    for split, texts in documents.items():
+        if settings.streaming:
+            splits[split] = _stream(texts, tokenizer, block_size, settings.packing)
+        else:
+            splits[split], lines = _blocks(split, texts, tokenizer, block_size, settings.packing)
+            report += lines
+    if settings.streaming:
+        report.append("streamed: tokenized and packed while it is read, in the corpus's order, so not counted before")
+    return LanguageModelingData(
+        splits=splits, documents=documents, tokenizer=tokenizer, block_size=block_size, report=report
+    )
+
+
+def token_ids(texts: Iterable[str], tokenizer: PreTrainedTokenizerBase, packing: str) -> Iterator[np.ndarray]:
+    """The tokens of each document, [n] int32, nothing cut: with the end-of-text token at its end, or, if they are to be
+    concatenated, between it and the one before."""
+    end, texts, first = end_of_text(tokenizer), iter(texts), True
+    while batch := list(islice(texts, 256)):
+        encoded = tokenizer(batch, add_special_tokens=False, return_attention_mask=False, verbose=False)
+        for ids in encoded["input_ids"]:
+            if packing == "documents":
+                ids = [*ids, end]
+            elif not first:
+                ids = [end, *ids]
+            yield np.array(ids, np.int32)
+            first = False
+
+
+def _stream(texts: Documents, tokenizer, block_size: int, packing: str) -> IterableDataset:
+    def blocks() -> Iterator[dict]:
+        for block in pack(token_ids(texts, tokenizer, packing), block_size, packing):
+            yield {name: ids.tolist() for name, ids in block.items()}
+
+    return IterableDataset.from_generator(blocks, features=BLOCK)
+
+
+def _blocks(split: str, texts: Documents, tokenizer, block_size: int, packing: str) -> tuple[Dataset, list[str]]:
+    """All blocks of a split, and its lines of the report."""
+    ids = list(token_ids(texts, tokenizer, packing))
+    blocks = list(pack(ids, block_size, packing))
+    table = {name: pa.array([block[name] for block in blocks], pa.list_(pa.int32())) for name in BLOCK}
+    report = _report(split, ids, blocks, tokenizer, block_size)
+    if packing == "documents":
+        report.append(_cuts(split, ids, block_size))
+    return Dataset(InMemoryTable(pa.table(table))), report
+
+
+def _report(split: str, ids: list[np.ndarray], blocks: list[dict], tokenizer, block_size: int) -> list[str]:
+    tokens = sum(map(len, ids))
+    predicted = tokens - sum(len(block["lengths"]) for block in blocks)
+    padding = 1 - tokens / (len(blocks) * block_size)
+    unknown = (
+        sum(int((one == tokenizer.unk_token_id).sum()) for one in ids) if tokenizer.unk_token_id is not None else 0
+    )
+    return [
+        f"{split}: {len(ids):,} documents, {tokens:,} tokens ({predicted:,} of them predicted) in {len(blocks):,} "
+        f"blocks, the last of {len(blocks[-1]['input_ids']):,}; padding {padding:.2%}; "
+        f"unknown tokens {unknown / tokens:.2%}"
+    ]
+
+
+def _cuts(split: str, ids: list[np.ndarray], block_size: int) -> str:
+    """How many documents the ends of blocks cut; a piece begins without what stood before it."""
+    lengths = np.array([len(one) for one in ids])
+    ends = np.cumsum(lengths)
+    pieces = (ends - 1) // block_size - (ends - lengths) // block_size + 1
+    cut = pieces > 1
+    return f"{split}: {cut.sum():,} documents are cut by the ends of blocks, into {pieces[cut].sum():,} pieces"

@@ -1,0 +1,104 @@
+"""Continue prompts with a causal language model."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, TextStreamer, set_seed
+
+from ...errors import UserError
+from ...run import loading
+from .pack import end_of_text
+
+MAX_NEW_TOKENS = 100
+
+
+class Generator:
+    """A causal language model and its tokenizer, from one folder or Hub name.
+
+    `options` go to `generate`. `max_new_tokens` None: 100, or as many as the model has positions left for.
+    """
+
+    def __init__(self, model: str, *, max_new_tokens: int | None = None, **options):
+        self.tokenizer = loading.from_pretrained(AutoTokenizer, model, padding_side="left")
+        if self.tokenizer.pad_token is None:  # it is masked, so that any will do
+            self.tokenizer.pad_token_id = end_of_text(self.tokenizer)
+        self.model = loading.from_pretrained(AutoModelForCausalLM, model).eval()
+        self.model.to("cuda" if torch.cuda.is_available() else "cpu")
+        self.max_new_tokens = max_new_tokens
+        self.options = {**options, "pad_token_id": self.tokenizer.pad_token_id}
+
+    @torch.inference_mode()
+    def __call__(self, prompts: list[str], streamer: TextStreamer | None = None) -> list[str]:
+        """Each prompt with its continuation. Raises `UserError` if that is more than the model has positions for."""
+        start = self.tokenizer.bos_token or self.tokenizer.eos_token
+        inputs = self.tokenizer(
+            [prompt or start for prompt in prompts], add_special_tokens=False, padding=True, return_tensors="pt"
+        ).to(self.model.device)
+        ids = self.model.generate(
+            input_ids=inputs["input_ids"],
+            attention_mask=inputs["attention_mask"],
+            max_new_tokens=self._room(inputs["input_ids"].shape[1]),
+            streamer=streamer,
+            **self.options,
+        )
+        return self.tokenizer.batch_decode(ids, skip_special_tokens=True)
+
+    def stream(self, prompt: str) -> None:
+        """Print one prompt and its continuation as it is written."""
+        self([prompt], TextStreamer(self.tokenizer, skip_special_tokens=True))
+
+    def _room(self, prompt: int) -> int:
+        positions = self.model.config.max_position_embeddings
+        left = positions - prompt
+        wanted = MAX_NEW_TOKENS if self.max_new_tokens is None else self.max_new_tokens
+        if left < (1 if self.max_new_tokens is None else wanted):
+            raise UserError(
+                f"the longest prompt's {prompt:,} tokens and {wanted:,} new ones are more than the {positions:,} "
+                "positions of the model: shorten the prompt or lower --max_new_tokens"
+            )
+        if left < wanted:
+            print(f"max_new_tokens: {left}, all the model has positions for", file=sys.stderr)
+        return min(wanted, left)
+
+
+def generate(
+    model: str,
+    prompts: Iterable[str],
+    *,
+    max_new_tokens: int | None = None,
+    temperature: float = 0.8,
+    top_k: int = 50,
+    top_p: float = 1.0,
+    num_beams: int = 1,
+    seed: int = 0,
+    batch_size: int = 16,
+    streamed: bool = False,
+) -> Iterator[dict[str, str]]:
+    """For each prompt {"prompt", "text"}, in their order; `text` begins with the prompt. `model` is a folder or a Hub
+    name. Sampling, unless `temperature` is 0 or there are several beams; the same `seed` gives the same texts.
+
+    `streamed` prints the text of one prompt as it is written (beams can't be), and yields nothing. Raises `UserError`
+    for numbers that can't be, and as `Generator`.
+    """
+    options = _options(max_new_tokens, temperature, top_k, top_p, num_beams)
+    generator = Generator(model, max_new_tokens=max_new_tokens, **options)
+    set_seed(seed)
+    rest = iter(prompts)
+    if streamed:
+        generator.stream(next(rest))
+        return
+    while batch := list(islice(rest, batch_size)):
+        yield from ({"prompt": p, "text": text} for p, text in zip(batch, generator(batch), strict=True))
+
+
+def _options(max_new_tokens: int | None, temperature: float, top_k: int, top_p: float, num_beams: int) -> dict:
+    """The numbers as `model.generate` names them. Raises `UserError` for those that can't be."""
+    if max_new_tokens is not None and max_new_tokens < 1:
+        raise UserError(f"max_new_tokens is {max_new_tokens}; it is at least 1")
+    if temperature < 0 or top_k < 0 or not 0 < top_p <= 1 or num_beams < 1:
+        raise UserError("temperature and top_k are at least 0, top_p is above 0 and at most 1, num_beams at least 1")
+    if num_beams > 1 or temperature == 0:
+        return {"do_sample": False, "num_beams": num_beams}
+    return {"do_sample": True, "temperature": temperature, "top_k": top_k, "top_p": top_p}

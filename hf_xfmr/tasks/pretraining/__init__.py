@@ -1,0 +1,1 @@
+"""BERT on texts: masked words, and whether one sentence follows another."""

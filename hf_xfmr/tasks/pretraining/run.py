@@ -1,0 +1,125 @@
+"""The parts of a pre-training run: the model its settings ask for, its trainer, and what it ends with."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from transformers import AutoTokenizer
+
+from ...errors import UserError
+from ...models.bert import XfmrBertConfig, XfmrBertForMaskedLM, XfmrBertForPreTraining
+from ...run import loading
+from ...run.console import say, say_how_to_try
+from ...run.finish import save_and_report
+from ...run.starting_point import check_end, check_origin, new_config, of_checkpoint
+from ...tokenizer import ENCODER_TOKENS, for_encoder
+from ...tokenizer import train as train_tokenizer
+from ...training import XfmrTrainer, XfmrTrainingArguments
+from .data import MaskedRows, PretrainingCollator, PretrainingData, PretrainingSettings
+from .metrics import evaluate
+from .trainer import EpochOfRows, PretrainingTrainer
+
+TOKENIZERS = ("wordpiece", "unigram")
+
+
+@dataclass(kw_only=True)
+class ModelSettings:
+    """Which model is trained."""
+
+    model: str | None = field(
+        default=None,
+        metadata={
+            "help": "BERT checkpoint to go on from: a folder, a name on the Hub or a sample:; none: from scratch"
+        },
+    )
+    model_config: dict | None = field(
+        default=None, metadata={"help": "From scratch: {field: value, …} of XfmrBertConfig, sizes above all"}
+    )
+    tokenizer: str | None = field(
+        default=None,
+        metadata={
+            "help": "From scratch: wordpiece (left out: this) or unigram, trained on the train split; or a tokenizer's "
+            "folder or name on the Hub"
+        },
+    )
+
+
+def check(settings: ModelSettings, data: PretrainingSettings, args: XfmrTrainingArguments) -> None:
+    """Refuse settings that contradict one another. Raises `UserError`."""
+    check_origin(settings, "model_config", "tokenizer")
+    check_end(data.streaming, args.max_steps)
+
+
+def load_parts(settings: ModelSettings):
+    """The config and tokenizer of the checkpoint; from scratch, in its place what makes one from the train texts."""
+    if settings.model:
+        return of_checkpoint(XfmrBertConfig, settings.model)
+    config = new_config(XfmrBertConfig, settings.model_config)
+    kind = settings.tokenizer or "wordpiece"
+    if kind not in TOKENIZERS:
+        return config, loading.from_pretrained(AutoTokenizer, kind)
+
+    def train(texts: Iterable[str]):
+        size = config.vocab_size - (len(ENCODER_TOKENS) if kind == "unigram" else 0)
+        trained = train_tokenizer(
+            texts, kind, vocab_size=size, model_max_length=config.max_position_embeddings, lowercase=True
+        )
+        return for_encoder(trained) if kind == "unigram" else trained
+
+    return config, train
+
+
+def build_model(settings: ModelSettings, config: XfmrBertConfig, corpus: PretrainingData):
+    """`XfmrBertForPreTraining`, or without nsp `XfmrBertForMaskedLM`, from the checkpoint or from scratch."""
+    model_class = XfmrBertForPreTraining if corpus.nsp else XfmrBertForMaskedLM
+    size = len(corpus.tokenizer)
+    if not settings.model:
+        config.update({"vocab_size": size, "pad_token_id": corpus.tokenizer.pad_token_id})
+        return model_class(config)
+    model = loading.from_pretrained(model_class, settings.model)
+    if size > config.vocab_size:
+        model.resize_token_embeddings(size)
+        say(f"embeddings: {size - config.vocab_size:,} rows added for tokens that the checkpoint has not")
+    return model
+
+
+def make_trainer(args: XfmrTrainingArguments, model, corpus: PretrainingData) -> PretrainingTrainer:
+    """A trainer for the rows. Raises `UserError` for evaluations with nothing held out."""
+    if args.eval_strategy != "no" and "validation" not in corpus.splits:
+        raise UserError("nothing is held out to evaluate on: give validation_fraction, or set eval_strategy to 'no'")
+    args.remove_unused_columns = False
+    train = corpus.splits["train"]
+    return PretrainingTrainer(
+        model,
+        args,
+        train_dataset=train,
+        eval_dataset=corpus.splits["validation"] if args.eval_strategy != "no" else None,
+        data_collator=PretrainingCollator(corpus.tokenizer),
+        callbacks=[EpochOfRows(train)] if isinstance(train, MaskedRows) else None,
+    )
+
+
+def finish(trainer: XfmrTrainer, settings: ModelSettings, corpus: PretrainingData, seconds: float) -> dict:
+    """Evaluate validation and test, print the result, and save model and report. Returns the metrics of each split."""
+    args = trainer.args
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    results = {
+        split: evaluate(model, rows, trainer.data_collator, batch_size=args.per_device_eval_batch_size)
+        for split, rows in corpus.splits.items()
+        if split != "train"
+    }
+    say(f"trained in {seconds:.0f} s, on {trainer.state.num_input_tokens_seen:,} tokens")
+    for split, figures in results.items():
+        shown = [f"{name.replace('_', ' ')} {value:.4f}" for name, value in figures.items() if type(value) is float]
+        say(f"{split}, {figures['masked']:,} masked tokens: {', '.join(shown)}")
+    folder = save_and_report(
+        trainer, settings, tokenizer=corpus.tokenizer, metrics=results, seconds=seconds, data=corpus.report
+    )
+    say_how_to_try("fill", str(folder), _example(corpus))
+    return results
+
+
+def _example(corpus: PretrainingData) -> str:
+    """A text with one of its words masked, to try."""
+    text = " ".join(next(iter(corpus.documents["train"])).split())[:40]
+    middle = len(text) // 2
+    return f"{text[:middle]}{corpus.tokenizer.mask_token}{text[middle + 1 :]}"

@@ -1,0 +1,90 @@
+"""Documents -> their sentences in token ids, with the places where whole words begin."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+
+import numpy as np
+
+from ...errors import UserError
+
+# A sentence ends behind its full stop (with closing quotes), or at the end of a line; a clause at a comma too.
+SENTENCE = re.compile(r"[。！？!?；;…]+[”’」』\"')）]*|(?<=[^\W\d_])\.+[”’\"')]*(?=\s)|\n+")
+CLAUSE = re.compile(SENTENCE.pattern + r"|[，,：:]+")
+HAN = re.compile(r"[㐀-䶿一-鿿豈-﫿]+")
+WORD = re.compile(r"[㐀-䶿一-鿿豈-﫿]+|[^\W_㐀-䶿一-鿿豈-﫿]+|\S")
+
+Tokens = np.ndarray  # [2, n] int32: ids, and 1 where a word begins
+
+
+def ends(text: str) -> list[int]:
+    """Where the sentences of a text end; its clauses, if it is one sentence."""
+    for pattern in (SENTENCE, CLAUSE):
+        found = [match.end() for match in pattern.finditer(text)]
+        found = [end for end in found if text[end:].strip()]
+        if found:
+            break
+    return [*found, len(text)]
+
+
+def tokenize(texts: Iterable[str], tokenizer, *, whole_words: bool) -> Iterator[list[Tokens]]:
+    """The sentences of each text. A text is tokenized as one, as it is for every other task, and then cut.
+
+    With `whole_words` the pieces of a word belong together; words of Chinese are those of jieba. Raises UserError if
+    the text is Chinese and jieba not installed, or the tokenizer has no offsets.
+    """
+    if not tokenizer.is_fast:
+        raise UserError(f"{type(tokenizer).__name__} has no offsets; save it with a tokenizer.json")
+    segment = Segmenter() if whole_words else None
+    texts = iter(texts)
+    while batch := list(islice(texts, 256)):
+        encoded = tokenizer(
+            batch,
+            add_special_tokens=False,
+            return_offsets_mapping=True,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+            verbose=False,
+        )
+        for text, ids, offsets in zip(batch, encoded["input_ids"], encoded["offset_mapping"], strict=True):
+            if not ids:
+                continue
+            last = np.array([end - 1 for _, end in offsets])  # a piece is where its last character is
+            starts = np.ones(len(ids), np.int32)
+            if segment is not None:
+                starts[1:] = np.diff(segment(text)[last]) != 0
+            tokens = np.stack([np.array(ids, np.int32), starts])
+            cuts = np.searchsorted(last, ends(text)[:-1])
+            yield [part for part in np.split(tokens, cuts, axis=1) if part.shape[1]]
+
+
+class Segmenter:
+    """Numbers the words of a text, character by character."""
+
+    def __init__(self):
+        self._cut: Callable | None = None
+
+    def __call__(self, text: str) -> np.ndarray:
+        """The number of the word each character is in, [n]; white space goes with the word after it."""
+        begins = np.zeros(len(text), np.int32)
+        for run in WORD.finditer(text):
+            begins[run.start()] = 1
+            if HAN.match(run[0]):
+                place = run.start()
+                for word in self._chinese(run[0]):
+                    begins[place] = 1
+                    place += len(word)
+        return np.cumsum(begins)
+
+    def _chinese(self, run: str) -> Iterable[str]:
+        if self._cut is None:
+            try:
+                import jieba
+            except ImportError:
+                raise UserError(
+                    "whole_word_masking needs jieba to find the words of Chinese: pip install 'hf_xfmr[chinese]', or "
+                    "leave whole_word_masking out"
+                ) from None
+            jieba.setLogLevel("WARNING")
+            self._cut = jieba.cut
+        return self._cut(run)

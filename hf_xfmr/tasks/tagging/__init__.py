@@ -1,0 +1,1 @@
+"""Words of a text to entities, as names of persons and places."""

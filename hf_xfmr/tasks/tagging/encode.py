@@ -1,0 +1,88 @@
+"""Checked sentences -> the rows a model reads: ids, the label of each piece, and whose pieces they are; and batches."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from datasets import Dataset, Features, List, Value
+from torch.nn.utils.rnn import pad_sequence
+
+from ...errors import UserError
+from .alignment import Aligned, align, piece_labels, word_tags
+from .schemes import entities
+
+
+def encode_sentences(
+    split: str, sentences: Dataset, tokenizer, labels: list[str], *, separator: str, longest: int, report: list[str]
+) -> Dataset:
+    """The model's rows of a split's sentences, of at most `longest` tokens. What became of them goes to `report`."""
+    cls, sep = tokenizer.cls_token_id, tokenizer.sep_token_id
+    if cls is None or sep is None:
+        raise UserError(f"{type(tokenizer).__name__} has no [CLS] and [SEP]: use a tokenizer made for BERT")
+    index = {name: number for number, name in enumerate(labels)}
+    words, tags = sentences["tokens"][:], sentences["tags"][:]
+    rows, hidden, divided, unknown, pieces = [], 0, 0, 0, 0
+    for number, (aligned, gold) in enumerate(zip(_aligned(words, tokenizer, separator), tags, strict=True)):
+        ids = piece_labels(aligned, gold, index)
+        hidden += len({*entities(gold)} - {*_seen(aligned, ids, labels, len(gold))})
+        pieces, unknown = pieces + len(ids), unknown + aligned.ids.count(tokenizer.unk_token_id)
+        spans = list(_parts(aligned, longest - 2))
+        divided += len(spans) > 1
+        for start, stop in spans:
+            rows.append(
+                {
+                    "input_ids": [cls, *aligned.ids[start:stop], sep],
+                    "labels": [-100, *ids[start:stop], -100],
+                    "word": aligned.word[start:stop],
+                    "sentence": number,
+                }
+            )
+    report.append(
+        f"tokens of {split}: {pieces:,} ({unknown / max(pieces, 1):.2%} unknown); {divided:,} sentences longer than "
+        f"max_length {longest} go on in another row; {hidden:,} entities begin or end inside a token and can't be found"
+    )
+    features = {name: List(Value("int32")) for name in ("input_ids", "labels", "word")} | {"sentence": Value("int32")}
+    return Dataset.from_list(rows, features=Features(features))
+
+
+def _aligned(words: list[list[str]], tokenizer, separator: str) -> Iterator[Aligned]:
+    for start in range(0, len(words), 1000):
+        yield from align(words[start : start + 1000], tokenizer, separator)
+
+
+def _seen(aligned: Aligned, ids: list[int], labels: list[str], length: int):
+    return entities(word_tags(aligned.word, [labels[one] for one in ids], length))
+
+
+def _parts(aligned: Aligned, room: int) -> Iterator[tuple[int, int]]:
+    """Spans of at most `room` pieces, each up to where a word begins unless that word alone fills it."""
+    start, total = 0, len(aligned.ids)
+    while total - start > room:
+        stop = next((place for place in range(start + room, start, -1) if aligned.first[place]), start + room)
+        yield start, stop
+        start = stop
+    yield start, total
+
+
+def check_ids(rows: Dataset, vocab_size: int | None) -> None:
+    """Raises `UserError` if an id reaches the number of the model's embeddings."""
+    largest = max(max(ids) for ids in rows["input_ids"][:])
+    if vocab_size is not None and largest >= vocab_size:
+        raise UserError(
+            f"the tokenizer gives the id {largest}, beyond the model's {vocab_size} embeddings: use its own tokenizer"
+        )
+
+
+class TaggingCollator:
+    """Pads `input_ids` and `labels` (-100) on the right; `attention_mask` is 0 at padding. Each [B, T] int64."""
+
+    def __init__(self, tokenizer):
+        self.padding = tokenizer.pad_token_id
+
+    def __call__(self, rows: Sequence[dict]) -> dict[str, torch.Tensor]:
+        ids = [torch.tensor(row["input_ids"]) for row in rows]
+        labels = [torch.tensor(row["labels"]) for row in rows]
+        return {
+            "input_ids": pad_sequence(ids, batch_first=True, padding_value=self.padding),
+            "attention_mask": pad_sequence([torch.ones_like(one) for one in ids], batch_first=True),
+            "labels": pad_sequence(labels, batch_first=True, padding_value=-100),
+        }

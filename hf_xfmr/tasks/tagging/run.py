@@ -1,0 +1,183 @@
+"""The parts of a tagging run: the model its settings ask for, its trainer, and what it ends with."""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ... import tokenizer
+from ...errors import UserError
+from ...models.bert import XfmrBertConfig, XfmrBertForTokenClassification
+from ...run import loading
+from ...run.console import say, say_how_to_try
+from ...run.finish import save_and_report
+from ...run.starting_point import check_origin, new_config, of_checkpoint
+from ...training import XfmrTrainer, XfmrTrainingArguments
+from . import baseline as tagging_baseline
+from .alignment import word_tags
+from .data import TaggingData
+from .encode import TaggingCollator
+from .metrics import format_table, per_type, tagging_metrics
+from .schemes import entities
+
+WORST = 50  # sentences that the report shows
+
+
+@dataclass(kw_only=True)
+class ModelSettings:
+    """Which model, and what it is compared with."""
+
+    model: str | None = field(
+        default=None, metadata={"help": "BERT checkpoint: a folder, a name on the Hub or a sample:; none: from scratch"}
+    )
+    model_config: dict | None = field(
+        default=None,
+        metadata={"help": "From scratch: {field: value, …} of XfmrBertConfig, with a WordPiece vocabulary of train"},
+    )
+    baseline: str = field(
+        default="dictionary",
+        metadata={"help": "What the result is compared with: dictionary (entities of train), crf or none"},
+    )
+
+
+def check(settings: ModelSettings) -> None:
+    """Refuse settings that contradict one another. Raises `UserError`."""
+    check_origin(settings, "model_config")
+    if settings.baseline not in tagging_baseline.BASELINES:
+        raise UserError(f"baseline is '{settings.baseline}'; it can be {', '.join(tagging_baseline.BASELINES)}")
+
+
+def load_parts(settings: ModelSettings):
+    """The config and tokenizer of the checkpoint; from scratch, in its place what makes one from the train texts."""
+    if settings.model:
+        return of_checkpoint(XfmrBertConfig, settings.model)
+    config = new_config(XfmrBertConfig, settings.model_config)
+
+    def train_tokenizer(texts: list[str]):
+        return tokenizer.train(
+            texts,
+            "wordpiece",
+            vocab_size=config.vocab_size,
+            model_max_length=config.max_position_embeddings,
+            length=len(texts),
+        )
+
+    return config, train_tokenizer
+
+
+def build_model(settings: ModelSettings, config: XfmrBertConfig, corpus: TaggingData) -> XfmrBertForTokenClassification:
+    """`XfmrBertForTokenClassification` with the corpus's BIO labels, from the checkpoint or from scratch."""
+    names = corpus.label_names
+    config.update({"id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}})
+    if settings.model:
+        return loading.from_pretrained(
+            XfmrBertForTokenClassification, settings.model, config=config, ignore_mismatched_sizes=True
+        )
+    config.update({"vocab_size": len(corpus.tokenizer), "pad_token_id": corpus.tokenizer.pad_token_id})
+    return XfmrBertForTokenClassification(config)
+
+
+def make_trainer(args: XfmrTrainingArguments, model, corpus: TaggingData) -> XfmrTrainer:
+    """A trainer that keeps predicted labels, not logits, and evaluates whole sentences."""
+    args.remove_unused_columns = False  # the collator leaves behind what the model does not read
+    if args.eval_strategy != "no" and "validation" not in corpus.splits:
+        raise UserError("nothing is held out to evaluate on: give validation_fraction, or set eval_strategy to 'no'")
+    return XfmrTrainer(
+        model,
+        args,
+        train_dataset=corpus.splits["train"],
+        eval_dataset=corpus.splits["validation"] if args.eval_strategy != "no" else None,
+        data_collator=TaggingCollator(corpus.tokenizer),
+        preprocess_logits_for_metrics=lambda logits, labels: logits.argmax(-1),
+        compute_metrics=lambda outcome: tagging_metrics(
+            corpus.sentences["validation"]["tags"][:], sentence_tags(outcome.predictions, corpus, "validation")
+        ),
+    )
+
+
+def sentence_tags(labels: np.ndarray, corpus: TaggingData, split: str) -> list[list[str]]:
+    """The BIO tags of each sentence's words, from the predicted labels [rows, T] of its rows."""
+    words: dict[int, list[int]] = defaultdict(list)
+    tags: dict[int, list[str]] = defaultdict(list)
+    rows = corpus.splits[split]
+    for predicted, word, sentence in zip(labels, rows["word"][:], rows["sentence"][:], strict=True):
+        words[sentence] += word
+        tags[sentence] += [corpus.label_names[label] for label in predicted[1 : 1 + len(word)]]  # behind [CLS]
+    lengths = [len(tokens) for tokens in corpus.sentences[split]["tokens"][:]]
+    return [word_tags(words[number], tags[number], length) for number, length in enumerate(lengths)]
+
+
+def fit_baseline(settings: ModelSettings, corpus: TaggingData) -> dict | None:
+    """The baseline's name, its tags of the test sentences and their metrics; None without test sentences."""
+    if settings.baseline == "none" or "test" not in corpus.sentences:
+        return None
+    train, test = corpus.sentences["train"], corpus.sentences["test"]
+    name, tags = tagging_baseline.predict(settings.baseline, train["tokens"][:], train["tags"][:], test["tokens"][:])
+    return {"name": name, "tags": tags, "test": tagging_metrics(test["tags"][:], tags)}
+
+
+def finish(
+    trainer: XfmrTrainer, settings: ModelSettings, corpus: TaggingData, seconds: float, against: dict | None
+) -> dict[str, dict[str, float]]:
+    """Tag validation and test, print the result, and save predictions, model and report. Returns the metrics."""
+    folder = Path(str(trainer.args.output_dir))
+    results: dict[str, dict[str, float]] = {}
+    record = {}
+    trainer.compute_metrics = None
+    for split in [split for split in ("validation", "test") if split in corpus.splits]:
+        tags = sentence_tags(np.asarray(trainer.predict(corpus.splits[split]).predictions), corpus, split)
+        rows = corpus.sentences[split]
+        results[split] = tagging_metrics(rows["tags"][:], tags)
+        table = per_type(rows["tags"][:], tags, against["tags"] if against and split == "test" else None)
+        record = {"entity_types": table, "worst_sentences": _worst(rows, tags, corpus.word_separator)}
+        if trainer.is_world_process_zero():
+            _write(folder / f"predictions-{split}.jsonl", rows, tags)
+        figures = "  ".join(f"{name} {value:.4f}" for name, value in results[split].items())
+    if results:
+        say(f"trained in {seconds:.0f} s; on {split}, {len(rows):,} sentences:", *format_table(table), figures)
+        if against and split == "test":
+            theirs, ours = against["test"]["f1"], results["test"]["f1"]
+            say(f"f1 {ours:.4f}, {ours - theirs:+.4f} against {theirs:.4f} ({against['name']})")
+    save_and_report(
+        trainer,
+        settings,
+        tokenizer=corpus.tokenizer,
+        metrics=results,
+        seconds=seconds,
+        data=corpus.report,
+        label_names=corpus.label_names,
+        baseline={"name": against["name"], "test": against["test"]} if against else None,
+        **record,
+    )
+    say_how_to_try("predict", str(folder), corpus.sentences["train"][0]["text"][:60])
+    return results | ({"baseline": against["test"]} if against else {})
+
+
+def _named(words: Sequence[str], tags: Sequence[str], separator: str) -> list[dict]:
+    return [
+        {"type": kind, "start": start, "end": end, "text": separator.join(words[start:end])}
+        for kind, start, end in entities(tags)
+    ]
+
+
+def _write(path: Path, rows, predicted: list[list[str]]) -> None:
+    """One JSON line a sentence: id, tokens, gold and predicted tags (BIO)."""
+    with path.open("w", encoding="utf-8") as file:
+        for row, tags in zip(rows, predicted, strict=True):
+            line = {"id": row["id"], "tokens": row["tokens"], "gold": row["tags"], "predicted": tags}
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def _worst(rows, predicted: list[list[str]], separator: str) -> list[dict]:
+    """The sentences with most entities missed or wrongly found, and which."""
+    worst = []
+    for row, tags in zip(rows, predicted, strict=True):
+        gold, found = (_named(row["tokens"], given, separator) for given in (row["tags"], tags))
+        missed = [entity for entity in gold if entity not in found]
+        wrong = [entity for entity in found if entity not in gold]
+        if missed or wrong:
+            worst.append({"id": row["id"], "text": row["text"], "missed": missed, "wrong": wrong})
+    return sorted(worst, key=lambda row: -len(row["missed"]) - len(row["wrong"]))[:WORST]

@@ -1,0 +1,58 @@
+"""Find entities in texts with a fine-tuned tagger."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+from transformers import AutoModelForTokenClassification, AutoTokenizer, pipeline
+
+from ...errors import UserError
+from ...run import loading
+
+
+class Tagger:
+    """A fine-tuned token classifier and its tokenizer, from one folder or Hub name."""
+
+    columns = None  # a text has several entities, or none: no row of a table
+
+    def __init__(self, model: str):
+        self.depends_on: dict = {}
+        tokenizer = loading.from_pretrained(AutoTokenizer, model)
+        loaded = loading.from_pretrained(AutoModelForTokenClassification, model)
+        tokenizer.model_max_length = min(tokenizer.model_max_length, loaded.config.max_position_embeddings)
+        self.pipeline = pipeline(
+            "token-classification",
+            model=loaded,
+            tokenizer=tokenizer,
+            device="cuda" if torch.cuda.is_available() else "cpu",
+            aggregation_strategy="simple",
+            stride=tokenizer.model_max_length // 4,  # a long text is read in windows that overlap: nothing is cut
+        )
+
+    def __call__(
+        self, texts: Iterable[str], pairs: Iterable[str] | None = None, *, batch_size: int = 64
+    ) -> Iterator[dict]:
+        """For each text {"entities": [{"type", "text", "start", "end", "probability"}]}; characters [start, end), and
+        the mean probability of the entity's tokens. Raises `UserError` for pairs."""
+        if pairs is not None:
+            raise UserError("the model finds entities in single texts: leave --text_pair_column out")
+        return self._answers(texts, batch_size)
+
+    def flat(self, answer: dict) -> dict:
+        return answer
+
+    def _answers(self, texts: Iterable[str], batch_size: int) -> Iterator[dict]:
+        for text in texts:
+            found: Any = self.pipeline(text, batch_size=batch_size) if text.strip() else []
+            yield {
+                "entities": [
+                    {
+                        "type": entity["entity_group"],
+                        "text": text[entity["start"] : entity["end"]],
+                        "start": int(entity["start"]),
+                        "end": int(entity["end"]),
+                        "probability": round(float(entity["score"]), 6),
+                    }
+                    for entity in found
+                ]
+            }

@@ -1,0 +1,29 @@
+"""What is asked of tagging from outside."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ...errors import UserError
+from ..task import Task
+
+
+class Tagging(Task):
+    name = "tagging"
+    head = "ForTokenClassification"
+    answers = "predictions-{split}.jsonl"
+
+    def predictor(self, model: str, *, temperature: float | None = None):
+        from .tagger import Tagger
+
+        if temperature is not None:
+            raise UserError("temperature is for classifiers, and this model finds entities: leave it out")
+        return Tagger(model)
+
+    def compare(self, files: Sequence[Path], runs: Sequence[dict]) -> dict[str, Any]:
+        from .comparison import compare
+
+        return compare(files, runs)
+
+
+TASK = Tagging()

@@ -1,0 +1,64 @@
+"""What commands, reports and exports ask of a task: one small protocol, implemented in the task.py of each."""
+
+import importlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from transformers import AutoConfig
+
+from ..run import loading
+
+NAMES = ("classification", "tagging", "translation", "language_modeling", "pretraining")  # the folders here
+
+
+class Predictor(Protocol):
+    """A trained model that answers texts, as `predict` asks it."""
+
+    columns: list[str] | None  # of an answer as a row of a table; None where it does not fit into one
+    depends_on: dict[str, Any]  # what beside the model its answers depend on
+
+    def __call__(self, texts: Iterable[str], pairs: Iterable[str] | None = None, *, batch_size: int) -> Iterator[dict]:
+        """An answer for each text (with its pair), in their order. Raises `UserError` for pairs where it reads none,
+        and the reverse."""
+        ...
+
+    def flat(self, answer: dict) -> dict:
+        """An answer with the names of `columns`."""
+        ...
+
+
+class Task:
+    """A task, as those see it who know of none in particular. What a task has no answer to is as it is here."""
+
+    name: str
+    head: str = ""  # how the names of the model classes end that it trains
+    answers: str | None = None  # the file that a run leaves of its answers to a `{split}`, for `compare`
+
+    def predictor(self, model: str, *, temperature: float | None = None) -> Predictor | None:
+        """Reads texts with the model in a folder or on the Hub. `temperature` divides its logits; None: its own.
+        Raises `UserError` for a temperature that can't be, or where there is nothing to divide."""
+        return None
+
+    def refuse_to_compare(self, folders: Sequence[Path], runs: Sequence[dict]) -> None:
+        """Raises `UserError` for runs that can't be compared because one is of this task."""
+
+    def compare(self, files: Sequence[Path], runs: Sequence[dict]) -> dict[str, Any]:
+        """`rows` and `figures` of two files of answers and their runs' run.json, as `tasks.compare` says."""
+        raise NotImplementedError
+
+    def left_to_users(self, config: Any) -> list[str]:
+        """What `predict` does around a model of this config, and other programs do not."""
+        return []
+
+
+def all_tasks() -> Iterator[Task]:
+    """Every task, each imported when its turn comes."""
+    return (importlib.import_module(f".{name}.task", __package__).TASK for name in NAMES)
+
+
+def task_of(model: str) -> Task:
+    """The task that a checkpoint's model was trained for, by its class; classification, if that says nothing."""
+    architecture = (loading.from_pretrained(AutoConfig, model).architectures or [""])[0]
+    tasks = list(all_tasks())
+    return next((task for task in tasks if task.head and architecture.endswith(task.head)), tasks[0])
