@@ -31,10 +31,11 @@ test-all: $(READY)  ## everything, the slow tests too
 conformance: $(READY)  ## transformers' own tests, on stock's classes and on ours, side by side
 	$(RUN)/python tests/conformance $(ARGS)
 
-check: $(READY)  ## formatting, lint and types
+check: $(READY)  ## formatting, lint, types, and that imports run down only
 	$(RUN)/ruff format --check .
 	$(RUN)/ruff check .
 	$(RUN)/mypy
+	$(RUN)/lint-imports
 
 format: $(READY)  ## format the code and sort the imports
 	$(RUN)/ruff format .

@@ -1,7 +1,9 @@
 """Dependencies point one way, what travels to a hub can travel, and the README's tree is the tree."""
 
 import ast
+import os
 import re
+import shutil
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -91,19 +93,70 @@ def read_tree(readme: str) -> dict[str, str] | None:
     return paths
 
 
-def test_the_readme_lists_every_file_with_a_phrase():
-    """In each folder of the tree; one without lines of its own stands for all that is in it, and every folder's line
-    stands for its `__init__.py`."""
-    tree = read_tree((ROOT / "README.md").read_text(encoding="utf-8"))
+def tracked() -> list[str]:
+    return subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh.md"])
+def test_the_readme_shows_every_folder_with_a_phrase(readme):
+    """A folder of which one file is shown, other than the library's own, shows all; and nothing is shown that is not
+    there."""
+    tree = read_tree((ROOT / readme).read_text(encoding="utf-8"))
     assert tree is not None
     assert [path for path, phrase in tree.items() if not phrase] == []
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
-    closed = [path for path in tree if path.endswith("/") and not any(p != path and p.startswith(path) for p in tree)]
-    tops = tuple(path for path in tree if path.endswith("/") and path.count("/") == 1)
-    inside = {path for path in tracked if path.startswith(tops) and not path.endswith("__init__.py")}
-    listed = {path for path in tree if not path.endswith(("/", "__init__.py"))}
-    assert listed == {path for path in inside if not path.startswith(tuple(closed))}
-    assert all(any(path.startswith(folder) for path in tracked) for folder in closed)
+    files = [path for path in tracked() if path.startswith("hf_xfmr/") and path.endswith(".py")]
+    folders = {f"{path.rpartition('/')[0]}/" for path in files}
+    assert {path for path in tree if path.startswith("hf_xfmr/") and path.endswith("/")} == folders
+    shown = {path for path in tree if not path.endswith("/")}
+    opened = {f"{path.rpartition('/')[0]}/" for path in shown}
+    beside = {path for path in files if f"{path.rpartition('/')[0]}/" in opened and not path.endswith("__init__.py")}
+    assert shown == beside
+    assert all(any(path.startswith(folder) for path in tracked()) for folder in tree if folder.endswith("/"))
+
+
+def test_every_folder_says_what_it_is():
+    for file in PACKAGE.rglob("__init__.py"):
+        docstring = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8")))
+        assert docstring, file
+
+
+def lint_imports(folder: Path) -> subprocess.CompletedProcess:
+    """import-linter with the project's contracts, over the package that lies in a folder."""
+    (folder / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
+    return subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()", "--no-cache"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+WRONG = {  # a file, what it would import, and the contract that is then broken
+    "training/trainer.py": ("from ..tasks.classification import run", "below its floor"),
+    "tasks/tagging/metrics.py": ("from ..classification import metrics", "knows no other task"),
+    "models/blocks.py": ("from ..errors import UserError", "models travel to a hub"),
+    "data/files.py": ("from ..report import plots", "below its floor"),
+}
+
+
+def test_imports_run_down_only(tmp_path):
+    shutil.copytree(PACKAGE, tmp_path / "hf_xfmr", ignore=shutil.ignore_patterns("__pycache__"))
+    done = lint_imports(tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("file", WRONG)
+def test_an_import_that_runs_up_is_found(tmp_path, file):
+    line, contract = WRONG[file]
+    shutil.copytree(PACKAGE, tmp_path / "hf_xfmr", ignore=shutil.ignore_patterns("__pycache__"))
+    with (tmp_path / "hf_xfmr" / file).open("a", encoding="utf-8") as source:
+        print(line, file=source)
+    done = lint_imports(tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    broken = [line for line in done.stdout.splitlines() if line.endswith(" BROKEN")]
+    assert [line for line in broken if contract in line], broken
 
 
 def test_how_the_tree_is_read():

@@ -1,0 +1,67 @@
+"""Commands are thin: a file each, whose one call can be made from Python with the same words."""
+
+import argparse
+import importlib
+import inspect
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hf_xfmr.__main__ import COMMANDS, module_of
+
+FUNCTIONS = {
+    "check": ("check.config", "check_config"),
+    "verify": ("verify", "verify"),
+    "predict": ("predict", "predict"),
+    "fill": ("tasks.pretraining.filler", "fill"),
+    "generate": ("tasks.language_modeling.generator", "generate"),
+    "translate": ("tasks.translation.translator", "translate"),
+    "attention": ("explain.attention", "attention"),
+    "explain": ("explain", "explain"),
+    "compare": ("tasks.compare", "compare"),
+    "push": ("hub.push", "push"),
+    "export": ("export", "export"),
+    "consolidate": ("export.consolidate", "consolidate"),
+    "adopt": ("adoption.script", "run_script"),
+    "bench": ("bench.contests", "bench"),
+}
+OF_THE_COMMAND_LINE = {"generate": {"file"}, "compare": {"json"}}  # where words come from, and how answers are written
+
+
+def function_of(command: str):
+    module, name = FUNCTIONS[command]
+    return getattr(importlib.import_module(f"hf_xfmr.{module}"), name)
+
+
+def test_every_command_has_a_file_and_a_function():
+    files = {path.stem for path in Path(inspect.getfile(module_of("check"))).parent.glob("*.py")}
+    assert files - {"__init__", "texts"} == set(COMMANDS) == set(FUNCTIONS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_function_takes_the_words_of_the_command(command):
+    parser = argparse.ArgumentParser()
+    module_of(command).add_arguments(parser)
+    words = {action.dest for action in parser._actions} - {"help"} - OF_THE_COMMAND_LINE.get(command, set())
+    taken = inspect.signature(function_of(command)).parameters
+    assert words <= set(taken)
+    for name in words:  # and means the same where a word is left out
+        default = parser.get_default(name)
+        if default is not None and taken[name].default is not inspect.Parameter.empty:
+            assert str(taken[name].default) == str(default), name
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_function_says_what_it_does(command):
+    assert len(inspect.getdoc(function_of(command)) or "") > 60
+
+
+def test_a_command_file_imports_nothing_heavy():
+    """What `--help` imports: of a package that takes seconds only what the program itself needs."""
+    code = "import sys, hf_xfmr.__main__ as m; [m.module_of(c) for c in m.COMMANDS]; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
+    heavy = {"peft", "sklearn", "matplotlib", "trl", "onnxruntime", "ctranslate2"}
+    assert heavy.isdisjoint(done.stdout.split())
