@@ -97,14 +97,14 @@ CHAPTERS: dict[str, tuple[Part, ...]] = {
         ),
         Part(
             "masked_words",
-            code=("data.masking:Masker.__call__", "models.bert:MaskedLMHead"),
+            code=("tasks.pretraining.masking:Masker.__call__", "models.bert:MaskedLMHead"),
             shapes=("mlm_head",),
             pictures=("masking", "filling"),
         ),
         Part(
             "next_sentence",
             code=(
-                "data.sentence_pairs:partners",
+                "tasks.pretraining.sentence_pairs:partners",
                 "models.bert:XfmrBertForPreTraining.forward@self.nsp_head(",
             ),
             shapes=("nsp_head",),
@@ -139,7 +139,7 @@ CHAPTERS: dict[str, tuple[Part, ...]] = {
         ),
         Part(
             "writing_on",
-            code=("commands.generate:Generator.__call__", "models.blocks:Attention.forward@= cache.update(k"),
+            code=("tasks.language_modeling.generator:Generator.__call__", "models.blocks:Attention.forward@= cache.update(k"),
             pictures=("continuation",),
         ),
     ),
