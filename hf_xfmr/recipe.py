@@ -24,6 +24,7 @@ from . import hub, report, samples
 from .commands.push import push
 from .errors import UserError
 from .hub import card
+from .machine import processor
 from .models.stock import CheckpointError
 from .training import XfmrTrainer, XfmrTrainingArguments, checkpoints, lock, many_processes
 
@@ -342,16 +343,3 @@ def environment(args: XfmrTrainingArguments) -> dict[str, str]:
         "precision": precision(args).split()[0],
         "processes": str(args.world_size),
     }
-
-
-def processor() -> str:
-    """The name of this machine's processor, and its number of cores."""
-    names = re.findall(r"model name\s*: (.*)", _read("/proc/cpuinfo"))
-    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text()
-    except OSError:
-        return ""

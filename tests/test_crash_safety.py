@@ -1,7 +1,9 @@
 """Runs that are killed, told to stop, starved of disk, resumed from damaged folders: real processes, real signals."""
 
 import json
+import platform
 import random
+import re
 import shutil
 import signal
 import time
@@ -12,6 +14,7 @@ import torch
 import transformers
 from training_runs import Runner, main, make_trainer, rows
 
+from hf_xfmr import machine
 from hf_xfmr.errors import UserError
 from hf_xfmr.training import checkpoints, lock
 from hf_xfmr.training.interrupts import Interrupts
@@ -255,6 +258,54 @@ CHANGES = {
 def test_a_run_on_other_data_or_batches_is_not_resumed(finished, options, message):
     with pytest.raises(UserError, match=rf"checkpoint-60 can't be resumed: {message}.*--resume false"):
         make_trainer(finished, **options).train(resume_from_checkpoint=True)
+
+
+def resumed_at_54(folder: Path, capsys) -> list[str]:
+    """The lines of a run of `finished` that is to do its last six steps again."""
+    shutil.rmtree(folder / "checkpoint-60")
+    make_trainer(folder).train(resume_from_checkpoint=True)
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first == f"resumed from {folder / 'checkpoint-54'}, step 54"
+    assert checkpoints.read(folder / "checkpoint-60")["machine"] == machine.describe(torch.device("cpu"))
+    return [line for line in lines if "bits" in line]
+
+
+def test_a_run_resumed_on_another_machine_goes_on_and_says_that_its_bits_may_differ(finished, capsys, monkeypatch):
+    assert resumed_at_54(finished, capsys) == []
+    here = machine.describe(torch.device("cpu"))
+    with monkeypatch.context() as patch:
+        patch.setattr(machine, "processor_name", lambda: "Another")
+        there = machine.describe(torch.device("cpu"))["processor"]
+        another = f"resumed on another processor ({there}, was {here['processor']})"
+        assert there.startswith("Another with ")
+        assert resumed_at_54(finished, capsys) == [f"{another}: bits may differ from an undisturbed run"]
+        torch.set_num_threads(2)
+        also = f"{another} and with another number of threads (2, was 1)"
+        assert resumed_at_54(finished, capsys) == [f"{also}: bits may differ from an undisturbed run"]
+        torch.set_num_threads(1)
+    older = machine.change({**here, "torch": "2.0"}, here)
+    assert older.startswith(f"resumed with another version of torch ({torch.__version__}, was 2.0): bits may differ")
+
+
+def test_a_checkpoint_of_before_it_named_its_machine_is_resumed_without_a_word(finished, capsys, monkeypatch):
+    manifest = checkpoints.read(finished / "checkpoint-54")
+    (finished / "checkpoint-54" / checkpoints.MANIFEST).unlink()
+    facts = {key: value for key, value in manifest.items() if key not in ("files", "saved", "machine")}
+    checkpoints.seal(finished / "checkpoint-54", facts)
+    monkeypatch.setattr(machine, "processor_name", lambda: "Another")
+    assert resumed_at_54(finished, capsys) == []
+
+
+@pytest.mark.parametrize("cpuinfo", ["processor\t: 0\nmodel name\t: Some Processor 3000\n", "", None])
+def test_a_processor_has_a_name_where_the_system_tells_it_and_where_not(monkeypatch, tmp_path, cpuinfo):
+    read, file = machine._read, tmp_path / "cpuinfo"
+    if cpuinfo is not None:
+        file.write_text(cpuinfo)
+    monkeypatch.setattr(machine, "_read", lambda _: read(str(file)))
+    assert machine.processor_name() == (
+        "Some Processor 3000" if cpuinfo else platform.processor() or platform.machine()
+    )
+    assert re.fullmatch(r".+, \d+ cores", machine.processor())
 
 
 def test_two_runs_in_one_folder_are_refused_and_a_killed_one_leaves_no_lock(run, tmp_path):

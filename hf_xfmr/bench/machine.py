@@ -8,7 +8,7 @@ from statistics import median
 import torch
 import transformers
 
-from ..recipe import processor
+from ..machine import processor
 
 
 def device() -> torch.device:
