@@ -153,12 +153,14 @@ def same_to_rounding(actual, expected, roundings: float | None = None, floor: fl
         for place, (one, other) in enumerate(zip(actual, expected, strict=True)):
             same_to_rounding(one, other, roundings, floor, f"{what} {place}".strip())
     else:
-        actual, expected = (t if torch.is_tensor(t) else torch.tensor(t) for t in (actual, expected))
+        actual, expected = (t if torch.is_tensor(t) else torch.tensor(float(t)) for t in (actual, expected))
         if expected.dtype == torch.float64:
             expected = expected.to(actual.dtype)
         half = expected.dtype in (torch.bfloat16, torch.float16)
         apart = rounding(expected, roundings or (HALF if half else REORDERED), floor)
-        torch.testing.assert_close(actual, expected, atol=apart, rtol=0, msg=lambda text: f"{what}: {text}")
+        torch.testing.assert_close(
+            actual, expected, atol=apart, rtol=0, msg=lambda text: f"{what}: {text}".lstrip(": ")
+        )
 
 
 def same_as_stock(ours, stock, what: str = "") -> None:
