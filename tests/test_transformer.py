@@ -225,6 +225,7 @@ def test_labels_alone_are_enough(padding):
             same_gradients(ours, stock)
     labelled = batch["labels"] != -100
     same_as_stock(out.logits[labelled], theirs.logits[labelled])
+    # the decoder's input was given: every position of it has scores in evaluation
     same_as_stock(out.logits, theirs.logits)
 
 
