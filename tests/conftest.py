@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -29,3 +30,41 @@ def only_loopback(monkeypatch):
         return connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(params=[True, False], ids=["a Chinese font", "no Chinese font"])
+def chinese_font(request, tmp_path_factory, monkeypatch):
+    """Whether there is a font with Chinese characters beside matplotlib's own: each in turn, whatever is installed."""
+    from matplotlib import font_manager
+
+    manager = font_manager.fontManager
+    monkeypatch.setattr(manager, "ttflist", [font for font in manager.ttflist if font.name.startswith("DejaVu")])
+    if request.param:
+        manager.addfont(_font_of_boxes(tmp_path_factory.mktemp("fonts") / "boxes.ttf", "Noto Sans SC", 0x4E00, 0x9FFF))
+    manager._findfont_cached.cache_clear()
+    yield request.param
+    monkeypatch.undo()
+    manager._findfont_cached.cache_clear()
+
+
+def _font_of_boxes(path: Path, family: str, first: int, last: int) -> Path:
+    """A font in which each of these characters is a box."""
+    from fontTools.fontBuilder import FontBuilder
+    from fontTools.pens.ttGlyphPen import TTGlyphPen
+
+    pen = TTGlyphPen(None)
+    pen.moveTo((0, 0))
+    for corner in ((0, 800), (800, 800), (800, 0)):
+        pen.lineTo(corner)
+    pen.closePath()
+    builder = FontBuilder(1000)
+    builder.setupGlyphOrder([".notdef", "box"])
+    builder.setupCharacterMap(dict.fromkeys(range(first, last + 1), "box"))
+    builder.setupGlyf({".notdef": TTGlyphPen(None).glyph(), "box": pen.glyph()})
+    builder.setupHorizontalMetrics({".notdef": (1000, 0), "box": (1000, 0)})
+    builder.setupHorizontalHeader(ascent=800, descent=-200)
+    builder.setupNameTable({"familyName": family, "styleName": "Regular"})
+    builder.setupOS2()
+    builder.setupPost()
+    builder.save(path)
+    return path

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -105,15 +106,75 @@ def same_tensors(folder_a: Path, folder_b: Path) -> None:
         assert torch.equal(a[name].view(torch.uint8), b[name].view(torch.uint8)), name
 
 
-def same_gradients(ours: torch.nn.Module, stock: torch.nn.Module, atol: float = 1e-5, rtol: float = 1e-5) -> None:
-    """Asserts that each parameter of ours has the gradient of its namesake in the stock model."""
+def same_weights(a: torch.nn.Module, b: torch.nn.Module) -> None:
+    """Asserts that two models of one class hold the same tensors, bit for bit."""
+    a, b = a.state_dict(), b.state_dict()
+    assert sorted(a) == sorted(b)
+    for name in a:
+        assert a[name].dtype == b[name].dtype, name
+        assert torch.equal(a[name], b[name]), name
+
+
+FLOAT32 = torch.finfo(torch.float32).eps  # the rounding of a number of 1
+PARITY = 84  # roundings of float32, which are 1e-5: how near to stock's a number is promised to be
+REORDERED = 64  # roundings: sums of the same numbers in another order, or by another kernel, through a few layers
+HALF = 4  # roundings of bfloat16 and float16, whose sums are held in float32
+
+
+def largest(tensor: torch.Tensor) -> float:
+    """A tensor's largest value; minus infinity, and what stands for it, is a mask's and no value."""
+    values = torch.as_tensor(tensor).detach().double().abs()
+    values = values[values < torch.finfo(torch.float32).max / 2]
+    return float(values.max()) if values.numel() else 0.0
+
+
+def rounding(expected: torch.Tensor, roundings: float, floor: float = 0.0) -> float:
+    """So many roundings of a tensor's type, of its largest value or of `floor`, whichever is larger."""
+    return roundings * torch.finfo(expected.dtype).eps * max(largest(expected), floor)
+
+
+def same_to_rounding(actual, expected, roundings: float | None = None, floor: float = 0.0, what: str = "") -> None:
+    """Asserts that two tensors, numbers, or sequences of these are equal but for rounding: nowhere are they farther
+    apart than so many roundings of their type (`REORDERED`, or `HALF`), of the largest value expected (or of `floor`,
+    if that is larger).
+
+    Not of each value for itself: one that is 0 in truth is a sum of larger ones that cancel. So too in a mapping, the
+    gradients of a step by name: the largest of all of them counts. What is expected in float64 is compared in the type
+    that was computed in; Python's numbers count as float32. Which order a library sums in, with which instructions,
+    depends on the processor, the number of threads and where a tensor lies in memory: bits are promised by none.
+    """
+    if isinstance(expected, Mapping):
+        assert sorted(actual) == sorted(expected), what
+        floor = max([floor, *map(largest, expected.values())])
+        for name, tensor in expected.items():
+            same_to_rounding(actual[name], tensor, roundings, floor, f"{what} {name}".strip())
+    elif isinstance(expected, list | tuple):
+        assert len(actual) == len(expected), what
+        for place, (one, other) in enumerate(zip(actual, expected, strict=True)):
+            same_to_rounding(one, other, roundings, floor, f"{what} {place}".strip())
+    else:
+        actual, expected = (t if torch.is_tensor(t) else torch.tensor(float(t)) for t in (actual, expected))
+        if expected.dtype == torch.float64:
+            expected = expected.to(actual.dtype)
+        half = expected.dtype in (torch.bfloat16, torch.float16)
+        apart = rounding(expected, roundings or (HALF if half else REORDERED), floor)
+        torch.testing.assert_close(
+            actual, expected, atol=apart, rtol=0, msg=lambda text: f"{what}: {text}".lstrip(": ")
+        )
+
+
+def same_as_stock(ours, stock, what: str = "") -> None:
+    """Asserts what is promised beside stock: float32 to 1e-5, of the largest value where that is above 1."""
+    same_to_rounding(ours, stock, PARITY, 1.0, what)
+
+
+def same_gradients(ours: torch.nn.Module, stock: torch.nn.Module) -> None:
+    """Asserts that each parameter of ours has the gradient of its namesake in the stock model, as `same_as_stock`."""
     theirs = to_own_names(ours, {name: p.grad for name, p in stock.named_parameters() if p.grad is not None})
     mine = {name: p.grad for name, p in ours.named_parameters() if p.grad is not None}
     assert sorted(mine) == sorted(theirs)
     for name, gradient in mine.items():
-        torch.testing.assert_close(
-            gradient, theirs[name], atol=atol, rtol=rtol, msg=lambda text, name=name: f"{name}: {text}"
-        )
+        same_as_stock(gradient, theirs[name], name)
 
 
 def loop_attention(q, k, v, visible) -> torch.Tensor:

@@ -7,7 +7,18 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
-from oracles import BERT_HEADS, fresh_process, same_tensors, tensors, tiny_stock, twin
+from oracles import (
+    BERT_HEADS,
+    FLOAT32,
+    REORDERED,
+    fresh_process,
+    same_tensors,
+    same_to_rounding,
+    same_weights,
+    tensors,
+    tiny_stock,
+    twin,
+)
 from safetensors.torch import save_file
 
 import hf_xfmr
@@ -57,8 +68,8 @@ def test_saved_again_a_stock_checkpoint_has_the_same_bits(suffix, dtype, tied, t
     ours.save_pretrained(tmp_path / "ours")
     same_tensors(tmp_path / "stock", tmp_path / "ours")
     again = stock_class.from_pretrained(tmp_path / "ours")
-    for a, b in zip(outputs(again), outputs(stock), strict=True):
-        assert torch.equal(a, b)
+    same_weights(again, stock)
+    same_to_rounding(outputs(again), outputs(stock))
 
 
 @pytest.mark.parametrize("suffix", BERT_HEADS)
@@ -71,8 +82,7 @@ def test_a_model_from_scratch_is_saved_as_stock_would_save_it(suffix, tmp_path):
     shapes = [{name: t.shape for name, t in tensors(tmp_path / side).items()} for side in ("stock", "ours")]
     assert shapes[0] == shapes[1]
     again = stock_class.from_pretrained(tmp_path / "ours")
-    for a, b in zip(outputs(again), outputs(ours), strict=True):
-        torch.testing.assert_close(a, b, atol=1e-6, rtol=1e-6)
+    same_to_rounding(outputs(again), outputs(ours))
 
 
 @pytest.mark.parametrize("suffix", BERT_HEADS)
@@ -80,8 +90,7 @@ def test_a_state_dict_loads_without_a_folder(suffix):
     """`twin` loads so: from_pretrained(None, config=, state_dict=)."""
     stock_class, our_class = BERT_HEADS[suffix]
     stock = tiny_stock(stock_class)
-    for a, b in zip(outputs(twin(our_class, stock)), outputs(stock), strict=True):
-        torch.testing.assert_close(a, b, atol=1e-6, rtol=1e-6)
+    same_to_rounding(outputs(twin(our_class, stock)), outputs(stock))
 
 
 def test_a_stock_config_object_is_taken_too(tmp_path):
@@ -312,6 +321,7 @@ def token_classifier(seed: int):
 
 
 def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path, caplog):
+    """As promised: on one processor, with as many threads, the same kernels compute the same numbers."""
     whole = make_trainer(tmp_path / "whole", token_classifier(0))
     whole.train()
     resumed = make_trainer(tmp_path / "resumed", token_classifier(1))
@@ -348,11 +358,11 @@ def test_a_state_dict_loads_under_either_name(suffix):
     result = ours.load_state_dict(stock.state_dict())
     assert result.missing_keys == result.unexpected_keys == []
     own = {name: t.clone() for name, t in ours.state_dict().items()}
-    for a, b in zip(outputs(ours), expected, strict=True):
-        torch.testing.assert_close(a, b, atol=1e-6, rtol=1e-6)
+    same_to_rounding(outputs(ours), expected)
     again = twin(our_class, tiny_stock(stock_class, seed=1))
     again.load_state_dict(own)
-    assert torch.equal(outputs(again)[0], outputs(ours)[0])
+    same_weights(again, ours)
+    same_to_rounding(outputs(again)[0], outputs(ours)[0])
     with pytest.raises(RuntimeError, match=r"no\.such\.tensor"):
         ours.load_state_dict({**stock.state_dict(), "no.such.tensor": torch.ones(1)})
 
@@ -401,7 +411,7 @@ def check(suffix, folder):
     batch, outputs = expected[suffix]
     with torch.no_grad():
         for a, b in zip(model(**batch, return_dict=False), outputs, strict=True):
-            assert torch.equal(a, b), suffix
+            assert (a - b).abs().max() <= {tolerance} * b.abs().max(), suffix
     return model
 
 for suffix in auto:
@@ -435,9 +445,32 @@ except ValueError as error:
 
 
 def check_in_fresh_process(saved: Path, package: str, before: str = "", **kwargs) -> dict:
-    code = CHECK.format(root=str(saved), auto=AUTO, tasks=TASKS, text=TEXT, kwargs=kwargs, package=package)
+    code = CHECK.format(
+        root=str(saved),
+        auto=AUTO,
+        tasks=TASKS,
+        text=TEXT,
+        kwargs=kwargs,
+        package=package,
+        tolerance=REORDERED * FLOAT32,
+    )
     printed = fresh_process(before + code, without_package=package != "hf_xfmr")
     return json.loads(printed.splitlines()[-1])
+
+
+def same_answers(one, other) -> None:
+    """Of two processes: words are the same, numbers to rounding."""
+    assert type(one) is type(other)
+    if isinstance(one, dict):
+        same_answers([*one.items()], [*other.items()])
+    elif isinstance(one, list | tuple):
+        assert len(one) == len(other)
+        for mine, theirs in zip(one, other, strict=True):
+            same_answers(mine, theirs)
+    elif isinstance(one, float):
+        assert one == pytest.approx(other, rel=REORDERED * FLOAT32, abs=REORDERED * FLOAT32)
+    else:
+        assert one == other
 
 
 @pytest.fixture(scope="module")
@@ -455,10 +488,10 @@ def test_auto_classes_and_pipelines_after_import(answers):
 
 def test_remote_code_where_the_package_is_not_installed(saved, answers):
     """The files in the folder are enough: every head from its folder and from any other, saved and loaded again, with
-    the same bits as with the package."""
+    the same numbers as with the package."""
     without_trust = UNTRUSTED.format(folder=str(saved / "Model"))
     remote = check_in_fresh_process(saved, "transformers_modules", before=without_trust, trust_remote_code=True)
-    assert remote == answers
+    same_answers(remote, answers)
 
 
 def test_a_folder_carries_only_what_it_needs(saved):

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from oracles import fresh_process
+from oracles import fresh_process, same_as_stock
 from transformers import (
     AutoModelForSequenceClassification,
     BertConfig,
@@ -139,7 +139,7 @@ def test_stock_class_gives_the_same_numbers_from_the_runs_folder(tmp_path, check
     ours = AutoModelForSequenceClassification.from_pretrained(tmp_path / "run").eval()
     stock = BertForSequenceClassification.from_pretrained(tmp_path / "run").eval()
     ids = torch.tensor([[2, 5, 31, 7, 3]])
-    assert torch.allclose(ours(ids).logits, stock(ids).logits, atol=1e-6)
+    same_as_stock(ours(ids).logits, stock(ids).logits)
 
 
 def test_the_same_command_goes_on_where_a_run_was_stopped(tmp_path, checkpoint, reviews, capsys):
@@ -157,7 +157,7 @@ def test_the_same_command_goes_on_where_a_run_was_stopped(tmp_path, checkpoint, 
     assert f"resumed from {checkpoints[0]}" in capsys.readouterr().out
     assert parts == whole
     a, b = ((tmp_path / name / "run" / "model.safetensors").read_bytes() for name in ("whole", "parts"))
-    assert a == b
+    assert a == b  # bits, as promised on one processor with as many threads
 
 
 def test_a_frozen_encoder_stays_as_it_was_and_its_features_are_computed_once(

@@ -1,7 +1,9 @@
 """Runs that are killed, told to stop, starved of disk, resumed from damaged folders: real processes, real signals."""
 
 import json
+import platform
 import random
+import re
 import shutil
 import signal
 import time
@@ -12,6 +14,7 @@ import torch
 import transformers
 from training_runs import Runner, main, make_trainer, rows
 
+from hf_xfmr import machine
 from hf_xfmr.errors import UserError
 from hf_xfmr.training import checkpoints, lock
 from hf_xfmr.training.interrupts import Interrupts
@@ -38,6 +41,16 @@ def whole(run, tmp_path_factory) -> Path:
 def finished(whole, tmp_path) -> Path:
     """A copy of it."""
     return Path(shutil.copytree(whole, tmp_path / "run"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """As the forked runs have: runs in this process are compared with theirs bit for bit, which holds on one processor
+    with as many threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def weights(folder: Path) -> bytes:
@@ -85,7 +98,7 @@ def test_killed_in_bfloat16_a_run_ends_with_the_same_bits_too(run, whole, tmp_pa
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_saves_and_exits_with_the_usual_code(run, whole, tmp_path, number):
     saved = False
-    for delay in (1, 2, 4, 8, 16):  # until one comes in training and not before it
+    for delay in (0.25, 0.5, 1, 2, 4, 8, 16):  # until one comes in training and not before it
         status, output = run(tmp_path / "run", after=delay, number=number)
         if status == 128 + number and "saved; the same command goes on from" in output:
             saved = True
@@ -247,13 +260,61 @@ def test_a_run_on_other_data_or_batches_is_not_resumed(finished, options, messag
         make_trainer(finished, **options).train(resume_from_checkpoint=True)
 
 
+def resumed_at_54(folder: Path, capsys) -> list[str]:
+    """The lines of a run of `finished` that is to do its last six steps again."""
+    shutil.rmtree(folder / "checkpoint-60")
+    make_trainer(folder).train(resume_from_checkpoint=True)
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first == f"resumed from {folder / 'checkpoint-54'}, step 54"
+    assert checkpoints.read(folder / "checkpoint-60")["machine"] == machine.describe(torch.device("cpu"))
+    return [line for line in lines if "bits" in line]
+
+
+def test_a_run_resumed_on_another_machine_goes_on_and_says_that_its_bits_may_differ(finished, capsys, monkeypatch):
+    assert resumed_at_54(finished, capsys) == []
+    here = machine.describe(torch.device("cpu"))
+    with monkeypatch.context() as patch:
+        patch.setattr(machine, "processor_name", lambda: "Another")
+        there = machine.describe(torch.device("cpu"))["processor"]
+        another = f"resumed on another processor ({there}, was {here['processor']})"
+        assert there.startswith("Another with ")
+        assert resumed_at_54(finished, capsys) == [f"{another}: bits may differ from an undisturbed run"]
+        torch.set_num_threads(2)
+        also = f"{another} and with another number of threads (2, was 1)"
+        assert resumed_at_54(finished, capsys) == [f"{also}: bits may differ from an undisturbed run"]
+        torch.set_num_threads(1)
+    older = machine.change({**here, "torch": "2.0"}, here)
+    assert older.startswith(f"resumed with another version of torch ({torch.__version__}, was 2.0): bits may differ")
+
+
+def test_a_checkpoint_of_before_it_named_its_machine_is_resumed_without_a_word(finished, capsys, monkeypatch):
+    manifest = checkpoints.read(finished / "checkpoint-54")
+    (finished / "checkpoint-54" / checkpoints.MANIFEST).unlink()
+    facts = {key: value for key, value in manifest.items() if key not in ("files", "saved", "machine")}
+    checkpoints.seal(finished / "checkpoint-54", facts)
+    monkeypatch.setattr(machine, "processor_name", lambda: "Another")
+    assert resumed_at_54(finished, capsys) == []
+
+
+@pytest.mark.parametrize("cpuinfo", ["processor\t: 0\nmodel name\t: Some Processor 3000\n", "", None])
+def test_a_processor_has_a_name_where_the_system_tells_it_and_where_not(monkeypatch, tmp_path, cpuinfo):
+    read, file = machine._read, tmp_path / "cpuinfo"
+    if cpuinfo is not None:
+        file.write_text(cpuinfo)
+    monkeypatch.setattr(machine, "_read", lambda _: read(str(file)))
+    assert machine.processor_name() == (
+        "Some Processor 3000" if cpuinfo else platform.processor() or platform.machine()
+    )
+    assert re.fullmatch(r".+, \d+ cores", machine.processor())
+
+
 def test_two_runs_in_one_folder_are_refused_and_a_killed_one_leaves_no_lock(run, tmp_path):
     lock.acquire(tmp_path)
     status, output = run(tmp_path)
     assert status == 2
     assert f"{tmp_path} is in use by another run (process " in output
     lock.release(tmp_path)
-    assert run(tmp_path, after=0.5)[0] == -signal.SIGKILL
+    assert run(tmp_path, after=2, options={"num_train_epochs": 10_000})[0] == -signal.SIGKILL
     assert lock.acquire(tmp_path)
     lock.release(tmp_path)
 

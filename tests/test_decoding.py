@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from oracles import same_as_stock
 from test_gpt2_generation import generate, make_prompts, make_twins
 from test_transformer_generation import sources, translators
 from transformers import DynamicCache
@@ -18,7 +19,7 @@ def test_a_growing_layer_holds_what_a_dynamic_one_holds():
         new = torch.randn(2, 4, 3, length, 2, generator=generator)
         keys, values = layer.update(new[0], new[1])
         expected_keys, expected_values = expected.update(new[0], new[1], 0)
-        assert torch.equal(keys, expected_keys)
+        assert torch.equal(keys, expected_keys)  # bits: nothing is computed, all is copied
         assert torch.equal(values, expected_values)
         moved, place = moved + (keys.data_ptr() != place), keys.data_ptr()
         if length == 1:
@@ -67,4 +68,4 @@ def test_several_samples_of_a_source_and_the_weights_of_its_beams_equal_stock():
         out = model.generate(**sources("right"), num_beams=3, max_new_tokens=4, output_attentions=True)
         weights.append([layer for step in out.cross_attentions for layer in step])
     assert torch.equal(*words)
-    torch.testing.assert_close(*weights, atol=1e-5, rtol=1e-5)
+    same_as_stock(*weights)

@@ -32,7 +32,7 @@ def test_gradient_is_dropped_alike_and_the_seed_decides():
     y.backward(torch.ones_like(x))
     torch.testing.assert_close(y, x * x.grad)
     torch.manual_seed(1)
-    assert torch.equal(layer(x), y)
+    assert torch.equal(layer(x), y)  # bits: the same kernels on the same numbers in one process
     assert not torch.equal(layer(x), y)
     assert layer.eval()(x) is x or torch.equal(layer(x), x)
     assert Dropout(0.0)(x).equal(x)

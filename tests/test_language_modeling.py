@@ -9,7 +9,7 @@ from itertools import chain, pairwise
 import numpy as np
 import pytest
 import torch
-from oracles import tiny_stock, twin
+from oracles import same_to_rounding, tiny_stock, twin
 from transformers import (
     DataCollatorForLanguageModeling,
     GPT2LMHeadModel,
@@ -129,10 +129,10 @@ def test_a_packed_block_gives_what_its_documents_give_alone(tmp_path, letters, m
         real = logits[: len(row["input_ids"])].split(row["lengths"])
         for piece, packed in zip(split_up(row), real, strict=True):
             alone = model(torch.tensor([piece])).logits[0]
-            torch.testing.assert_close(packed, alone, atol=1e-5, rtol=1e-6)
+            same_to_rounding(packed, alone)
             total -= float(log_likelihoods(model, piece).sum())
             count += len(piece) - 1
-    assert float(out.loss) == pytest.approx(total / count, abs=1e-6)
+    same_to_rounding(out.loss, total / count)
     one_text = LanguageModelingCollator(letters)([{**row, "lengths": [len(row["input_ids"])]} for row in rows])
     assert (model(**one_text).logits - out.logits).abs().max() > 0.1  # concatenated, documents do see one another
 
@@ -189,7 +189,7 @@ def test_evaluation_loss_is_the_negative_log_likelihood_whatever_the_batch_size(
         loss = evaluation_loss(
             XfmrTrainer, XfmrTrainingArguments, model, rows, LanguageModelingCollator(letters), batch_size, tmp_path
         )
-        assert loss == pytest.approx(truth, abs=1e-6)
+        same_to_rounding(loss, truth)
 
     # Stock, on the same sequences in rows of their own: a mean of batch means, of which each is over the wrong count.
     alone = [{"input_ids": piece, "attention_mask": [1] * len(piece)} for piece in pieces if len(piece) > 1]
@@ -231,8 +231,7 @@ def test_one_batch_of_8_and_8_of_1_give_the_same_gradients(tmp_path, letters, mo
         learner = deepcopy(model)
         XfmrTrainer(learner, args, train_dataset=rows, data_collator=collate, callbacks=[gradients]).train()
         found.append(gradients.found)
-    for name, gradient in found[0].items():
-        torch.testing.assert_close(gradient, found[1][name], atol=1e-6, rtol=1e-5)
+    same_to_rounding(found[0], found[1])
 
 
 def strided_by_hand(model, ids: list[int], window: int, stride: int) -> list[float]:
@@ -252,17 +251,17 @@ def test_perplexity_is_the_brute_force_one_at_any_batch_size(letters, model, sto
         evaluate(model, letters, documents, window=10, stride=stride, batch_size=batch_size) for batch_size in (1, 3, 8)
     ]
     for name in figures[0]:
-        assert figures[0][name] == pytest.approx(figures[1][name], rel=1e-6)
-        assert figures[0][name] == pytest.approx(figures[2][name], rel=1e-6)
+        same_to_rounding(figures[0][name], figures[1][name], what=name)
+        same_to_rounding(figures[0][name], figures[2][name], what=name)
     for prefix, step in (("", 9), ("strided_", stride)):
         scores = [score for document in ids for score in strided_by_hand(model, document, 10, step)]
         total = -math.fsum(scores)
         assert figures[0]["tokens"] == len(scores) == sum(len(document) - 1 for document in ids)
-        assert figures[0][f"{prefix}loss"] == pytest.approx(total / len(scores), rel=1e-6)
+        same_to_rounding(figures[0][f"{prefix}loss"], total / len(scores))
         assert figures[0][f"{prefix}perplexity"] == pytest.approx(math.exp(total / len(scores)), rel=1e-5)
         rest = "".join(text[1:] for text in documents)
-        assert figures[0][f"{prefix}bits_per_character"] == pytest.approx(total / math.log(2) / len(rest), rel=1e-6)
-        assert figures[0][f"{prefix}bits_per_byte"] == pytest.approx(total / math.log(2) / len(rest.encode()), rel=1e-6)
+        same_to_rounding(figures[0][f"{prefix}bits_per_character"], total / math.log(2) / len(rest))
+        same_to_rounding(figures[0][f"{prefix}bits_per_byte"], total / math.log(2) / len(rest.encode()))
     assert evaluate(stock, letters, documents, window=10, stride=stride) == pytest.approx(figures[0], rel=1e-5)
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 import transformers
 import yaml
-from oracles import same_tensors, tensors, tiny_stock, twin
+from oracles import same_tensors, same_to_rounding, tensors, tiny_stock, twin
 from process_runs import finished, launch, torchrun
 
 import hf_xfmr
@@ -203,6 +203,7 @@ def test_a_stream_resumes_where_it_was_in_its_second_pass_too(tmp_path):
             trainer.train(resume_from_checkpoint=True)
         assert trainer.state.global_step == 20
         ends.append({name: tensor.clone() for name, tensor in trainer.model.state_dict().items()})
+    # bits, as promised on one processor with as many threads
     assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
 
 
@@ -247,7 +248,7 @@ def test_shards_are_saved_and_become_one_folder_that_stock_loads(tmp_path):
     optimizer.step()
     loaded = transformers.GPT2LMHeadModel.from_pretrained(tmp_path / "whole").eval()
     with torch.no_grad():
-        torch.testing.assert_close(loaded(batch).logits, model.eval()(batch).logits, atol=1e-4, rtol=1e-4)
+        same_to_rounding(loaded(batch).logits, model.eval()(batch).logits)
     assert sorted(tensors(tmp_path / "whole")) == sorted(tensors(tmp_path / "begin"))
     with pytest.raises(UserError, match=r"no \.metadata"):
         consolidate(tmp_path / "begin", str(tmp_path / "begin"), tmp_path / "other")

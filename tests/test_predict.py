@@ -220,7 +220,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_file(model, tmp_path):
     run(model, "--file", file, "--out", tmp_path / "whole.csv", "--batch_size", 2)
     out, state = tmp_path / "out.csv", tmp_path / "out.csv.state"
     words = [model, "--file", str(file), "--out", str(out), "--batch_size", "2"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}  # as many as here: the same bits
     process = subprocess.Popen(
         [sys.executable, "-m", "hf_xfmr", "predict", *words],
         env=environment,

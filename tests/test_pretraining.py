@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from oracles import fresh_process, same_gradients, tensors, tiny_stock
+from oracles import fresh_process, same_as_stock, same_gradients, tensors, tiny_stock
 from transformers import BertTokenizer, pipeline
 
 import hf_xfmr
@@ -87,7 +87,7 @@ def test_losses_and_gradients_of_both_tasks_are_those_of_stock(tmp_path, texts, 
         out = model.train(training)(**batch, **kwargs)
         out.loss.backward()
         results.append(out)
-    torch.testing.assert_close(results[0].loss, results[1].loss, atol=1e-5, rtol=1e-5)
+    same_as_stock(results[0].loss, results[1].loss)
     same_gradients(ours, stock)
 
 
@@ -112,7 +112,7 @@ def test_packed_texts_have_the_losses_and_gradients_of_stock_on_each_text_alone(
                 ids = batch["input_ids"][row, start:stop]
                 total = total + stock.train()(ids[None], labels=labels[None]).loss * (labels != IGNORE).sum()
     (total / asked).backward()
-    torch.testing.assert_close(loss, total / asked, atol=1e-5, rtol=1e-5)
+    same_as_stock(loss, total / asked)
     same_gradients(ours, stock)
 
 
@@ -146,7 +146,7 @@ def test_a_run_that_is_stopped_and_resumed_ends_with_the_same_bits(tmp_path, tex
     checkpoint = tmp_path / "whole" / "checkpoint-25"
     run(texts, tmp_path / "again", *flags, "--resume_from_checkpoint", str(checkpoint))
     whole, again = tensors(tmp_path / "whole"), tensors(tmp_path / "again")
-    assert all(torch.equal(whole[name], again[name]) for name in whole)
+    assert all(torch.equal(whole[name], again[name]) for name in whole)  # on one processor, with as many threads
 
 
 def test_going_on_streamed_packed_and_without_next_sentences(tmp_path, texts, trained):

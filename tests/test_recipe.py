@@ -1,6 +1,7 @@
 """Settings from a file and flags, as a user meets them."""
 
 import dataclasses
+import sys
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ import torch
 from hf_xfmr.errors import UserError
 from hf_xfmr.run.settings import parse
 from hf_xfmr.run.training import precision
-from hf_xfmr.training import fast_bf16
+from hf_xfmr.training import XfmrTrainingArguments, fast_bf16
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -93,9 +94,19 @@ def test_seeds_are_set_before_any_model_is_made(tmp_path):
     assert torch.equal(*draws)
 
 
-def test_bf16_is_chosen_where_it_is_fast_and_said(tmp_path):
+@pytest.mark.parametrize("fast", [True, False])
+def test_bf16_is_chosen_where_it_is_fast_and_said(tmp_path, monkeypatch, fast):
+    monkeypatch.setattr(sys.modules[XfmrTrainingArguments.__module__], "fast_bf16", lambda: fast)
     _, args = parsed(tmp_path, "dataset: a\n")
-    assert args.bf16 == fast_bf16()
-    assert ("chosen" in precision(args)) == fast_bf16()
+    assert args.bf16 == fast
+    assert ("chosen" in precision(args)) == fast
     _, args = parsed(tmp_path, "dataset: a\nbf16: false\n")
     assert precision(args) == "float32"
+
+
+@pytest.mark.parametrize("has", ["_is_amx_tile_supported", "_is_avx512_bf16_supported", None])
+def test_a_processor_is_fast_at_bf16_if_it_has_instructions_for_it(monkeypatch, has):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda name=name: name == has)
+    assert fast_bf16() == (has is not None)

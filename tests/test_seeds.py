@@ -70,6 +70,7 @@ def test_each_seed_is_as_alone_and_a_stopped_run_goes_on(config, tmp_path, monke
 
     classify_bert.main([str(config), "--output_dir", str(tmp_path / "alone"), "--seed", "2"])
     alone, among = ((folder / "model.safetensors").read_bytes() for folder in (tmp_path / "alone", out / "seed-2"))
+    # bits: the same kernels on the same numbers, in one process
     assert alone == among != (out / "seed-1/model.safetensors").read_bytes()
 
     with pytest.raises(

@@ -4,7 +4,18 @@ import json
 
 import pytest
 import torch
-from oracles import fresh_process, same_gradients, same_tensors, tensors, tiny_stock
+from oracles import (
+    REORDERED,
+    fresh_process,
+    rounding,
+    same_as_stock,
+    same_gradients,
+    same_tensors,
+    same_to_rounding,
+    same_weights,
+    tensors,
+    tiny_stock,
+)
 from safetensors.torch import load_file, save_file
 from test_transformer import TINY, make_batch, random_model
 from torch import Tensor
@@ -58,7 +69,8 @@ def test_stock_checkpoint_in_and_out(head, vocabularies, dtype, tmp_path):
     same_tensors(tmp_path / "stock", tmp_path / "ours")
     back, info = stock_class.from_pretrained(tmp_path / "ours", output_loading_info=True)
     assert not any(info.values())
-    assert torch.equal(scores(back), scores(stock))
+    same_weights(back, stock)
+    same_to_rounding(scores(back), scores(stock))
 
 
 def test_new_model_saves_what_stock_saves(tmp_path):
@@ -84,10 +96,11 @@ def test_the_papers_layout_opens_in_stock(tmp_path):
     assert "model.encoder.embed_positions.weight" in tensors(tmp_path)
     stock, info = MarianMTModel.from_pretrained(tmp_path, output_loading_info=True)
     assert not any(info.values())
-    torch.testing.assert_close(scores(ours, pack=False), scores(stock), atol=1e-5, rtol=1e-5)
+    same_as_stock(scores(ours, pack=False), scores(stock))
     again = XfmrForConditionalGeneration.from_pretrained(tmp_path)
     assert again.config.position_layout == "interleaved"
-    assert torch.equal(scores(again), scores(ours))
+    same_weights(again, ours)
+    same_to_rounding(scores(again), scores(ours))
 
 
 @pytest.mark.parametrize("layout", ["interleaved", "halves"])
@@ -116,7 +129,7 @@ def test_head_from_a_model_without_and_back(tmp_path):
     stock = save_stock(tmp_path / "head", MarianMTModel)
     bare = XfmrModel.from_pretrained(tmp_path / "head")
     real = make_batch()["decoder_attention_mask"] == 1
-    torch.testing.assert_close(scores(bare)[real], scores(stock.model)[real], atol=1e-5, rtol=1e-5)
+    same_as_stock(scores(bare)[real], scores(stock.model)[real])
 
 
 def test_an_incomplete_or_foreign_file_is_refused(tmp_path):
@@ -157,7 +170,7 @@ def test_old_files_with_every_matrix_written_out(tmp_path):
     ours, info = XfmrForConditionalGeneration.from_pretrained(tmp_path, output_loading_info=True)
     assert not any(info.values())
     real = make_batch()["decoder_attention_mask"] == 1
-    torch.testing.assert_close(scores(ours)[real], scores(stock)[real], atol=1e-5, rtol=1e-5)
+    same_as_stock(scores(ours)[real], scores(stock)[real])
 
 
 def test_state_dict_under_stock_names(tmp_path):
@@ -179,6 +192,7 @@ def test_fresh_processes(tmp_path):
     ours = random_model()
     ours.save_pretrained(tmp_path / "model")
     expected = scores(ours)
+    apart = rounding(expected, REORDERED)
     torch.save(expected, tmp_path / "expected.pt")
     torch.save(make_batch(), tmp_path / "batch.pt")
     code = f"""
@@ -194,18 +208,18 @@ for auto_class in (AutoModelForSeq2SeqLM, AutoModel):
     out = model(**batch, decoder_input_ids=ids, use_cache=False)[0]
     print(type(model).__module__.split(".")[0], type(model).__name__, end=" ")
     if auto_class is AutoModelForSeq2SeqLM:
-        print((out - torch.load(folder + "/expected.pt")).abs().max().item(), end=" ")
+        print((out - torch.load(folder + "/expected.pt")).abs().max().item() <= {{apart}}, end=" ")
 """
-    remote = fresh_process(code.format(first="", trust=True), without_package=True)
+    remote = fresh_process(code.format(first="", trust=True, apart=apart), without_package=True)
     assert remote.split() == [
         "transformers_modules",
         "XfmrForConditionalGeneration",
-        "0.0",
+        "True",
         "transformers_modules",
         "XfmrModel",
     ]
-    local = fresh_process(code.format(first="import hf_xfmr", trust=False))
-    assert local.split() == ["hf_xfmr", "XfmrForConditionalGeneration", "0.0", "hf_xfmr", "XfmrModel"]
+    local = fresh_process(code.format(first="import hf_xfmr", trust=False, apart=apart))
+    assert local.split() == ["hf_xfmr", "XfmrForConditionalGeneration", "True", "hf_xfmr", "XfmrModel"]
 
 
 def test_auto_classes():

@@ -14,6 +14,7 @@ import sacrebleu
 import sentencepiece
 import torch
 import yaml
+from oracles import same_to_rounding
 from safetensors.torch import load_file
 from transformers import MarianConfig, MarianMTModel, MarianTokenizer, pipeline
 
@@ -112,7 +113,7 @@ def test_the_mean_of_the_last_checkpoints_is_saved(trained):
     assert saved.keys() == parts[0].keys()
     for name, tensor in saved.items():
         mean = torch.stack([part[name].double() for part in parts]).mean(0)
-        assert torch.allclose(tensor.double(), mean, atol=1e-7), name
+        same_to_rounding(tensor, mean, 1, what=name)
     name = "model.shared.weight"
     assert not torch.equal(saved[name], parts[-1][name])
 
@@ -154,6 +155,7 @@ def test_a_resumed_run_ends_with_the_same_weights(tmp_path, capsys):
     assert "resumed from" in capsys.readouterr().out
     assert last.exists()
     resumed = load_file(tmp_path / "whole" / "model.safetensors")
+    # bits, as promised on one processor with as many threads
     assert all(torch.equal(whole[name], tensor) for name, tensor in resumed.items())
 
 
@@ -220,7 +222,7 @@ def test_accumulation_padding_and_bucketing_change_no_gradient(corpus):
         padded[name] = torch.nn.functional.pad(padded[name], (0, 20), value=value)
     cut["padded"] = [padded]
     for name, batches in cut.items():
-        assert torch.allclose(gradient(model, batches), whole, atol=2e-6), name
+        same_to_rounding(gradient(model, batches), whole, what=name)
 
 
 def test_bleu_and_chrf_are_sacrebleus_own():

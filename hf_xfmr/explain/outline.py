@@ -139,7 +139,10 @@ CHAPTERS: dict[str, tuple[Part, ...]] = {
         ),
         Part(
             "writing_on",
-            code=("tasks.language_modeling.generator:Generator.__call__", "models.blocks:Attention.forward@= cache.update(k"),
+            code=(
+                "tasks.language_modeling.generator:Generator.__call__",
+                "models.blocks:Attention.forward@= cache.update(k",
+            ),
             pictures=("continuation",),
         ),
     ),

@@ -12,6 +12,7 @@ from accelerate.utils import broadcast_object_list, gather_object
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
 from transformers.integrations import TensorBoardCallback
 
+from .. import machine
 from ..errors import UserError
 from . import checkpoints, data_order, lock
 from .checkpoints import Damaged
@@ -24,7 +25,9 @@ class CrashSafety(Trainer):
     """See `hf_xfmr.training.checkpoints` for how checkpoints are written and found.
 
     `train(resume_from_checkpoint=True)` goes on from the newest checkpoint that holds, or begins where there is none.
-    SIGTERM and SIGINT save after the step under way and exit with 128 + the signal's number.
+    SIGTERM and SIGINT save after the step under way and exit with 128 + the signal's number. A resumed run ends with
+    the bits of an undisturbed one on as many processes and threads, on the same processor and versions; `train` says
+    so where these are others than those of the checkpoint.
     """
 
     args: Any  # XfmrTrainingArguments
@@ -37,6 +40,7 @@ class CrashSafety(Trainer):
         self._interrupts = Interrupts()
         self._seconds_before, self._began = 0.0, time.perf_counter()
         self._facts: dict = {}
+        self._machine: dict = {}
         self._pushed_later: str | None = None
         self.add_callback(_SaveInTime(self))
 
@@ -80,6 +84,7 @@ class CrashSafety(Trainer):
         try:
             self._on_main(lambda: checkpoints.clean(self._folder))
             self._facts = data_order.describe(self) | {"weights_only": bool(self.args.weights_only)}
+            self._machine = machine.describe(self.args.device)
             source = None
             if chosen := self._on_main(lambda: self._choose(resume_from_checkpoint)):
                 source, manifest = chosen
@@ -88,6 +93,8 @@ class CrashSafety(Trainer):
                     source = None
                 else:
                     self._say(f"resumed from {source}, step {manifest['step']:,}")
+                    if line := machine.change(manifest.get("machine", {}), self._machine):
+                        self._say(line)
                     self._seconds_before, self._run = manifest["seconds"], manifest["run"]
             self._began = time.perf_counter()
             with Interrupts() as self._interrupts:
@@ -258,6 +265,7 @@ class CrashSafety(Trainer):
                 "scheduled": self._scheduled,
                 "seconds": self.seconds,
                 "data": self._facts,
+                "machine": self._machine,
             },
         )
         checkpoints.replace(aside / name, run / name)
