@@ -7,8 +7,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
-from transformers.conversion_mapping import register_checkpoint_conversion_mapping
-from transformers.core_model_loading import WeightRenaming
 from transformers.masking_utils import create_bidirectional_mask
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import (
@@ -30,7 +28,7 @@ from .blocks import Attention, FeedForward, activation, check_positions
 from .dropout import Dropout
 from .losses import IGNORE, cross_entropy, mean_loss, sequence_classification_loss, vocabulary_loss
 from .packing import Packing, Spans, is_packable, packed_rows, positions_within, within
-from .stock import LoadOnlyRename, StockConfig, StockModel, register
+from .stock import LoadOnlyRename, StockConfig, StockModel, register, renamings
 
 
 @strict
@@ -542,33 +540,35 @@ def within_text(positions: Tensor, text: Tensor) -> Tensor:
 
 # On disk the tensors keep the names `transformers` gives them; here they have ours. Applied on load, undone on save.
 # Each rule must hold on its own in both directions: no right-hand side may occur inside another.
-_BERT_KEYS = [
-    LoadOnlyRename(r"LayerNorm\.gamma", r"LayerNorm\.weight"),  # Google's original files
+_BERT_NAMES = {
+    "embeddings.word_embeddings.": "embeddings.word.",
+    "embeddings.position_embeddings.": "embeddings.position.",
+    "embeddings.token_type_embeddings.": "embeddings.segment.",
+    "embeddings.LayerNorm.": "embeddings.norm.",
+    "encoder.layer.": "blocks.",
+    ".attention.self.query.": ".attention.query.",
+    ".attention.self.key.": ".attention.key.",
+    ".attention.self.value.": ".attention.value.",
+    ".attention.output.dense.": ".attention.out.",
+    ".attention.output.LayerNorm.": ".attention_norm.",
+    ".intermediate.dense.": ".feed_forward.up.",
+    "(?<!attention).output.dense.": ".feed_forward.down.",
+    "(?<!attention).output.LayerNorm.": ".feed_forward_norm.",
+    "pooler.dense.": "pooler.",
+    "cls.predictions.transform.dense.": "mlm_head.dense.",
+    "cls.predictions.transform.LayerNorm.": "mlm_head.norm.",
+    "cls.predictions.decoder.": "mlm_head.decoder.",
+    "cls.predictions.bias": "mlm_head.bias",
+    "cls.seq_relationship.": "nsp_head.",
+}
+_OLD_NAMES = [  # of Google's original files
+    LoadOnlyRename(r"LayerNorm\.gamma", r"LayerNorm\.weight"),
     LoadOnlyRename(r"LayerNorm\.beta", r"LayerNorm\.bias"),
-    WeightRenaming(r"embeddings\.word_embeddings\.", r"embeddings\.word\."),
-    WeightRenaming(r"embeddings\.position_embeddings\.", r"embeddings\.position\."),
-    WeightRenaming(r"embeddings\.token_type_embeddings\.", r"embeddings\.segment\."),
-    WeightRenaming(r"embeddings\.LayerNorm\.", r"embeddings\.norm\."),
-    WeightRenaming(r"encoder\.layer\.", r"blocks\."),
-    WeightRenaming(r"\.attention\.self\.query\.", r"\.attention\.query\."),
-    WeightRenaming(r"\.attention\.self\.key\.", r"\.attention\.key\."),
-    WeightRenaming(r"\.attention\.self\.value\.", r"\.attention\.value\."),
-    WeightRenaming(r"\.attention\.output\.dense\.", r"\.attention\.out\."),
-    WeightRenaming(r"\.attention\.output\.LayerNorm\.", r"\.attention_norm\."),
-    WeightRenaming(r"\.intermediate\.dense\.", r"\.feed_forward\.up\."),
-    WeightRenaming(r"(?<!attention)\.output\.dense\.", r"\.feed_forward\.down\."),
-    WeightRenaming(r"(?<!attention)\.output\.LayerNorm\.", r"\.feed_forward_norm\."),
-    WeightRenaming(r"pooler\.dense\.", r"pooler\."),
-    WeightRenaming(r"cls\.predictions\.transform\.dense\.", r"mlm_head\.dense\."),
-    WeightRenaming(r"cls\.predictions\.transform\.LayerNorm\.", r"mlm_head\.norm\."),
-    WeightRenaming(r"cls\.predictions\.decoder\.", r"mlm_head\.decoder\."),
-    WeightRenaming(r"cls\.predictions\.bias", r"mlm_head\.bias"),
-    WeightRenaming(r"cls\.seq_relationship\.", r"nsp_head\."),
 ]
-register_checkpoint_conversion_mapping(XfmrBertConfig.model_type, _BERT_KEYS, overwrite=True)
 
 register(
     XfmrBertConfig,
+    [*_OLD_NAMES, *renamings(_BERT_NAMES)],
     AutoModel=XfmrBertModel,
     AutoModelForPreTraining=XfmrBertForPreTraining,
     AutoModelForMaskedLM=XfmrBertForMaskedLM,

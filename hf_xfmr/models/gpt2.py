@@ -9,8 +9,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
 from transformers.cache_utils import Cache, DynamicCache
-from transformers.conversion_mapping import register_checkpoint_conversion_mapping
-from transformers.core_model_loading import Chunk, Transpose, WeightConverter, WeightRenaming
+from transformers.core_model_loading import Chunk, Transpose, WeightConverter
 from transformers.masking_utils import create_causal_mask
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import (
@@ -30,7 +29,7 @@ from .dropout import Dropout
 from .linear import Linear
 from .losses import cross_entropy, next_tokens, sequence_classification_loss, vocabulary_loss
 from .packing import Packing, Spans, is_packable, packed_rows, positions_within, within
-from .stock import StockConfig, StockModel, register
+from .stock import StockConfig, StockModel, register, renamings
 
 
 @strict
@@ -394,30 +393,32 @@ class XfmrGPT2ForTokenClassification(XfmrGPT2PreTrainedModel):
 
 # On disk the tensors keep the names `transformers` gives them, and OpenAI's layout: projections transposed, query, key
 # and value fused. Applied on load, undone on save; each rule must hold on its own in both directions.
-_QKV = [r"attention.query", r"attention.key", r"attention.value"]
-_GPT2_KEYS = [
+_QKV = ["attention.query", "attention.key", "attention.value"]
+_GPT2_MATRICES = [
     WeightConverter("attn.c_attn.weight", [f"{name}.weight" for name in _QKV], [Transpose(), Chunk(dim=0)]),
     WeightConverter("attn.c_attn.bias", [f"{name}.bias" for name in _QKV], [Chunk(dim=0)]),
     WeightConverter("attn.c_proj.weight", "attention.out.weight", [Transpose()]),
     WeightConverter("mlp.c_fc.weight", "feed_forward.up.weight", [Transpose()]),
     WeightConverter("mlp.c_proj.weight", "feed_forward.down.weight", [Transpose()]),
-    WeightRenaming(r"attn\.c_proj\.bias", r"attention\.out\.bias"),
-    WeightRenaming(r"mlp\.c_fc\.bias", r"feed_forward\.up\.bias"),
-    WeightRenaming(r"mlp\.c_proj\.bias", r"feed_forward\.down\.bias"),
-    WeightRenaming(r"wte\.", r"word\."),
-    WeightRenaming(r"wpe\.", r"position\."),
-    WeightRenaming(r"ln_1\.", r"attention_norm\."),
-    WeightRenaming(r"ln_2\.", r"feed_forward_norm\."),
-    WeightRenaming(r"ln_f\.", r"final_norm\."),
-    WeightRenaming(r"(?<![a-z])h\.", r"blocks\."),
 ]
-register_checkpoint_conversion_mapping(XfmrGPT2Config.model_type, _GPT2_KEYS, overwrite=True)
+_GPT2_NAMES = {
+    "attn.c_proj.bias": "attention.out.bias",
+    "mlp.c_fc.bias": "feed_forward.up.bias",
+    "mlp.c_proj.bias": "feed_forward.down.bias",
+    "wte.": "word.",
+    "wpe.": "position.",
+    "ln_1.": "attention_norm.",
+    "ln_2.": "feed_forward_norm.",
+    "ln_f.": "final_norm.",
+    "(?<![a-z])h.": "blocks.",
+}
 
 # Trainer's label smoothing shifts the labels of the classes that stand here only.
 MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[XfmrGPT2Config.model_type] = XfmrGPT2ForCausalLM.__name__
 
 register(
     XfmrGPT2Config,
+    [*_GPT2_MATRICES, *renamings(_GPT2_NAMES)],
     AutoModel=XfmrGPT2Model,
     AutoModelForCausalLM=XfmrGPT2ForCausalLM,
     AutoModelForSequenceClassification=XfmrGPT2ForSequenceClassification,

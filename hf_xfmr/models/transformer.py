@@ -12,8 +12,6 @@ from torch.nn import functional as F
 from transformers import MarianConfig, PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
-from transformers.conversion_mapping import register_checkpoint_conversion_mapping
-from transformers.core_model_loading import WeightRenaming
 from transformers.masking_utils import create_bidirectional_mask, create_causal_mask
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import (
@@ -33,7 +31,7 @@ from .dropout import Dropout
 from .linear import Linear
 from .losses import IGNORE, cross_entropy, vocabulary_loss
 from .packing import Packing, Spans, check_pairs, is_packable, packed_rows, positions_within, sequence_starts, within
-from .stock import StockConfig, StockModel, register
+from .stock import StockConfig, StockModel, register, renamings
 
 
 @strict
@@ -546,24 +544,23 @@ class XfmrForConditionalGeneration(XfmrPreTrainedModel, FastGenerationMixin):
 
 # On disk the tensors keep the names `transformers` gives them; here they have ours. Applied on load, undone on save.
 # Each rule must hold on its own in both directions: no right-hand side may occur inside another.
-_MARIAN_KEYS = [
-    WeightRenaming(r"\.embed_tokens\.", r"\.embeddings\.word\."),
-    WeightRenaming(r"\.embed_positions\.weight", r"\.embeddings\.position"),
-    WeightRenaming(r"coder\.layers\.", r"coder\.blocks\."),
-    WeightRenaming(r"\.self_attn\.q_proj\.", r"\.attention\.query\."),
-    WeightRenaming(r"\.self_attn\.k_proj\.", r"\.attention\.key\."),
-    WeightRenaming(r"\.self_attn\.v_proj\.", r"\.attention\.value\."),
-    WeightRenaming(r"\.self_attn\.out_proj\.", r"\.attention\.out\."),
-    WeightRenaming(r"\.self_attn_layer_norm\.", r"\.attention_norm\."),
-    WeightRenaming(r"\.encoder_attn\.q_proj\.", r"\.cross_attention\.query\."),
-    WeightRenaming(r"\.encoder_attn\.k_proj\.", r"\.cross_attention\.key\."),
-    WeightRenaming(r"\.encoder_attn\.v_proj\.", r"\.cross_attention\.value\."),
-    WeightRenaming(r"\.encoder_attn\.out_proj\.", r"\.cross_attention\.out\."),
-    WeightRenaming(r"\.encoder_attn_layer_norm\.", r"\.cross_attention_norm\."),
-    WeightRenaming(r"\.fc1\.", r"\.feed_forward\.up\."),
-    WeightRenaming(r"\.fc2\.", r"\.feed_forward\.down\."),
-    WeightRenaming(r"\.final_layer_norm\.", r"\.feed_forward_norm\."),
-]
-register_checkpoint_conversion_mapping(XfmrConfig.model_type, _MARIAN_KEYS, overwrite=True)
+_MARIAN_NAMES = {
+    ".embed_tokens.": ".embeddings.word.",
+    ".embed_positions.weight": ".embeddings.position",
+    "coder.layers.": "coder.blocks.",
+    ".self_attn.q_proj.": ".attention.query.",
+    ".self_attn.k_proj.": ".attention.key.",
+    ".self_attn.v_proj.": ".attention.value.",
+    ".self_attn.out_proj.": ".attention.out.",
+    ".self_attn_layer_norm.": ".attention_norm.",
+    ".encoder_attn.q_proj.": ".cross_attention.query.",
+    ".encoder_attn.k_proj.": ".cross_attention.key.",
+    ".encoder_attn.v_proj.": ".cross_attention.value.",
+    ".encoder_attn.out_proj.": ".cross_attention.out.",
+    ".encoder_attn_layer_norm.": ".cross_attention_norm.",
+    ".fc1.": ".feed_forward.up.",
+    ".fc2.": ".feed_forward.down.",
+    ".final_layer_norm.": ".feed_forward_norm.",
+}
 
-register(XfmrConfig, AutoModel=XfmrModel, AutoModelForSeq2SeqLM=XfmrForConditionalGeneration)
+register(XfmrConfig, renamings(_MARIAN_NAMES), AutoModel=XfmrModel, AutoModelForSeq2SeqLM=XfmrForConditionalGeneration)
