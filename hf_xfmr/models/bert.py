@@ -111,12 +111,8 @@ class Block(GradientCheckpointingLayer):
 
 class XfmrBertPreTrainedModel(StockModel, PreTrainedModel):
     config: XfmrBertConfig
-    config_class = XfmrBertConfig
     base_model_prefix = "bert"
-    supports_gradient_checkpointing = True
     _no_split_modules = ["Embeddings", "Block"]
-    _supports_sdpa = _supports_flash_attn = _supports_flex_attn = _supports_attention_backend = True
-    _can_compile_fullgraph = True
     _can_record_outputs = {"hidden_states": Block, "attentions": OutputRecorder(Attention, index=1)}
     heads = ("pooler", "mlm_head", "nsp_head", "classifier", "qa_outputs")
 
@@ -144,14 +140,7 @@ class XfmrBertModel(XfmrBertPreTrainedModel):
         self.embeddings = Embeddings(config)
         self.blocks = nn.ModuleList(Block(config, i) for i in range(config.num_hidden_layers))
         self.pooler = nn.Linear(config.hidden_size, config.hidden_size) if add_pooling_layer else None
-        self.gradient_checkpointing = False
         self.post_init()
-
-    def get_input_embeddings(self):
-        return self.embeddings.word
-
-    def set_input_embeddings(self, value):
-        self.embeddings.word = value
 
     @merge_with_config_defaults
     @capture_outputs

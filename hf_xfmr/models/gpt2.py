@@ -113,13 +113,9 @@ class Block(GradientCheckpointingLayer):
 
 class XfmrGPT2PreTrainedModel(StockModel, PreTrainedModel):
     config: XfmrGPT2Config
-    config_class = XfmrGPT2Config
     base_model_prefix = "transformer"
-    supports_gradient_checkpointing = True
     _no_split_modules = ["Block"]
     _skip_keys_device_placement = ["past_key_values"]
-    _supports_sdpa = _supports_flash_attn = _supports_flex_attn = _supports_attention_backend = True
-    _can_compile_fullgraph = True
     _can_record_outputs = {"hidden_states": Block, "attentions": OutputRecorder(Attention, index=1)}
     _keys_to_ignore_on_load_unexpected = [r"\.attn\.(masked_)?bias$"]  # causal masks, which old files carry
     heads = ("lm_head", "score", "classifier", "qa_outputs", "multiple_choice_head")
@@ -153,14 +149,7 @@ class XfmrGPT2Model(XfmrGPT2PreTrainedModel):
         self.dropout = Dropout(config.embd_pdrop)
         self.blocks = nn.ModuleList(Block(config, i) for i in range(config.n_layer))
         self.final_norm = nn.LayerNorm(config.n_embd, eps=config.layer_norm_epsilon)
-        self.gradient_checkpointing = False
         self.post_init()
-
-    def get_input_embeddings(self):
-        return self.word
-
-    def set_input_embeddings(self, value):
-        self.word = value
 
     @merge_with_config_defaults
     @capture_outputs

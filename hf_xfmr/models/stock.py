@@ -118,6 +118,12 @@ class _ReportFilter(logging.Filter):
 class StockModel:
     """Mixin for models: `load_state_dict` takes stock names too, and what does not fit is an error that names it."""
 
+    # What the parts of blocks.py can do, and so every model made of them.
+    _supports_sdpa = _supports_flash_attn = _supports_flex_attn = _supports_attention_backend = True
+    _can_compile_fullgraph = supports_gradient_checkpointing = True
+    gradient_checkpointing = False  # until it is enabled
+    _input_embed_layer = "word"
+
     heads: tuple[str, ...] = ()  # parts that one model of the family has and another has not
     tables_on_disk = r"(^|\.)(position_ids|token_type_ids)$"  # constants that old files carry
 

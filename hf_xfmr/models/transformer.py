@@ -184,13 +184,8 @@ class DecoderBlock(GradientCheckpointingLayer):
 
 class XfmrPreTrainedModel(StockModel, PreTrainedModel):
     config: XfmrConfig
-    config_class = XfmrConfig
     base_model_prefix = "model"
-    supports_gradient_checkpointing = True
-    _input_embed_layer = "word"
     _no_split_modules = ["Embeddings", "EncoderBlock", "DecoderBlock"]
-    _supports_sdpa = _supports_flash_attn = _supports_flex_attn = _supports_attention_backend = True
-    _can_compile_fullgraph = True
     _keys_to_ignore_on_load_missing = [r"embeddings\.position", "final_logits_bias"]  # `_init_weights` knows them
     heads = ("lm_head", "final_logits_bias")
 
@@ -222,7 +217,6 @@ class Encoder(XfmrPreTrainedModel):
         super().__init__(config)
         self.embeddings = Embeddings(config, config.vocab_size)
         self.blocks = nn.ModuleList(EncoderBlock(config, i) for i in range(config.encoder_layers))
-        self.gradient_checkpointing = False
         self.post_init()
 
     @merge_with_config_defaults
@@ -276,7 +270,6 @@ class Decoder(XfmrPreTrainedModel):
         super().__init__(config)
         self.embeddings = Embeddings(config, config.decoder_vocab_size)
         self.blocks = nn.ModuleList(DecoderBlock(config, i) for i in range(config.decoder_layers))
-        self.gradient_checkpointing = False
         self.post_init()
 
     @merge_with_config_defaults
