@@ -500,7 +500,7 @@ class XfmrForConditionalGeneration(XfmrPreTrainedModel, FastGenerationMixin):
                 decoder_input_ids = self.prepare_decoder_input_ids_from_labels(labels, rows)
             # in evaluation an input of the caller's is scored to its end
             ends_with_labels = rows is None and decoder_attention_mask is None and (from_labels or self.training)
-            if ends_with_labels and pack and is_packable(self, None, kwargs):
+            if ends_with_labels and pack and is_packable(self.model.decoder, None, kwargs):
                 decoder_attention_mask = through_last_label(labels)
         out = self.model(
             input_ids,
