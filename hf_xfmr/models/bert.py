@@ -24,10 +24,10 @@ from transformers.utils import TransformersKwargs
 from transformers.utils.generic import can_return_tuple, merge_with_config_defaults
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
-from .blocks import Attention, FeedForward, activation, check_positions
+from .blocks import Attention, FeedForward, activation, check_positions, either
 from .dropout import Dropout
 from .losses import IGNORE, cross_entropy, mean_loss, sequence_classification_loss, vocabulary_loss
-from .packing import Packing, Spans, is_packable, packed_rows, positions_within, within
+from .packing import Packing, Spans, is_packable, packed_rows, positions, within
 from .stock import LoadOnlyRename, StockConfig, StockModel, register, renamings
 
 
@@ -84,8 +84,9 @@ class Embeddings(nn.Module):
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = Dropout(config.hidden_dropout_prob)
 
-    def forward(self, words: Tensor, position_ids: Tensor, token_type_ids: Tensor) -> Tensor:
-        """words: embedded (B, T, E); position_ids and token_type_ids (B, T) or (1, T), int64."""
+    def forward(self, given: Tensor, position_ids: Tensor, token_type_ids: Tensor) -> Tensor:
+        """given: ids (B, T) int64, or their word vectors (B, T, E); the others (B, T) or (1, T), int64."""
+        words = given if given.is_floating_point() else self.word(given)
         x = words + self.segment(token_type_ids) + self.position(position_ids)
         return self.dropout(self.norm(x))
 
@@ -155,38 +156,30 @@ class XfmrBertModel(XfmrBertPreTrainedModel):
         read: Tensor | bool = True,
         **kwargs: Unpack[TransformersKwargs],
     ) -> BaseModelOutputWithPooling:
-        if (input_ids is None) == (inputs_embeds is None):
-            raise ValueError("give either input_ids or inputs_embeds")
-        inputs = input_ids if input_ids is not None else inputs_embeds
-        shape, device = inputs.shape[:2], inputs.device
-        rows = packed_rows(shape, position_ids, attention_mask, kwargs.get("cu_seq_lens_q"))
-        if position_ids is None and rows is not None:
-            position_ids = positions_within(rows)  # (B, T)
-        elif position_ids is None:
-            position_ids = torch.arange(shape[1], device=device).unsqueeze(0)  # (1, T)
+        given = either(input_ids, inputs_embeds)
+        rows = packed_rows(given.shape[:2], position_ids, attention_mask, kwargs.get("cu_seq_lens_q"))
+        if position_ids is None:
+            position_ids = positions(given, rows)
         if token_type_ids is None:
-            token_type_ids = torch.zeros_like(position_ids)  # (1, T)
+            token_type_ids = torch.zeros_like(position_ids)
 
         packing, last = None, None  # of all tokens, and of those that leave the last block
-        if pack and is_packable(self, attention_mask, kwargs):
-            packing = last = Packing.of(shape, attention_mask, rows)
+        if pack and is_packable(self, kwargs, attention_mask):
+            packing = last = Packing.of(attention_mask, rows)
             if read is not True:
-                real = real_tokens(inputs, attention_mask)
+                real = real_tokens(given, attention_mask)
                 packing = Packing(real, rows) if packing is None else packing
-                read = read | F.one_hot(first(real), shape[1]).bool() if self.pooler is not None else read
+                read = read | F.one_hot(first(real), real.size(1)).bool() if self.pooler is not None else read
                 last = Packing(real * read, rows)
         if packing is not None:
-            input_ids, inputs_embeds = packing.pack(input_ids), packing.pack(inputs_embeds)  # (1, N), (1, N, E)
-            position_ids, token_type_ids = packing.pack(position_ids), packing.pack(token_type_ids)
+            given, position_ids = packing.pack(given), packing.pack(position_ids)  # (1, N) each
+            token_type_ids = packing.pack(token_type_ids)
         check_positions(position_ids, self.config.max_position_embeddings)
-        words = self.embeddings.word(input_ids) if inputs_embeds is None else inputs_embeds
-        x = self.embeddings(words, position_ids, token_type_ids)  # (B, T, E), or packed (1, N, E)
+        x = self.embeddings(given, position_ids, token_type_ids)  # (B, T, E), or packed (1, N, E)
         if packing is not None:
             mask = packing.spans()
         else:
-            mask = create_bidirectional_mask(
-                config=self.config, inputs_embeds=x, attention_mask=attention_mask, and_mask_function=within(rows)
-            )
+            mask = create_bidirectional_mask(self.config, x, attention_mask, and_mask_function=within(rows))
         for block in self.blocks[:-1]:
             x = block(x, mask, **kwargs)
         if last is packing:

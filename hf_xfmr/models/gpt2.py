@@ -23,12 +23,12 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from transformers.utils.generic import can_return_tuple, merge_with_config_defaults
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
-from .blocks import Attention, FeedForward, check_positions
+from .blocks import Attention, FeedForward, check_positions, either
 from .decoding import FastGenerationMixin, PackedPrefill, grows, is_prefill, is_step, step_mask
 from .dropout import Dropout
 from .linear import Linear
 from .losses import cross_entropy, next_tokens, sequence_classification_loss, vocabulary_loss
-from .packing import Packing, Spans, is_packable, packed_rows, positions_within, within
+from .packing import Packing, Spans, is_packable, packed_rows, positions, within
 from .stock import StockConfig, StockModel, register, renamings
 
 
@@ -165,32 +165,28 @@ class XfmrGPT2Model(XfmrGPT2PreTrainedModel):
         pack: bool = True,
         **kwargs,
     ) -> BaseModelOutputWithPast:
-        if (input_ids is None) == (inputs_embeds is None):
-            raise ValueError("give either input_ids or inputs_embeds")
-        shape = (input_ids if input_ids is not None else inputs_embeds).shape[:2]
-        device = (input_ids if input_ids is not None else inputs_embeds).device
+        given = either(input_ids, inputs_embeds)
         cache = kwargs.pop("cache", past_key_values)  # continuous batching brings one of its own kind
         rows, packing = None, None
         if cache is None:
-            rows = packed_rows(shape, position_ids, attention_mask, kwargs.get("cu_seq_lens_q"))
+            rows = packed_rows(given.shape[:2], position_ids, attention_mask, kwargs.get("cu_seq_lens_q"))
             if use_cache and rows is None:
                 cache = past_key_values = DynamicCache(config=self.config)
-            elif pack and is_packable(self, attention_mask, kwargs):
-                packing = Packing.of(shape, attention_mask, rows)
-        elif pack and is_prefill(cache, attention_mask) and is_packable(self, attention_mask, kwargs):
-            packing = Packing.of(shape, attention_mask, None)
+            elif pack and is_packable(self, kwargs, attention_mask):
+                packing = Packing.of(attention_mask, rows)
+        elif pack and is_prefill(cache, attention_mask) and is_packable(self, kwargs, attention_mask):
+            packing = Packing.of(attention_mask, rows)
             cache = cache if packing is None else PackedPrefill(cache, packing)
-        if position_ids is None and rows is not None:
-            position_ids = positions_within(rows)
-        elif position_ids is None:
+        if position_ids is None:
             past = 0 if past_key_values is None else past_key_values.get_seq_length()
-            position_ids = torch.arange(shape[1], device=device).unsqueeze(0) + past  # (1, T)
+            position_ids = positions(given, rows, past)
 
         if packing is not None:
-            input_ids, inputs_embeds = packing.pack(input_ids), packing.pack(inputs_embeds)  # (1, N), (1, N, E)
-            position_ids, token_type_ids = packing.pack(position_ids), packing.pack(token_type_ids)
+            given, position_ids = packing.pack(given), packing.pack(position_ids)  # (1, N) each
+            token_type_ids = packing.pack(token_type_ids)
         check_positions(position_ids, self.config.n_positions)
-        x = (self.word(input_ids) if inputs_embeds is None else inputs_embeds) + self.position(position_ids)
+        words = given if given.is_floating_point() else self.word(given)
+        x = words + self.position(position_ids)
         if token_type_ids is not None:
             x = x + self.word(token_type_ids)
         x = self.dropout(x)  # (B, T, E), or packed (1, N, E)
@@ -199,13 +195,7 @@ class XfmrGPT2Model(XfmrGPT2PreTrainedModel):
         elif grows(cache) and is_step(self, attention_mask, x, cache.get_seq_length() + 1):
             mask = step_mask(attention_mask, x)
         else:
-            mask = create_causal_mask(
-                config=self.config,
-                inputs_embeds=x,
-                attention_mask=attention_mask,
-                past_key_values=past_key_values,
-                and_mask_function=within(rows),
-            )
+            mask = create_causal_mask(self.config, x, attention_mask, past_key_values, and_mask_function=within(rows))
         for block in self.blocks:
             x = block(x, mask, cache, position_ids=position_ids, **kwargs)
         x = self.final_norm(x)

@@ -25,12 +25,12 @@ from transformers.utils import TransformersKwargs
 from transformers.utils.generic import can_return_tuple, merge_with_config_defaults
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
-from .blocks import Attention, FeedForward, check_positions, sinusoids
+from .blocks import Attention, FeedForward, check_positions, either, sinusoids
 from .decoding import FastGenerationMixin, grows, is_step, step_mask
 from .dropout import Dropout
 from .linear import Linear
 from .losses import IGNORE, cross_entropy, vocabulary_loss
-from .packing import Packing, Spans, check_pairs, is_packable, packed_rows, positions_within, sequence_starts, within
+from .packing import Packing, Spans, check_pairs, is_packable, packed_rows, positions, sequence_starts, within
 from .stock import StockConfig, StockModel, register, renamings
 
 
@@ -231,17 +231,12 @@ class Encoder(XfmrPreTrainedModel):
         pack: bool = True,
         **kwargs: Unpack[TransformersKwargs],
     ) -> BaseModelOutput:
-        if (input_ids is None) == (inputs_embeds is None):
-            raise ValueError("give either input_ids or inputs_embeds")
-        given = input_ids if inputs_embeds is None else inputs_embeds
+        given = either(input_ids, inputs_embeds)
         rows = packed_rows(given.shape[:2], position_ids, attention_mask, cu_seq_lens_k)
-        if position_ids is None and rows is not None:
-            position_ids = positions_within(rows)
-        elif position_ids is None:
-            position_ids = torch.arange(given.size(1), device=given.device).unsqueeze(0)  # (1, S)
-        packing = None
-        if pack and is_packable(self, attention_mask, kwargs):
-            packing = Packing.of(given.shape[:2], attention_mask, rows)
+        if position_ids is None:
+            position_ids = positions(given, rows)
+
+        packing = Packing.of(attention_mask, rows) if pack and is_packable(self, kwargs, attention_mask) else None
         if packing is not None:
             given, position_ids = packing.pack(given), packing.pack(position_ids)  # (1, N) each
         check_positions(position_ids, self.config.max_position_embeddings)
@@ -249,9 +244,7 @@ class Encoder(XfmrPreTrainedModel):
         if packing is not None:
             mask = packing.spans()
         else:
-            mask = create_bidirectional_mask(
-                config=self.config, inputs_embeds=x, attention_mask=attention_mask, and_mask_function=within(rows)
-            )
+            mask = create_bidirectional_mask(self.config, x, attention_mask, and_mask_function=within(rows))
         for block in self.blocks:
             x = block(x, mask, **kwargs)
         if packing is not None:
@@ -289,9 +282,7 @@ class Decoder(XfmrPreTrainedModel):
         pack: bool = True,
         **kwargs: Unpack[TransformersKwargs],
     ) -> BaseModelOutputWithPastAndCrossAttentions:
-        if (input_ids is None) == (inputs_embeds is None):
-            raise ValueError("give either decoder_input_ids or decoder_inputs_embeds")
-        given = input_ids if inputs_embeds is None else inputs_embeds
+        given = either(input_ids, inputs_embeds, "decoder_")
         rows = None
         if past_key_values is None:
             rows = packed_rows(given.shape[:2], position_ids, attention_mask, cu_seq_lens_q)
@@ -300,13 +291,11 @@ class Decoder(XfmrPreTrainedModel):
             past_key_values = EncoderDecoderCache(DynamicCache(config=self.config), DynamicCache(config=self.config))
         own = None if past_key_values is None else past_key_values.self_attention_cache
         past = 0 if own is None else own.get_seq_length()
-        if position_ids is None and rows is not None:
-            position_ids = positions_within(rows)
-        elif position_ids is None:
-            position_ids = (torch.arange(given.size(1), device=given.device) + past).unsqueeze(0)  # (1, T)
+        if position_ids is None:
+            position_ids = positions(given, rows, past)
+
         packing = None
-        packable = all(is_packable(self, mask, kwargs) for mask in (attention_mask, memory_mask))
-        if pack and packable and past_key_values is None:
+        if pack and past_key_values is None and is_packable(self, kwargs, attention_mask, memory_mask):
             packing, memory_packing = Packing.pair(given, attention_mask, rows, memory, memory_mask, memory_rows)
         if packing is not None:
             given, position_ids = packing.pack(given), packing.pack(position_ids)  # (1, N) each
@@ -320,19 +309,9 @@ class Decoder(XfmrPreTrainedModel):
         ):
             mask, memory_mask = step_mask(attention_mask, x), step_mask(memory_mask, x)
         else:
-            mask = create_causal_mask(
-                config=self.config,
-                inputs_embeds=x,
-                attention_mask=attention_mask,
-                past_key_values=own,
-                and_mask_function=within(rows),
-            )
+            mask = create_causal_mask(self.config, x, attention_mask, own, and_mask_function=within(rows))
             memory_mask = create_bidirectional_mask(
-                config=self.config,
-                inputs_embeds=x,
-                attention_mask=memory_mask,
-                encoder_hidden_states=memory,
-                and_mask_function=within(rows, memory_rows),
+                self.config, x, memory_mask, encoder_hidden_states=memory, and_mask_function=within(rows, memory_rows)
             )
         for block in self.blocks:
             x = block(x, mask, memory, memory_mask, past_key_values, **kwargs)
@@ -500,7 +479,7 @@ class XfmrForConditionalGeneration(XfmrPreTrainedModel, FastGenerationMixin):
                 decoder_input_ids = self.prepare_decoder_input_ids_from_labels(labels, rows)
             # in evaluation an input of the caller's is scored to its end
             ends_with_labels = rows is None and decoder_attention_mask is None and (from_labels or self.training)
-            if ends_with_labels and pack and is_packable(self.model.decoder, None, kwargs):
+            if ends_with_labels and pack and is_packable(self.model.decoder, kwargs):
                 decoder_attention_mask = through_last_label(labels)
         out = self.model(
             input_ids,
