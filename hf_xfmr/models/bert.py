@@ -284,13 +284,7 @@ class XfmrBertForPreTraining(XfmrBertPreTrainedModel):
                 loss = loss + mean_loss((masked * each).sum(), masked.sum(), num_items_in_batch)
         if loss is None or not self.training:
             words = self.mlm_head(out.last_hidden_state)  # (B, T, vocab)
-        return BertForPreTrainingOutput(
-            loss=loss,
-            prediction_logits=words,
-            seq_relationship_logits=follows,
-            hidden_states=out.hidden_states,
-            attentions=out.attentions,
-        )
+        return BertForPreTrainingOutput(loss, words, follows, out.hidden_states, out.attentions)
 
 
 class XfmrBertForMaskedLM(XfmrBertPreTrainedModel):
@@ -328,7 +322,7 @@ class XfmrBertForMaskedLM(XfmrBertPreTrainedModel):
             loss = self.mlm_head.loss(out.last_hidden_state, labels, num_items_in_batch)
         if loss is None or not self.training:
             logits = self.mlm_head(out.last_hidden_state)  # (B, T, vocab)
-        return MaskedLMOutput(loss=loss, logits=logits, hidden_states=out.hidden_states, attentions=out.attentions)
+        return MaskedLMOutput(loss, logits, out.hidden_states, out.attentions)
 
 
 class XfmrBertForNextSentencePrediction(XfmrBertPreTrainedModel):
@@ -356,9 +350,7 @@ class XfmrBertForNextSentencePrediction(XfmrBertPreTrainedModel):
         out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, read=False, **kwargs)
         logits = self.nsp_head(out.pooler_output)  # (B, 2)
         loss = None if labels is None else cross_entropy(logits, labels, num_items_in_batch)
-        return NextSentencePredictorOutput(
-            loss=loss, logits=logits, hidden_states=out.hidden_states, attentions=out.attentions
-        )
+        return NextSentencePredictorOutput(loss, logits, out.hidden_states, out.attentions)
 
 
 def head_dropout(config: XfmrBertConfig) -> Dropout:
@@ -397,12 +389,8 @@ class XfmrBertForSequenceClassification(XfmrBertPreTrainedModel):
         logits = self.classifier(self.dropout(out.pooler_output))  # (B, num_labels)
         if window_row is not None:
             logits = mean_by_row(logits, window_row)  # (W, num_labels) -> (B, num_labels)
-        loss = None
-        if labels is not None:
-            loss = sequence_classification_loss(logits, labels, self.config, num_items_in_batch)
-        return SequenceClassifierOutput(
-            loss=loss, logits=logits, hidden_states=out.hidden_states, attentions=out.attentions
-        )
+        loss = None if labels is None else sequence_classification_loss(logits, labels, self.config, num_items_in_batch)
+        return SequenceClassifierOutput(loss, logits, out.hidden_states, out.attentions)
 
 
 def mean_by_row(x: Tensor, row: Tensor) -> Tensor:
@@ -441,9 +429,7 @@ class XfmrBertForMultipleChoice(XfmrBertPreTrainedModel):
         out = self.bert(*flat, read=False, **kwargs)
         logits = self.classifier(self.dropout(out.pooler_output)).view(-1, choices)
         loss = None if labels is None else cross_entropy(logits, labels, num_items_in_batch)
-        return MultipleChoiceModelOutput(
-            loss=loss, logits=logits, hidden_states=out.hidden_states, attentions=out.attentions
-        )
+        return MultipleChoiceModelOutput(loss, logits, out.hidden_states, out.attentions)
 
 
 class XfmrBertForTokenClassification(XfmrBertPreTrainedModel):
@@ -471,9 +457,7 @@ class XfmrBertForTokenClassification(XfmrBertPreTrainedModel):
         out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
         logits = self.classifier(self.dropout(out.last_hidden_state))
         loss = None if labels is None else cross_entropy(logits, labels, num_items_in_batch)
-        return TokenClassifierOutput(
-            loss=loss, logits=logits, hidden_states=out.hidden_states, attentions=out.attentions
-        )
+        return TokenClassifierOutput(loss, logits, out.hidden_states, out.attentions)
 
 
 class XfmrBertForQuestionAnswering(XfmrBertPreTrainedModel):
@@ -509,9 +493,7 @@ class XfmrBertForQuestionAnswering(XfmrBertPreTrainedModel):
             start_loss = cross_entropy(start, within_text(start_positions, text), num_items_in_batch)
             end_loss = cross_entropy(end, within_text(end_positions, text), num_items_in_batch)
             loss = (start_loss + end_loss) / 2
-        return QuestionAnsweringModelOutput(
-            loss=loss, start_logits=start, end_logits=end, hidden_states=out.hidden_states, attentions=out.attentions
-        )
+        return QuestionAnsweringModelOutput(loss, start, end, out.hidden_states, out.attentions)
 
 
 def within_text(positions: Tensor, text: Tensor) -> Tensor:

@@ -263,13 +263,7 @@ class XfmrGPT2ForCausalLM(XfmrGPT2PreTrainedModel, FastGenerationMixin):
             scores = self.lm_head(x)
             loss = cross_entropy(scores, shift_labels, num_items_in_batch, label_smoothing=label_smoothing)
             logits = slice_logits_to_keep(scores, logits_to_keep)
-        return CausalLMOutputWithPast(
-            loss=loss,
-            logits=logits,
-            past_key_values=out.past_key_values,
-            hidden_states=out.hidden_states,
-            attentions=out.attentions,
-        )
+        return CausalLMOutputWithPast(loss, logits, out.past_key_values, out.hidden_states, out.attentions)
 
 
 class XfmrGPT2ForSequenceClassification(XfmrGPT2PreTrainedModel):
@@ -308,16 +302,8 @@ class XfmrGPT2ForSequenceClassification(XfmrGPT2PreTrainedModel):
             **kwargs,
         )
         logits = self.score(last_token(out.last_hidden_state, attention_mask))  # (B, num_labels)
-        loss = None
-        if labels is not None:
-            loss = sequence_classification_loss(logits, labels, self.config, num_items_in_batch)
-        return SequenceClassifierOutputWithPast(
-            loss=loss,
-            logits=logits,
-            past_key_values=out.past_key_values,
-            hidden_states=out.hidden_states,
-            attentions=out.attentions,
-        )
+        loss = None if labels is None else sequence_classification_loss(logits, labels, self.config, num_items_in_batch)
+        return SequenceClassifierOutputWithPast(loss, logits, out.past_key_values, out.hidden_states, out.attentions)
 
 
 def last_token(x: Tensor, attention_mask: Tensor | None) -> Tensor:
@@ -365,9 +351,7 @@ class XfmrGPT2ForTokenClassification(XfmrGPT2PreTrainedModel):
         )
         logits = self.classifier(self.dropout(out.last_hidden_state))
         loss = None if labels is None else cross_entropy(logits, labels, num_items_in_batch)
-        return TokenClassifierOutput(
-            loss=loss, logits=logits, hidden_states=out.hidden_states, attentions=out.attentions
-        )
+        return TokenClassifierOutput(loss, logits, out.hidden_states, out.attentions)
 
 
 # On disk the tensors keep the names `transformers` gives them, and OpenAI's layout: projections transposed, query, key
