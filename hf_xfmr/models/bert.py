@@ -96,12 +96,11 @@ class Block(GradientCheckpointingLayer):
 
     def __init__(self, config: XfmrBertConfig, layer_idx: int):
         super().__init__()
-        self.attention = Attention(
-            config, config.hidden_size, config.num_attention_heads, config.attention_probs_dropout_prob, layer_idx
-        )
-        self.attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.feed_forward = FeedForward(config.hidden_size, config.intermediate_size, config.hidden_act)
-        self.feed_forward_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        dim, heads = config.hidden_size, config.num_attention_heads
+        self.attention = Attention(config, dim, heads, config.attention_probs_dropout_prob, layer_idx)
+        self.attention_norm = nn.LayerNorm(dim, eps=config.layer_norm_eps)
+        self.feed_forward = FeedForward(dim, config.intermediate_size, config.hidden_act)
+        self.feed_forward_norm = nn.LayerNorm(dim, eps=config.layer_norm_eps)
         self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(self, x: Tensor, mask: Tensor | Spans | None, among: Tensor | None = None, **kwargs) -> Tensor:
@@ -272,7 +271,7 @@ class XfmrBertForPreTraining(XfmrBertPreTrainedModel):
         """
         read = labels != IGNORE if self.training and labels is not None and next_sentence_label is not None else True
         out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, read=read, **kwargs)
-        words, follows = None, self.nsp_head(out.pooler_output)
+        follows = self.nsp_head(out.pooler_output)  # (B, 2)
         loss = None
         if labels is not None and next_sentence_label is not None:
             loss = self.mlm_head.loss(out.last_hidden_state, labels, num_items_in_batch)
@@ -282,8 +281,7 @@ class XfmrBertForPreTraining(XfmrBertPreTrainedModel):
                 masked = (labels != IGNORE).sum(1)  # (B,)
                 each = F.cross_entropy(follows.float(), next_sentence_label.flatten(), reduction="none")
                 loss = loss + mean_loss((masked * each).sum(), masked.sum(), num_items_in_batch)
-        if loss is None or not self.training:
-            words = self.mlm_head(out.last_hidden_state)  # (B, T, vocab)
+        words = self.mlm_head(out.last_hidden_state) if loss is None or not self.training else None  # (B, T, vocab)
         return BertForPreTrainingOutput(loss, words, follows, out.hidden_states, out.attentions)
 
 
@@ -317,11 +315,8 @@ class XfmrBertForMaskedLM(XfmrBertPreTrainedModel):
         masked words are scored."""
         read = labels != IGNORE if self.training and labels is not None else True
         out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, read=read, **kwargs)
-        loss, logits = None, None
-        if labels is not None:
-            loss = self.mlm_head.loss(out.last_hidden_state, labels, num_items_in_batch)
-        if loss is None or not self.training:
-            logits = self.mlm_head(out.last_hidden_state)  # (B, T, vocab)
+        loss = None if labels is None else self.mlm_head.loss(out.last_hidden_state, labels, num_items_in_batch)
+        logits = self.mlm_head(out.last_hidden_state) if loss is None or not self.training else None  # (B, T, vocab)
         return MaskedLMOutput(loss, logits, out.hidden_states, out.attentions)
 
 

@@ -136,12 +136,10 @@ class EncoderBlock(GradientCheckpointingLayer):
 
     def __init__(self, config: XfmrConfig, layer_idx: int):
         super().__init__()
-        dim, heads = config.d_model, config.encoder_attention_heads
+        dim, heads, inner = config.d_model, config.encoder_attention_heads, config.encoder_ffn_dim
         self.attention = Attention(config, dim, heads, config.attention_dropout, layer_idx)
         self.attention_norm = nn.LayerNorm(dim)
-        self.feed_forward = FeedForward(
-            dim, config.encoder_ffn_dim, config.activation_function, config.activation_dropout
-        )
+        self.feed_forward = FeedForward(dim, inner, config.activation_function, config.activation_dropout)
         self.feed_forward_norm = nn.LayerNorm(dim)
         self.dropout = Dropout(config.dropout)
 
@@ -155,14 +153,12 @@ class DecoderBlock(GradientCheckpointingLayer):
 
     def __init__(self, config: XfmrConfig, layer_idx: int):
         super().__init__()
-        dim, heads = config.d_model, config.decoder_attention_heads
+        dim, heads, inner = config.d_model, config.decoder_attention_heads, config.decoder_ffn_dim
         self.attention = Attention(config, dim, heads, config.attention_dropout, layer_idx, is_causal=True)
         self.attention_norm = nn.LayerNorm(dim)
         self.cross_attention = Attention(config, dim, heads, config.attention_dropout, layer_idx)
         self.cross_attention_norm = nn.LayerNorm(dim)
-        self.feed_forward = FeedForward(
-            dim, config.decoder_ffn_dim, config.activation_function, config.activation_dropout
-        )
+        self.feed_forward = FeedForward(dim, inner, config.activation_function, config.activation_dropout)
         self.feed_forward_norm = nn.LayerNorm(dim)
         self.dropout = Dropout(config.dropout)
 
@@ -375,12 +371,7 @@ class XfmrModel(XfmrPreTrainedModel):
         kwargs = {name: value for name, value in kwargs.items() if name not in ("max_length_q", "max_length_k")}
         if encoder_outputs is None:
             encoder_outputs = self.encoder(
-                input_ids,
-                attention_mask,
-                inputs_embeds=inputs_embeds,
-                position_ids=position_ids,
-                cu_seq_lens_k=cu_seq_lens_k,
-                **kwargs,
+                input_ids, attention_mask, inputs_embeds, position_ids, cu_seq_lens_k, **kwargs
             )
         elif not isinstance(encoder_outputs, BaseModelOutput):
             encoder_outputs = BaseModelOutput(*encoder_outputs)
@@ -428,9 +419,8 @@ class XfmrForConditionalGeneration(XfmrPreTrainedModel, FastGenerationMixin):
         self.final_logits_bias = nn.Buffer(torch.zeros(1, config.decoder_vocab_size))
         source = "model.shared" if config.share_encoder_decoder_embeddings else "model.decoder.embeddings.word"
         self._tied_weights_keys = {"lm_head.weight": f"{source}.weight"}
-        if (
-            getattr(config, "position_layout", "halves") == "halves"
-        ):  # what stock computes, it does not save; other tables it reads
+        # what stock computes, it does not save; other tables it reads
+        if getattr(config, "position_layout", "halves") == "halves":
             self._keys_to_ignore_on_save = [f"model.{side}.embeddings.position" for side in ("encoder", "decoder")]
         self.post_init()
 
@@ -496,18 +486,12 @@ class XfmrForConditionalGeneration(XfmrPreTrainedModel, FastGenerationMixin):
             pack=pack,
             **kwargs,
         )
-        loss, logits = None, None
+        x, loss, logits = out.last_hidden_state, None, None
         if labels is not None and self.training:
-            loss = vocabulary_loss(
-                out.last_hidden_state,
-                labels,
-                self.lm_head,
-                num_items_in_batch,
-                bias=self.final_logits_bias,
-                label_smoothing=getattr(self.config, "label_smoothing", 0.0),
-            )
+            bias, smoothing = self.final_logits_bias, getattr(self.config, "label_smoothing", 0.0)
+            loss = vocabulary_loss(x, labels, self.lm_head, num_items_in_batch, bias=bias, label_smoothing=smoothing)
         else:
-            logits = self.lm_head(out.last_hidden_state) + self.final_logits_bias  # (B, T, vocab)
+            logits = self.lm_head(x) + self.final_logits_bias  # (B, T, vocab)
             if labels is not None:
                 loss = cross_entropy(logits, labels, num_items_in_batch)
         rest = {name: value for name, value in out.items() if name != "last_hidden_state"}
