@@ -7,8 +7,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
-from transformers.conversion_mapping import register_checkpoint_conversion_mapping
-from transformers.core_model_loading import WeightRenaming
 from transformers.masking_utils import create_bidirectional_mask
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import (
@@ -26,11 +24,11 @@ from transformers.utils import TransformersKwargs
 from transformers.utils.generic import can_return_tuple, merge_with_config_defaults
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
-from .blocks import Attention, FeedForward, activation, check_positions
+from .blocks import Attention, FeedForward, activation, check_positions, either
 from .dropout import Dropout
 from .losses import IGNORE, cross_entropy, mean_loss, sequence_classification_loss, vocabulary_loss
-from .packing import Packing, Spans, is_packable, packed_rows, positions_within, within
-from .stock import LoadOnlyRename, StockConfig, StockModel, register
+from .packing import Packing, Spans, is_packable, packed_rows, positions, within
+from .stock import LoadOnlyRename, StockConfig, StockModel, register, renamings
 
 
 @strict
@@ -86,8 +84,9 @@ class Embeddings(nn.Module):
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = Dropout(config.hidden_dropout_prob)
 
-    def forward(self, words: Tensor, position_ids: Tensor, token_type_ids: Tensor) -> Tensor:
-        """words: embedded (B, T, E); position_ids and token_type_ids (B, T) or (1, T), int64."""
+    def forward(self, given: Tensor, position_ids: Tensor, token_type_ids: Tensor) -> Tensor:
+        """given: ids (B, T) int64, or their word vectors (B, T, E); the others (B, T) or (1, T), int64."""
+        words = given if given.is_floating_point() else self.word(given)
         x = words + self.segment(token_type_ids) + self.position(position_ids)
         return self.dropout(self.norm(x))
 
@@ -97,12 +96,11 @@ class Block(GradientCheckpointingLayer):
 
     def __init__(self, config: XfmrBertConfig, layer_idx: int):
         super().__init__()
-        self.attention = Attention(
-            config, config.hidden_size, config.num_attention_heads, config.attention_probs_dropout_prob, layer_idx
-        )
-        self.attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.feed_forward = FeedForward(config.hidden_size, config.intermediate_size, config.hidden_act)
-        self.feed_forward_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        dim, heads = config.hidden_size, config.num_attention_heads
+        self.attention = Attention(config, dim, heads, config.attention_probs_dropout_prob, layer_idx)
+        self.attention_norm = nn.LayerNorm(dim, eps=config.layer_norm_eps)
+        self.feed_forward = FeedForward(dim, config.intermediate_size, config.hidden_act)
+        self.feed_forward_norm = nn.LayerNorm(dim, eps=config.layer_norm_eps)
         self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(self, x: Tensor, mask: Tensor | Spans | None, among: Tensor | None = None, **kwargs) -> Tensor:
@@ -113,12 +111,8 @@ class Block(GradientCheckpointingLayer):
 
 class XfmrBertPreTrainedModel(StockModel, PreTrainedModel):
     config: XfmrBertConfig
-    config_class = XfmrBertConfig
     base_model_prefix = "bert"
-    supports_gradient_checkpointing = True
     _no_split_modules = ["Embeddings", "Block"]
-    _supports_sdpa = _supports_flash_attn = _supports_flex_attn = _supports_attention_backend = True
-    _can_compile_fullgraph = True
     _can_record_outputs = {"hidden_states": Block, "attentions": OutputRecorder(Attention, index=1)}
     heads = ("pooler", "mlm_head", "nsp_head", "classifier", "qa_outputs")
 
@@ -146,14 +140,7 @@ class XfmrBertModel(XfmrBertPreTrainedModel):
         self.embeddings = Embeddings(config)
         self.blocks = nn.ModuleList(Block(config, i) for i in range(config.num_hidden_layers))
         self.pooler = nn.Linear(config.hidden_size, config.hidden_size) if add_pooling_layer else None
-        self.gradient_checkpointing = False
         self.post_init()
-
-    def get_input_embeddings(self):
-        return self.embeddings.word
-
-    def set_input_embeddings(self, value):
-        self.embeddings.word = value
 
     @merge_with_config_defaults
     @capture_outputs
@@ -168,38 +155,30 @@ class XfmrBertModel(XfmrBertPreTrainedModel):
         read: Tensor | bool = True,
         **kwargs: Unpack[TransformersKwargs],
     ) -> BaseModelOutputWithPooling:
-        if (input_ids is None) == (inputs_embeds is None):
-            raise ValueError("give either input_ids or inputs_embeds")
-        inputs = input_ids if input_ids is not None else inputs_embeds
-        shape, device = inputs.shape[:2], inputs.device
-        rows = packed_rows(shape, position_ids, attention_mask, kwargs.get("cu_seq_lens_q"))
-        if position_ids is None and rows is not None:
-            position_ids = positions_within(rows)  # (B, T)
-        elif position_ids is None:
-            position_ids = torch.arange(shape[1], device=device).unsqueeze(0)  # (1, T)
+        given = either(input_ids, inputs_embeds)
+        rows = packed_rows(given.shape[:2], position_ids, attention_mask, kwargs.get("cu_seq_lens_q"))
+        if position_ids is None:
+            position_ids = positions(given, rows)
         if token_type_ids is None:
-            token_type_ids = torch.zeros_like(position_ids)  # (1, T)
+            token_type_ids = torch.zeros_like(position_ids)
 
         packing, last = None, None  # of all tokens, and of those that leave the last block
-        if pack and is_packable(self, attention_mask, kwargs):
-            packing = last = Packing.of(shape, attention_mask, rows)
+        if pack and is_packable(self, kwargs, attention_mask):
+            packing = last = Packing.of(attention_mask, rows)
             if read is not True:
-                real = real_tokens(inputs, attention_mask)
+                real = real_tokens(given, attention_mask)
                 packing = Packing(real, rows) if packing is None else packing
-                read = read | F.one_hot(first(real), shape[1]).bool() if self.pooler is not None else read
+                read = read | F.one_hot(first(real), real.size(1)).bool() if self.pooler is not None else read
                 last = Packing(real * read, rows)
         if packing is not None:
-            input_ids, inputs_embeds = packing.pack(input_ids), packing.pack(inputs_embeds)  # (1, N), (1, N, E)
-            position_ids, token_type_ids = packing.pack(position_ids), packing.pack(token_type_ids)
+            given, position_ids = packing.pack(given), packing.pack(position_ids)  # (1, N) each
+            token_type_ids = packing.pack(token_type_ids)
         check_positions(position_ids, self.config.max_position_embeddings)
-        words = self.embeddings.word(input_ids) if inputs_embeds is None else inputs_embeds
-        x = self.embeddings(words, position_ids, token_type_ids)  # (B, T, E), or packed (1, N, E)
+        x = self.embeddings(given, position_ids, token_type_ids)  # (B, T, E), or packed (1, N, E)
         if packing is not None:
             mask = packing.spans()
         else:
-            mask = create_bidirectional_mask(
-                config=self.config, inputs_embeds=x, attention_mask=attention_mask, and_mask_function=within(rows)
-            )
+            mask = create_bidirectional_mask(self.config, x, attention_mask, and_mask_function=within(rows))
         for block in self.blocks[:-1]:
             x = block(x, mask, **kwargs)
         if last is packing:
@@ -292,7 +271,7 @@ class XfmrBertForPreTraining(XfmrBertPreTrainedModel):
         """
         read = labels != IGNORE if self.training and labels is not None and next_sentence_label is not None else True
         out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, read=read, **kwargs)
-        words, follows = None, self.nsp_head(out.pooler_output)
+        follows = self.nsp_head(out.pooler_output)  # (B, 2)
         loss = None
         if labels is not None and next_sentence_label is not None:
             loss = self.mlm_head.loss(out.last_hidden_state, labels, num_items_in_batch)
@@ -302,15 +281,8 @@ class XfmrBertForPreTraining(XfmrBertPreTrainedModel):
                 masked = (labels != IGNORE).sum(1)  # (B,)
                 each = F.cross_entropy(follows.float(), next_sentence_label.flatten(), reduction="none")
                 loss = loss + mean_loss((masked * each).sum(), masked.sum(), num_items_in_batch)
-        if loss is None or not self.training:
-            words = self.mlm_head(out.last_hidden_state)  # (B, T, vocab)
-        return BertForPreTrainingOutput(
-            loss=loss,
-            prediction_logits=words,
-            seq_relationship_logits=follows,
-            hidden_states=out.hidden_states,
-            attentions=out.attentions,
-        )
+        words = self.mlm_head(out.last_hidden_state) if loss is None or not self.training else None  # (B, T, vocab)
+        return BertForPreTrainingOutput(loss, words, follows, out.hidden_states, out.attentions)
 
 
 class XfmrBertForMaskedLM(XfmrBertPreTrainedModel):
@@ -343,12 +315,9 @@ class XfmrBertForMaskedLM(XfmrBertPreTrainedModel):
         masked words are scored."""
         read = labels != IGNORE if self.training and labels is not None else True
         out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, read=read, **kwargs)
-        loss, logits = None, None
-        if labels is not None:
-            loss = self.mlm_head.loss(out.last_hidden_state, labels, num_items_in_batch)
-        if loss is None or not self.training:
-            logits = self.mlm_head(out.last_hidden_state)  # (B, T, vocab)
-        return MaskedLMOutput(loss=loss, logits=logits, hidden_states=out.hidden_states, attentions=out.attentions)
+        loss = None if labels is None else self.mlm_head.loss(out.last_hidden_state, labels, num_items_in_batch)
+        logits = self.mlm_head(out.last_hidden_state) if loss is None or not self.training else None  # (B, T, vocab)
+        return MaskedLMOutput(loss, logits, out.hidden_states, out.attentions)
 
 
 class XfmrBertForNextSentencePrediction(XfmrBertPreTrainedModel):
@@ -376,9 +345,7 @@ class XfmrBertForNextSentencePrediction(XfmrBertPreTrainedModel):
         out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, read=False, **kwargs)
         logits = self.nsp_head(out.pooler_output)  # (B, 2)
         loss = None if labels is None else cross_entropy(logits, labels, num_items_in_batch)
-        return NextSentencePredictorOutput(
-            loss=loss, logits=logits, hidden_states=out.hidden_states, attentions=out.attentions
-        )
+        return NextSentencePredictorOutput(loss, logits, out.hidden_states, out.attentions)
 
 
 def head_dropout(config: XfmrBertConfig) -> Dropout:
@@ -417,12 +384,8 @@ class XfmrBertForSequenceClassification(XfmrBertPreTrainedModel):
         logits = self.classifier(self.dropout(out.pooler_output))  # (B, num_labels)
         if window_row is not None:
             logits = mean_by_row(logits, window_row)  # (W, num_labels) -> (B, num_labels)
-        loss = None
-        if labels is not None:
-            loss = sequence_classification_loss(logits, labels, self.config, num_items_in_batch)
-        return SequenceClassifierOutput(
-            loss=loss, logits=logits, hidden_states=out.hidden_states, attentions=out.attentions
-        )
+        loss = None if labels is None else sequence_classification_loss(logits, labels, self.config, num_items_in_batch)
+        return SequenceClassifierOutput(loss, logits, out.hidden_states, out.attentions)
 
 
 def mean_by_row(x: Tensor, row: Tensor) -> Tensor:
@@ -461,9 +424,7 @@ class XfmrBertForMultipleChoice(XfmrBertPreTrainedModel):
         out = self.bert(*flat, read=False, **kwargs)
         logits = self.classifier(self.dropout(out.pooler_output)).view(-1, choices)
         loss = None if labels is None else cross_entropy(logits, labels, num_items_in_batch)
-        return MultipleChoiceModelOutput(
-            loss=loss, logits=logits, hidden_states=out.hidden_states, attentions=out.attentions
-        )
+        return MultipleChoiceModelOutput(loss, logits, out.hidden_states, out.attentions)
 
 
 class XfmrBertForTokenClassification(XfmrBertPreTrainedModel):
@@ -491,9 +452,7 @@ class XfmrBertForTokenClassification(XfmrBertPreTrainedModel):
         out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
         logits = self.classifier(self.dropout(out.last_hidden_state))
         loss = None if labels is None else cross_entropy(logits, labels, num_items_in_batch)
-        return TokenClassifierOutput(
-            loss=loss, logits=logits, hidden_states=out.hidden_states, attentions=out.attentions
-        )
+        return TokenClassifierOutput(loss, logits, out.hidden_states, out.attentions)
 
 
 class XfmrBertForQuestionAnswering(XfmrBertPreTrainedModel):
@@ -529,9 +488,7 @@ class XfmrBertForQuestionAnswering(XfmrBertPreTrainedModel):
             start_loss = cross_entropy(start, within_text(start_positions, text), num_items_in_batch)
             end_loss = cross_entropy(end, within_text(end_positions, text), num_items_in_batch)
             loss = (start_loss + end_loss) / 2
-        return QuestionAnsweringModelOutput(
-            loss=loss, start_logits=start, end_logits=end, hidden_states=out.hidden_states, attentions=out.attentions
-        )
+        return QuestionAnsweringModelOutput(loss, start, end, out.hidden_states, out.attentions)
 
 
 def within_text(positions: Tensor, text: Tensor) -> Tensor:
@@ -542,33 +499,35 @@ def within_text(positions: Tensor, text: Tensor) -> Tensor:
 
 # On disk the tensors keep the names `transformers` gives them; here they have ours. Applied on load, undone on save.
 # Each rule must hold on its own in both directions: no right-hand side may occur inside another.
-_BERT_KEYS = [
-    LoadOnlyRename(r"LayerNorm\.gamma", r"LayerNorm\.weight"),  # Google's original files
+_BERT_NAMES = {
+    "embeddings.word_embeddings.": "embeddings.word.",
+    "embeddings.position_embeddings.": "embeddings.position.",
+    "embeddings.token_type_embeddings.": "embeddings.segment.",
+    "embeddings.LayerNorm.": "embeddings.norm.",
+    "encoder.layer.": "blocks.",
+    ".attention.self.query.": ".attention.query.",
+    ".attention.self.key.": ".attention.key.",
+    ".attention.self.value.": ".attention.value.",
+    ".attention.output.dense.": ".attention.out.",
+    ".attention.output.LayerNorm.": ".attention_norm.",
+    ".intermediate.dense.": ".feed_forward.up.",
+    "(?<!attention).output.dense.": ".feed_forward.down.",
+    "(?<!attention).output.LayerNorm.": ".feed_forward_norm.",
+    "pooler.dense.": "pooler.",
+    "cls.predictions.transform.dense.": "mlm_head.dense.",
+    "cls.predictions.transform.LayerNorm.": "mlm_head.norm.",
+    "cls.predictions.decoder.": "mlm_head.decoder.",
+    "cls.predictions.bias": "mlm_head.bias",
+    "cls.seq_relationship.": "nsp_head.",
+}
+_OLD_NAMES = [  # of Google's original files
+    LoadOnlyRename(r"LayerNorm\.gamma", r"LayerNorm\.weight"),
     LoadOnlyRename(r"LayerNorm\.beta", r"LayerNorm\.bias"),
-    WeightRenaming(r"embeddings\.word_embeddings\.", r"embeddings\.word\."),
-    WeightRenaming(r"embeddings\.position_embeddings\.", r"embeddings\.position\."),
-    WeightRenaming(r"embeddings\.token_type_embeddings\.", r"embeddings\.segment\."),
-    WeightRenaming(r"embeddings\.LayerNorm\.", r"embeddings\.norm\."),
-    WeightRenaming(r"encoder\.layer\.", r"blocks\."),
-    WeightRenaming(r"\.attention\.self\.query\.", r"\.attention\.query\."),
-    WeightRenaming(r"\.attention\.self\.key\.", r"\.attention\.key\."),
-    WeightRenaming(r"\.attention\.self\.value\.", r"\.attention\.value\."),
-    WeightRenaming(r"\.attention\.output\.dense\.", r"\.attention\.out\."),
-    WeightRenaming(r"\.attention\.output\.LayerNorm\.", r"\.attention_norm\."),
-    WeightRenaming(r"\.intermediate\.dense\.", r"\.feed_forward\.up\."),
-    WeightRenaming(r"(?<!attention)\.output\.dense\.", r"\.feed_forward\.down\."),
-    WeightRenaming(r"(?<!attention)\.output\.LayerNorm\.", r"\.feed_forward_norm\."),
-    WeightRenaming(r"pooler\.dense\.", r"pooler\."),
-    WeightRenaming(r"cls\.predictions\.transform\.dense\.", r"mlm_head\.dense\."),
-    WeightRenaming(r"cls\.predictions\.transform\.LayerNorm\.", r"mlm_head\.norm\."),
-    WeightRenaming(r"cls\.predictions\.decoder\.", r"mlm_head\.decoder\."),
-    WeightRenaming(r"cls\.predictions\.bias", r"mlm_head\.bias"),
-    WeightRenaming(r"cls\.seq_relationship\.", r"nsp_head\."),
 ]
-register_checkpoint_conversion_mapping(XfmrBertConfig.model_type, _BERT_KEYS, overwrite=True)
 
 register(
     XfmrBertConfig,
+    [*_OLD_NAMES, *renamings(_BERT_NAMES)],
     AutoModel=XfmrBertModel,
     AutoModelForPreTraining=XfmrBertForPreTraining,
     AutoModelForMaskedLM=XfmrBertForMaskedLM,

@@ -107,6 +107,14 @@ def activation(name: str):
     return partial(F.gelu, approximate="tanh") if name in _TANH_GELU else ACT2FN[name]
 
 
+def either(input_ids: Tensor | None, inputs_embeds: Tensor | None, prefix: str = "") -> Tensor:
+    """Which of the two a model was given: ids (B, T), or word vectors (B, T, E) in their place. Raises `ValueError` if
+    it was none of them, or both."""
+    if (input_ids is None) == (inputs_embeds is None):
+        raise ValueError(f"give either {prefix}input_ids or {prefix}inputs_embeds")
+    return input_ids if inputs_embeds is None else inputs_embeds
+
+
 def check_positions(position_ids: Tensor, limit: int) -> None:
     """Raises `ValueError` if a token stands beyond the `limit` positions a model has. A GPU, a compiled graph or an
     exported one can't be asked without cost, and fails in its own words."""

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
 from transformers.cache_utils import Cache, DynamicCache
-from transformers.conversion_mapping import register_checkpoint_conversion_mapping
-from transformers.core_model_loading import Chunk, Transpose, WeightConverter, WeightRenaming
+from transformers.core_model_loading import Chunk, Transpose, WeightConverter
 from transformers.masking_utils import create_causal_mask
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import (
@@ -24,13 +23,13 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from transformers.utils.generic import can_return_tuple, merge_with_config_defaults
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
-from .blocks import Attention, FeedForward, check_positions
+from .blocks import Attention, FeedForward, check_positions, either
 from .decoding import FastGenerationMixin, PackedPrefill, grows, is_prefill, is_step, step_mask
 from .dropout import Dropout
 from .linear import Linear
 from .losses import cross_entropy, next_tokens, sequence_classification_loss, vocabulary_loss
-from .packing import Packing, Spans, is_packable, packed_rows, positions_within, within
-from .stock import StockConfig, StockModel, register
+from .packing import Packing, Spans, is_packable, packed_rows, positions, within
+from .stock import StockConfig, StockModel, register, renamings
 
 
 @strict
@@ -114,13 +113,9 @@ class Block(GradientCheckpointingLayer):
 
 class XfmrGPT2PreTrainedModel(StockModel, PreTrainedModel):
     config: XfmrGPT2Config
-    config_class = XfmrGPT2Config
     base_model_prefix = "transformer"
-    supports_gradient_checkpointing = True
     _no_split_modules = ["Block"]
     _skip_keys_device_placement = ["past_key_values"]
-    _supports_sdpa = _supports_flash_attn = _supports_flex_attn = _supports_attention_backend = True
-    _can_compile_fullgraph = True
     _can_record_outputs = {"hidden_states": Block, "attentions": OutputRecorder(Attention, index=1)}
     _keys_to_ignore_on_load_unexpected = [r"\.attn\.(masked_)?bias$"]  # causal masks, which old files carry
     heads = ("lm_head", "score", "classifier", "qa_outputs", "multiple_choice_head")
@@ -154,14 +149,7 @@ class XfmrGPT2Model(XfmrGPT2PreTrainedModel):
         self.dropout = Dropout(config.embd_pdrop)
         self.blocks = nn.ModuleList(Block(config, i) for i in range(config.n_layer))
         self.final_norm = nn.LayerNorm(config.n_embd, eps=config.layer_norm_epsilon)
-        self.gradient_checkpointing = False
         self.post_init()
-
-    def get_input_embeddings(self):
-        return self.word
-
-    def set_input_embeddings(self, value):
-        self.word = value
 
     @merge_with_config_defaults
     @capture_outputs
@@ -177,32 +165,28 @@ class XfmrGPT2Model(XfmrGPT2PreTrainedModel):
         pack: bool = True,
         **kwargs,
     ) -> BaseModelOutputWithPast:
-        if (input_ids is None) == (inputs_embeds is None):
-            raise ValueError("give either input_ids or inputs_embeds")
-        shape = (input_ids if input_ids is not None else inputs_embeds).shape[:2]
-        device = (input_ids if input_ids is not None else inputs_embeds).device
+        given = either(input_ids, inputs_embeds)
         cache = kwargs.pop("cache", past_key_values)  # continuous batching brings one of its own kind
         rows, packing = None, None
         if cache is None:
-            rows = packed_rows(shape, position_ids, attention_mask, kwargs.get("cu_seq_lens_q"))
+            rows = packed_rows(given.shape[:2], position_ids, attention_mask, kwargs.get("cu_seq_lens_q"))
             if use_cache and rows is None:
                 cache = past_key_values = DynamicCache(config=self.config)
-            elif pack and is_packable(self, attention_mask, kwargs):
-                packing = Packing.of(shape, attention_mask, rows)
-        elif pack and is_prefill(cache, attention_mask) and is_packable(self, attention_mask, kwargs):
-            packing = Packing.of(shape, attention_mask, None)
+            elif pack and is_packable(self, kwargs, attention_mask):
+                packing = Packing.of(attention_mask, rows)
+        elif pack and is_prefill(cache, attention_mask) and is_packable(self, kwargs, attention_mask):
+            packing = Packing.of(attention_mask, rows)
             cache = cache if packing is None else PackedPrefill(cache, packing)
-        if position_ids is None and rows is not None:
-            position_ids = positions_within(rows)
-        elif position_ids is None:
+        if position_ids is None:
             past = 0 if past_key_values is None else past_key_values.get_seq_length()
-            position_ids = torch.arange(shape[1], device=device).unsqueeze(0) + past  # (1, T)
+            position_ids = positions(given, rows, past)
 
         if packing is not None:
-            input_ids, inputs_embeds = packing.pack(input_ids), packing.pack(inputs_embeds)  # (1, N), (1, N, E)
-            position_ids, token_type_ids = packing.pack(position_ids), packing.pack(token_type_ids)
+            given, position_ids = packing.pack(given), packing.pack(position_ids)  # (1, N) each
+            token_type_ids = packing.pack(token_type_ids)
         check_positions(position_ids, self.config.n_positions)
-        x = (self.word(input_ids) if inputs_embeds is None else inputs_embeds) + self.position(position_ids)
+        words = given if given.is_floating_point() else self.word(given)
+        x = words + self.position(position_ids)
         if token_type_ids is not None:
             x = x + self.word(token_type_ids)
         x = self.dropout(x)  # (B, T, E), or packed (1, N, E)
@@ -211,13 +195,7 @@ class XfmrGPT2Model(XfmrGPT2PreTrainedModel):
         elif grows(cache) and is_step(self, attention_mask, x, cache.get_seq_length() + 1):
             mask = step_mask(attention_mask, x)
         else:
-            mask = create_causal_mask(
-                config=self.config,
-                inputs_embeds=x,
-                attention_mask=attention_mask,
-                past_key_values=past_key_values,
-                and_mask_function=within(rows),
-            )
+            mask = create_causal_mask(self.config, x, attention_mask, past_key_values, and_mask_function=within(rows))
         for block in self.blocks:
             x = block(x, mask, cache, position_ids=position_ids, **kwargs)
         x = self.final_norm(x)
@@ -285,13 +263,7 @@ class XfmrGPT2ForCausalLM(XfmrGPT2PreTrainedModel, FastGenerationMixin):
             scores = self.lm_head(x)
             loss = cross_entropy(scores, shift_labels, num_items_in_batch, label_smoothing=label_smoothing)
             logits = slice_logits_to_keep(scores, logits_to_keep)
-        return CausalLMOutputWithPast(
-            loss=loss,
-            logits=logits,
-            past_key_values=out.past_key_values,
-            hidden_states=out.hidden_states,
-            attentions=out.attentions,
-        )
+        return CausalLMOutputWithPast(loss, logits, out.past_key_values, out.hidden_states, out.attentions)
 
 
 class XfmrGPT2ForSequenceClassification(XfmrGPT2PreTrainedModel):
@@ -330,16 +302,8 @@ class XfmrGPT2ForSequenceClassification(XfmrGPT2PreTrainedModel):
             **kwargs,
         )
         logits = self.score(last_token(out.last_hidden_state, attention_mask))  # (B, num_labels)
-        loss = None
-        if labels is not None:
-            loss = sequence_classification_loss(logits, labels, self.config, num_items_in_batch)
-        return SequenceClassifierOutputWithPast(
-            loss=loss,
-            logits=logits,
-            past_key_values=out.past_key_values,
-            hidden_states=out.hidden_states,
-            attentions=out.attentions,
-        )
+        loss = None if labels is None else sequence_classification_loss(logits, labels, self.config, num_items_in_batch)
+        return SequenceClassifierOutputWithPast(loss, logits, out.past_key_values, out.hidden_states, out.attentions)
 
 
 def last_token(x: Tensor, attention_mask: Tensor | None) -> Tensor:
@@ -387,37 +351,37 @@ class XfmrGPT2ForTokenClassification(XfmrGPT2PreTrainedModel):
         )
         logits = self.classifier(self.dropout(out.last_hidden_state))
         loss = None if labels is None else cross_entropy(logits, labels, num_items_in_batch)
-        return TokenClassifierOutput(
-            loss=loss, logits=logits, hidden_states=out.hidden_states, attentions=out.attentions
-        )
+        return TokenClassifierOutput(loss, logits, out.hidden_states, out.attentions)
 
 
 # On disk the tensors keep the names `transformers` gives them, and OpenAI's layout: projections transposed, query, key
 # and value fused. Applied on load, undone on save; each rule must hold on its own in both directions.
-_QKV = [r"attention.query", r"attention.key", r"attention.value"]
-_GPT2_KEYS = [
+_QKV = ["attention.query", "attention.key", "attention.value"]
+_GPT2_MATRICES = [
     WeightConverter("attn.c_attn.weight", [f"{name}.weight" for name in _QKV], [Transpose(), Chunk(dim=0)]),
     WeightConverter("attn.c_attn.bias", [f"{name}.bias" for name in _QKV], [Chunk(dim=0)]),
     WeightConverter("attn.c_proj.weight", "attention.out.weight", [Transpose()]),
     WeightConverter("mlp.c_fc.weight", "feed_forward.up.weight", [Transpose()]),
     WeightConverter("mlp.c_proj.weight", "feed_forward.down.weight", [Transpose()]),
-    WeightRenaming(r"attn\.c_proj\.bias", r"attention\.out\.bias"),
-    WeightRenaming(r"mlp\.c_fc\.bias", r"feed_forward\.up\.bias"),
-    WeightRenaming(r"mlp\.c_proj\.bias", r"feed_forward\.down\.bias"),
-    WeightRenaming(r"wte\.", r"word\."),
-    WeightRenaming(r"wpe\.", r"position\."),
-    WeightRenaming(r"ln_1\.", r"attention_norm\."),
-    WeightRenaming(r"ln_2\.", r"feed_forward_norm\."),
-    WeightRenaming(r"ln_f\.", r"final_norm\."),
-    WeightRenaming(r"(?<![a-z])h\.", r"blocks\."),
 ]
-register_checkpoint_conversion_mapping(XfmrGPT2Config.model_type, _GPT2_KEYS, overwrite=True)
+_GPT2_NAMES = {
+    "attn.c_proj.bias": "attention.out.bias",
+    "mlp.c_fc.bias": "feed_forward.up.bias",
+    "mlp.c_proj.bias": "feed_forward.down.bias",
+    "wte.": "word.",
+    "wpe.": "position.",
+    "ln_1.": "attention_norm.",
+    "ln_2.": "feed_forward_norm.",
+    "ln_f.": "final_norm.",
+    "(?<![a-z])h.": "blocks.",
+}
 
 # Trainer's label smoothing shifts the labels of the classes that stand here only.
 MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[XfmrGPT2Config.model_type] = XfmrGPT2ForCausalLM.__name__
 
 register(
     XfmrGPT2Config,
+    [*_GPT2_MATRICES, *renamings(_GPT2_NAMES)],
     AutoModel=XfmrGPT2Model,
     AutoModelForCausalLM=XfmrGPT2ForCausalLM,
     AutoModelForSequenceClassification=XfmrGPT2ForSequenceClassification,

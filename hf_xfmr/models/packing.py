@@ -47,12 +47,12 @@ class Packing:
             self.ends = F.pad(lengths.cumsum(0), (1, 0)).int()
 
     @classmethod
-    def of(cls, shape: torch.Size, attention_mask: Tensor | None, rows: Tensor | None) -> "Packing | None":
+    def of(cls, attention_mask: Tensor | None, rows: Tensor | None) -> "Packing | None":
         """None if every row is one sequence without padding, so that there is nothing to drop."""
         if attention_mask is None:
-            return None if rows is None else cls(torch.ones(shape, dtype=torch.bool, device=rows.device), rows)
+            return None if rows is None else cls(torch.ones_like(rows), rows)
         packing = cls(attention_mask, rows)
-        return None if rows is None and len(packing.keep) == shape.numel() else packing
+        return None if rows is None and len(packing.keep) == attention_mask.numel() else packing
 
     @classmethod
     def pair(
@@ -96,17 +96,17 @@ class Packing:
         return Spans(self.lengths, memory.lengths, self.ends, memory.ends)
 
 
-def is_packable(model, attention_mask: Tensor | None, kwargs: dict) -> bool:
-    """Whether a forward pass may drop padding: with PyTorch's own attention, on a CPU or where a GPU has the kernel
-    for it, when nothing is asked for that has the shape of the padded batch (`kwargs` are the forward's), and outside
-    torch.compile and torch.export."""
+def is_packable(model, kwargs: dict, *masks: Tensor | None) -> bool:
+    """Whether a forward pass may drop what its attention masks call padding: with PyTorch's own attention, on a CPU or
+    where a GPU has the kernel for it, when nothing is asked for that has the shape of the padded batch (`kwargs` are
+    the forward's), and outside torch.compile and torch.export."""
     asked = any(
         kwargs.get(key, getattr(model.config, key, False)) for key in ("output_attentions", "output_hidden_states")
     )
     return (
         not asked
         and not torch.compiler.is_compiling()
-        and (attention_mask is None or attention_mask.dim() == 2)
+        and all(mask is None or mask.dim() == 2 for mask in masks)
         and model.config._attn_implementation == "sdpa"
         and (model.device.type == "cpu" or _has_kernel(model))
     )
@@ -159,9 +159,12 @@ def packed_rows(
     return F.pad(starts.cumsum(1), (1, 0))
 
 
-def positions_within(rows: Tensor) -> Tensor:
-    """Where each token stands in its sequence, from 0: rows [B, T] of `packed_rows` to positions [B, T] int64."""
-    place = torch.arange(rows.size(1), device=rows.device).expand_as(rows)
+def positions(x: Tensor, rows: Tensor | None, past: int = 0) -> Tensor:
+    """Where each token of x [B, T, ...] stands in its sequence, int64: counted from `past`, [1, T], or with `rows` of
+    `packed_rows` from 0 in each sequence of a row, [B, T]."""
+    place = torch.arange(x.size(1), device=x.device).unsqueeze(0)
+    if rows is None:
+        return place + past
     return place - torch.where(sequence_starts(rows), place, 0).cummax(1).values
 
 

@@ -1,10 +1,9 @@
 """Checkpoints speak `transformers`' names, models here speak the paper's: what makes the two meet.
 
-A model file ends in a table of names (registered with `register_checkpoint_conversion_mapping`), which
-`from_pretrained` applies and `save_pretrained` undoes. Three things that the library leaves open are closed here: a
-stock `model_type` in a config would hide ours, so that no table is found and every weight stays random;
-`load_state_dict`, by which `Trainer` resumes, converts nothing; and a table half-used on load would be half-undone on
-save.
+A model file ends in a table of names, which `from_pretrained` applies and `save_pretrained` undoes. Three things that
+the library leaves open are closed here: a stock `model_type` in a config would hide ours, so that no table is found and
+every weight stays random; `load_state_dict`, by which `Trainer` resumes, converts nothing; and a table half-used on
+load would be half-undone on save.
 """
 
 import logging
@@ -15,7 +14,7 @@ from copy import deepcopy
 from pathlib import Path
 
 from transformers import PreTrainedConfig
-from transformers.conversion_mapping import get_model_conversion_mapping
+from transformers.conversion_mapping import get_model_conversion_mapping, register_checkpoint_conversion_mapping
 from transformers.core_model_loading import (
     PrefixChange,
     WeightConverter,
@@ -68,11 +67,13 @@ class StockConfig:
         super().save_pretrained(save_directory, push_to_hub, **kwargs)
 
 
-def register(config_class: type, **models: type) -> None:
-    """Say which class an `AutoModel…` gives for this config, for folders read with `trust_remote_code=True`.
+def register(config_class: type, rules: list, **models: type) -> None:
+    """Have the models of this config speak stock's names on disk, by `rules` from those to ours, and say which class an
+    `AutoModel…` gives for it in a folder read with `trust_remote_code=True`.
 
     `models` maps names of Auto classes to model classes of the same file as `config_class`.
     """
+    register_checkpoint_conversion_mapping(config_class.model_type, rules, overwrite=True)
     config_class.register_for_auto_class()
     for auto_class, model_class in models.items():
         model_class.register_for_auto_class(auto_class)
@@ -80,6 +81,11 @@ def register(config_class: type, **models: type) -> None:
         auto_class: f"{cls.__module__.split('.')[-1]}.{cls.__name__}"
         for auto_class, cls in {"AutoConfig": config_class, **models}.items()
     }
+
+
+def renamings(names: dict[str, str]) -> list[WeightRenaming]:
+    """Rules for `register`, from parts of stock's tensor names to ours: patterns, in which a dot is a dot."""
+    return [WeightRenaming(*(part.replace(".", r"\.") for part in pair)) for pair in names.items()]
 
 
 class LoadOnlyRename(PrefixChange):
@@ -111,6 +117,12 @@ class _ReportFilter(logging.Filter):
 
 class StockModel:
     """Mixin for models: `load_state_dict` takes stock names too, and what does not fit is an error that names it."""
+
+    # What the parts of blocks.py can do, and so every model made of them.
+    _supports_sdpa = _supports_flash_attn = _supports_flex_attn = _supports_attention_backend = True
+    _can_compile_fullgraph = supports_gradient_checkpointing = True
+    gradient_checkpointing = False  # until it is enabled
+    _input_embed_layer = "word"
 
     heads: tuple[str, ...] = ()  # parts that one model of the family has and another has not
     tables_on_disk = r"(^|\.)(position_ids|token_type_ids)$"  # constants that old files carry

@@ -12,8 +12,6 @@ from torch.nn import functional as F
 from transformers import MarianConfig, PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
-from transformers.conversion_mapping import register_checkpoint_conversion_mapping
-from transformers.core_model_loading import WeightRenaming
 from transformers.masking_utils import create_bidirectional_mask, create_causal_mask
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import (
@@ -27,13 +25,13 @@ from transformers.utils import TransformersKwargs
 from transformers.utils.generic import can_return_tuple, merge_with_config_defaults
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
-from .blocks import Attention, FeedForward, check_positions, sinusoids
+from .blocks import Attention, FeedForward, check_positions, either, sinusoids
 from .decoding import FastGenerationMixin, grows, is_step, step_mask
 from .dropout import Dropout
 from .linear import Linear
 from .losses import IGNORE, cross_entropy, vocabulary_loss
-from .packing import Packing, Spans, check_pairs, is_packable, packed_rows, positions_within, sequence_starts, within
-from .stock import StockConfig, StockModel, register
+from .packing import Packing, Spans, check_pairs, is_packable, packed_rows, positions, sequence_starts, within
+from .stock import StockConfig, StockModel, register, renamings
 
 
 @strict
@@ -138,12 +136,10 @@ class EncoderBlock(GradientCheckpointingLayer):
 
     def __init__(self, config: XfmrConfig, layer_idx: int):
         super().__init__()
-        dim, heads = config.d_model, config.encoder_attention_heads
+        dim, heads, inner = config.d_model, config.encoder_attention_heads, config.encoder_ffn_dim
         self.attention = Attention(config, dim, heads, config.attention_dropout, layer_idx)
         self.attention_norm = nn.LayerNorm(dim)
-        self.feed_forward = FeedForward(
-            dim, config.encoder_ffn_dim, config.activation_function, config.activation_dropout
-        )
+        self.feed_forward = FeedForward(dim, inner, config.activation_function, config.activation_dropout)
         self.feed_forward_norm = nn.LayerNorm(dim)
         self.dropout = Dropout(config.dropout)
 
@@ -157,14 +153,12 @@ class DecoderBlock(GradientCheckpointingLayer):
 
     def __init__(self, config: XfmrConfig, layer_idx: int):
         super().__init__()
-        dim, heads = config.d_model, config.decoder_attention_heads
+        dim, heads, inner = config.d_model, config.decoder_attention_heads, config.decoder_ffn_dim
         self.attention = Attention(config, dim, heads, config.attention_dropout, layer_idx, is_causal=True)
         self.attention_norm = nn.LayerNorm(dim)
         self.cross_attention = Attention(config, dim, heads, config.attention_dropout, layer_idx)
         self.cross_attention_norm = nn.LayerNorm(dim)
-        self.feed_forward = FeedForward(
-            dim, config.decoder_ffn_dim, config.activation_function, config.activation_dropout
-        )
+        self.feed_forward = FeedForward(dim, inner, config.activation_function, config.activation_dropout)
         self.feed_forward_norm = nn.LayerNorm(dim)
         self.dropout = Dropout(config.dropout)
 
@@ -186,13 +180,8 @@ class DecoderBlock(GradientCheckpointingLayer):
 
 class XfmrPreTrainedModel(StockModel, PreTrainedModel):
     config: XfmrConfig
-    config_class = XfmrConfig
     base_model_prefix = "model"
-    supports_gradient_checkpointing = True
-    _input_embed_layer = "word"
     _no_split_modules = ["Embeddings", "EncoderBlock", "DecoderBlock"]
-    _supports_sdpa = _supports_flash_attn = _supports_flex_attn = _supports_attention_backend = True
-    _can_compile_fullgraph = True
     _keys_to_ignore_on_load_missing = [r"embeddings\.position", "final_logits_bias"]  # `_init_weights` knows them
     heads = ("lm_head", "final_logits_bias")
 
@@ -224,7 +213,6 @@ class Encoder(XfmrPreTrainedModel):
         super().__init__(config)
         self.embeddings = Embeddings(config, config.vocab_size)
         self.blocks = nn.ModuleList(EncoderBlock(config, i) for i in range(config.encoder_layers))
-        self.gradient_checkpointing = False
         self.post_init()
 
     @merge_with_config_defaults
@@ -239,17 +227,12 @@ class Encoder(XfmrPreTrainedModel):
         pack: bool = True,
         **kwargs: Unpack[TransformersKwargs],
     ) -> BaseModelOutput:
-        if (input_ids is None) == (inputs_embeds is None):
-            raise ValueError("give either input_ids or inputs_embeds")
-        given = input_ids if inputs_embeds is None else inputs_embeds
+        given = either(input_ids, inputs_embeds)
         rows = packed_rows(given.shape[:2], position_ids, attention_mask, cu_seq_lens_k)
-        if position_ids is None and rows is not None:
-            position_ids = positions_within(rows)
-        elif position_ids is None:
-            position_ids = torch.arange(given.size(1), device=given.device).unsqueeze(0)  # (1, S)
-        packing = None
-        if pack and is_packable(self, attention_mask, kwargs):
-            packing = Packing.of(given.shape[:2], attention_mask, rows)
+        if position_ids is None:
+            position_ids = positions(given, rows)
+
+        packing = Packing.of(attention_mask, rows) if pack and is_packable(self, kwargs, attention_mask) else None
         if packing is not None:
             given, position_ids = packing.pack(given), packing.pack(position_ids)  # (1, N) each
         check_positions(position_ids, self.config.max_position_embeddings)
@@ -257,9 +240,7 @@ class Encoder(XfmrPreTrainedModel):
         if packing is not None:
             mask = packing.spans()
         else:
-            mask = create_bidirectional_mask(
-                config=self.config, inputs_embeds=x, attention_mask=attention_mask, and_mask_function=within(rows)
-            )
+            mask = create_bidirectional_mask(self.config, x, attention_mask, and_mask_function=within(rows))
         for block in self.blocks:
             x = block(x, mask, **kwargs)
         if packing is not None:
@@ -278,7 +259,6 @@ class Decoder(XfmrPreTrainedModel):
         super().__init__(config)
         self.embeddings = Embeddings(config, config.decoder_vocab_size)
         self.blocks = nn.ModuleList(DecoderBlock(config, i) for i in range(config.decoder_layers))
-        self.gradient_checkpointing = False
         self.post_init()
 
     @merge_with_config_defaults
@@ -298,9 +278,7 @@ class Decoder(XfmrPreTrainedModel):
         pack: bool = True,
         **kwargs: Unpack[TransformersKwargs],
     ) -> BaseModelOutputWithPastAndCrossAttentions:
-        if (input_ids is None) == (inputs_embeds is None):
-            raise ValueError("give either decoder_input_ids or decoder_inputs_embeds")
-        given = input_ids if inputs_embeds is None else inputs_embeds
+        given = either(input_ids, inputs_embeds, "decoder_")
         rows = None
         if past_key_values is None:
             rows = packed_rows(given.shape[:2], position_ids, attention_mask, cu_seq_lens_q)
@@ -309,13 +287,11 @@ class Decoder(XfmrPreTrainedModel):
             past_key_values = EncoderDecoderCache(DynamicCache(config=self.config), DynamicCache(config=self.config))
         own = None if past_key_values is None else past_key_values.self_attention_cache
         past = 0 if own is None else own.get_seq_length()
-        if position_ids is None and rows is not None:
-            position_ids = positions_within(rows)
-        elif position_ids is None:
-            position_ids = (torch.arange(given.size(1), device=given.device) + past).unsqueeze(0)  # (1, T)
+        if position_ids is None:
+            position_ids = positions(given, rows, past)
+
         packing = None
-        packable = all(is_packable(self, mask, kwargs) for mask in (attention_mask, memory_mask))
-        if pack and packable and past_key_values is None:
+        if pack and past_key_values is None and is_packable(self, kwargs, attention_mask, memory_mask):
             packing, memory_packing = Packing.pair(given, attention_mask, rows, memory, memory_mask, memory_rows)
         if packing is not None:
             given, position_ids = packing.pack(given), packing.pack(position_ids)  # (1, N) each
@@ -329,19 +305,9 @@ class Decoder(XfmrPreTrainedModel):
         ):
             mask, memory_mask = step_mask(attention_mask, x), step_mask(memory_mask, x)
         else:
-            mask = create_causal_mask(
-                config=self.config,
-                inputs_embeds=x,
-                attention_mask=attention_mask,
-                past_key_values=own,
-                and_mask_function=within(rows),
-            )
+            mask = create_causal_mask(self.config, x, attention_mask, own, and_mask_function=within(rows))
             memory_mask = create_bidirectional_mask(
-                config=self.config,
-                inputs_embeds=x,
-                attention_mask=memory_mask,
-                encoder_hidden_states=memory,
-                and_mask_function=within(rows, memory_rows),
+                self.config, x, memory_mask, encoder_hidden_states=memory, and_mask_function=within(rows, memory_rows)
             )
         for block in self.blocks:
             x = block(x, mask, memory, memory_mask, past_key_values, **kwargs)
@@ -405,12 +371,7 @@ class XfmrModel(XfmrPreTrainedModel):
         kwargs = {name: value for name, value in kwargs.items() if name not in ("max_length_q", "max_length_k")}
         if encoder_outputs is None:
             encoder_outputs = self.encoder(
-                input_ids,
-                attention_mask,
-                inputs_embeds=inputs_embeds,
-                position_ids=position_ids,
-                cu_seq_lens_k=cu_seq_lens_k,
-                **kwargs,
+                input_ids, attention_mask, inputs_embeds, position_ids, cu_seq_lens_k, **kwargs
             )
         elif not isinstance(encoder_outputs, BaseModelOutput):
             encoder_outputs = BaseModelOutput(*encoder_outputs)
@@ -458,9 +419,8 @@ class XfmrForConditionalGeneration(XfmrPreTrainedModel, FastGenerationMixin):
         self.final_logits_bias = nn.Buffer(torch.zeros(1, config.decoder_vocab_size))
         source = "model.shared" if config.share_encoder_decoder_embeddings else "model.decoder.embeddings.word"
         self._tied_weights_keys = {"lm_head.weight": f"{source}.weight"}
-        if (
-            getattr(config, "position_layout", "halves") == "halves"
-        ):  # what stock computes, it does not save; other tables it reads
+        # what stock computes, it does not save; other tables it reads
+        if getattr(config, "position_layout", "halves") == "halves":
             self._keys_to_ignore_on_save = [f"model.{side}.embeddings.position" for side in ("encoder", "decoder")]
         self.post_init()
 
@@ -509,7 +469,7 @@ class XfmrForConditionalGeneration(XfmrPreTrainedModel, FastGenerationMixin):
                 decoder_input_ids = self.prepare_decoder_input_ids_from_labels(labels, rows)
             # in evaluation an input of the caller's is scored to its end
             ends_with_labels = rows is None and decoder_attention_mask is None and (from_labels or self.training)
-            if ends_with_labels and pack and is_packable(self, None, kwargs):
+            if ends_with_labels and pack and is_packable(self.model.decoder, kwargs):
                 decoder_attention_mask = through_last_label(labels)
         out = self.model(
             input_ids,
@@ -526,18 +486,12 @@ class XfmrForConditionalGeneration(XfmrPreTrainedModel, FastGenerationMixin):
             pack=pack,
             **kwargs,
         )
-        loss, logits = None, None
+        x, loss, logits = out.last_hidden_state, None, None
         if labels is not None and self.training:
-            loss = vocabulary_loss(
-                out.last_hidden_state,
-                labels,
-                self.lm_head,
-                num_items_in_batch,
-                bias=self.final_logits_bias,
-                label_smoothing=getattr(self.config, "label_smoothing", 0.0),
-            )
+            bias, smoothing = self.final_logits_bias, getattr(self.config, "label_smoothing", 0.0)
+            loss = vocabulary_loss(x, labels, self.lm_head, num_items_in_batch, bias=bias, label_smoothing=smoothing)
         else:
-            logits = self.lm_head(out.last_hidden_state) + self.final_logits_bias  # (B, T, vocab)
+            logits = self.lm_head(x) + self.final_logits_bias  # (B, T, vocab)
             if labels is not None:
                 loss = cross_entropy(logits, labels, num_items_in_batch)
         rest = {name: value for name, value in out.items() if name != "last_hidden_state"}
@@ -546,24 +500,23 @@ class XfmrForConditionalGeneration(XfmrPreTrainedModel, FastGenerationMixin):
 
 # On disk the tensors keep the names `transformers` gives them; here they have ours. Applied on load, undone on save.
 # Each rule must hold on its own in both directions: no right-hand side may occur inside another.
-_MARIAN_KEYS = [
-    WeightRenaming(r"\.embed_tokens\.", r"\.embeddings\.word\."),
-    WeightRenaming(r"\.embed_positions\.weight", r"\.embeddings\.position"),
-    WeightRenaming(r"coder\.layers\.", r"coder\.blocks\."),
-    WeightRenaming(r"\.self_attn\.q_proj\.", r"\.attention\.query\."),
-    WeightRenaming(r"\.self_attn\.k_proj\.", r"\.attention\.key\."),
-    WeightRenaming(r"\.self_attn\.v_proj\.", r"\.attention\.value\."),
-    WeightRenaming(r"\.self_attn\.out_proj\.", r"\.attention\.out\."),
-    WeightRenaming(r"\.self_attn_layer_norm\.", r"\.attention_norm\."),
-    WeightRenaming(r"\.encoder_attn\.q_proj\.", r"\.cross_attention\.query\."),
-    WeightRenaming(r"\.encoder_attn\.k_proj\.", r"\.cross_attention\.key\."),
-    WeightRenaming(r"\.encoder_attn\.v_proj\.", r"\.cross_attention\.value\."),
-    WeightRenaming(r"\.encoder_attn\.out_proj\.", r"\.cross_attention\.out\."),
-    WeightRenaming(r"\.encoder_attn_layer_norm\.", r"\.cross_attention_norm\."),
-    WeightRenaming(r"\.fc1\.", r"\.feed_forward\.up\."),
-    WeightRenaming(r"\.fc2\.", r"\.feed_forward\.down\."),
-    WeightRenaming(r"\.final_layer_norm\.", r"\.feed_forward_norm\."),
-]
-register_checkpoint_conversion_mapping(XfmrConfig.model_type, _MARIAN_KEYS, overwrite=True)
+_MARIAN_NAMES = {
+    ".embed_tokens.": ".embeddings.word.",
+    ".embed_positions.weight": ".embeddings.position",
+    "coder.layers.": "coder.blocks.",
+    ".self_attn.q_proj.": ".attention.query.",
+    ".self_attn.k_proj.": ".attention.key.",
+    ".self_attn.v_proj.": ".attention.value.",
+    ".self_attn.out_proj.": ".attention.out.",
+    ".self_attn_layer_norm.": ".attention_norm.",
+    ".encoder_attn.q_proj.": ".cross_attention.query.",
+    ".encoder_attn.k_proj.": ".cross_attention.key.",
+    ".encoder_attn.v_proj.": ".cross_attention.value.",
+    ".encoder_attn.out_proj.": ".cross_attention.out.",
+    ".encoder_attn_layer_norm.": ".cross_attention_norm.",
+    ".fc1.": ".feed_forward.up.",
+    ".fc2.": ".feed_forward.down.",
+    ".final_layer_norm.": ".feed_forward_norm.",
+}
 
-register(XfmrConfig, AutoModel=XfmrModel, AutoModelForSeq2SeqLM=XfmrForConditionalGeneration)
+register(XfmrConfig, renamings(_MARIAN_NAMES), AutoModel=XfmrModel, AutoModelForSeq2SeqLM=XfmrForConditionalGeneration)
