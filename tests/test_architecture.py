@@ -10,8 +10,8 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
-ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "hf_xfmr"
 SHARED_PARTS = {"blocks", "decoding", "finished", "packing", "losses", "linear", "dropout", "stock"}
 

@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
 import hf_xfmr
 from hf_xfmr.__main__ import COMMANDS, module_of
 from hf_xfmr.run import settings
 from hf_xfmr.training import lock
 
-ROOT = Path(__file__).parent.parent
 READMES = ["README.md", "README.zh.md"]
 RECIPES = sorted(path.stem for path in (ROOT / "recipes").glob("*.py"))
 STARTS = ("make ", "python ", ".venv/bin/", "python3 ", "pip ", "accelerate ", "torchrun ")

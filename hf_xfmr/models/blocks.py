@@ -112,7 +112,7 @@ def either(input_ids: Tensor | None, inputs_embeds: Tensor | None, prefix: str =
     it was none of them, or both."""
     if (input_ids is None) == (inputs_embeds is None):
         raise ValueError(f"give either {prefix}input_ids or {prefix}inputs_embeds")
-    return input_ids if inputs_embeds is None else inputs_embeds
+    return input_ids if inputs_embeds is None else inputs_embeds  # type: ignore[return-value]
 
 
 def check_positions(position_ids: Tensor, limit: int) -> None:

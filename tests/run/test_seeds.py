@@ -1,9 +1,9 @@
 """`seeds` in a recipe: each seed as if alone, resumed, and the spread of the figures."""
 
 import json
-import sys
 from pathlib import Path
 
+import classify_bert
 import numpy as np
 import pytest
 from transformers import BertTokenizer
@@ -11,10 +11,6 @@ from transformers import BertTokenizer
 import hf_xfmr
 from hf_xfmr.errors import UserError
 from hf_xfmr.training import lock
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "recipes"))
-
-import classify_bert
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghij", "good", "bad"]
 

@@ -9,6 +9,7 @@ import torch
 import transformers
 import yaml
 from oracles import same_tensors, same_to_rounding, tensors, tiny_stock, twin
+from places import ROOT
 from process_runs import finished, launch, torchrun
 
 import hf_xfmr
@@ -16,7 +17,6 @@ from hf_xfmr.errors import UserError
 from hf_xfmr.export.consolidate import consolidate
 from hf_xfmr.training.streams import ShareOfStream
 
-ROOT = Path(__file__).parent.parent
 TOLERANCE = 1e-5  # relative, of every loss and gradient norm: sums of the same numbers in another order
 
 

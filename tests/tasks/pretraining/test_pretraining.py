@@ -2,10 +2,11 @@
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
+import classify_bert
 import numpy as np
+import pretrain_bert
 import pytest
 import torch
 import transformers
@@ -20,12 +21,6 @@ from hf_xfmr.tasks.pretraining import data
 from hf_xfmr.tasks.pretraining.filler import Filler
 from hf_xfmr.tasks.pretraining.masking import IGNORE
 from hf_xfmr.tasks.pretraining.metrics import evaluate
-
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "recipes"))
-
-import classify_bert  # noqa: E402
-import pretrain_bert  # noqa: E402
 
 SMALL = {
     "vocab_size": 300,

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import classify_bert
 import huggingface_hub.constants
 import pytest
 import torch
@@ -23,10 +24,6 @@ from hf_xfmr.hub.access import check_access
 from hf_xfmr.hub.push import push
 from hf_xfmr.hub.upload import prepare, upload
 from hf_xfmr.training import XfmrTrainer
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "recipes"))
-
-import classify_bert
 
 # hf_xet, which reads these when it is first used, waits for minutes otherwise.
 os.environ |= {"HF_XET_CLIENT_RETRY_MAX_ATTEMPTS": "5", "HF_XET_CLIENT_RETRY_BASE_DELAY": "10ms"}

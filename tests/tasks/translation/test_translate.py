@@ -13,8 +13,10 @@ import pytest
 import sacrebleu
 import sentencepiece
 import torch
+import translate as translate_recipe
 import yaml
 from oracles import same_to_rounding
+from places import ROOT
 from safetensors.torch import load_file
 from transformers import MarianConfig, MarianMTModel, MarianTokenizer, pipeline
 
@@ -28,11 +30,7 @@ from hf_xfmr.tasks.translation.tokenizer_pair import TokenizerPair, ends_texts
 from hf_xfmr.tasks.translation.translator import Translator, load_translator
 from hf_xfmr.tokenizer import train
 
-ROOT = Path(__file__).parent.parent
 CONFIGS = ROOT / "recipes" / "configs" / "translate"
-sys.path.insert(0, str(ROOT / "recipes"))
-
-import translate as translate_recipe  # noqa: E402
 
 TINY = {
     "d_model": 32,

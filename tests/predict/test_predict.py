@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
+import classify_bert
 import numpy as np
 import pytest
 import torch
@@ -20,10 +20,6 @@ from hf_xfmr import __main__ as command_line
 from hf_xfmr.commands import predict
 from hf_xfmr.errors import UserError
 from hf_xfmr.tasks.classification.classifier import Classifier
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "recipes"))
-
-import classify_bert
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghij", "good", "bad", "film", "好"]
 

@@ -7,21 +7,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import finetune_gpt2
 import numpy as np
 import pytest
 import torch
+import train_tokenizer
 from oracles import fresh_process, tensors, tiny_stock
+from places import ROOT
 from transformers import AutoTokenizer, BertTokenizer, GPT2LMHeadModel
 
 from hf_xfmr import XfmrGPT2ForCausalLM, tokenizer
 from hf_xfmr.run import program
 from hf_xfmr.tasks.compare import compare
-
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "recipes"))
-
-import finetune_gpt2  # noqa: E402
-import train_tokenizer  # noqa: E402
 
 WORDS = ["春眠", "不觉晓", "处处", "闻啼鸟", "the", "quick", "fox"]
 TINY = {"n_positions": 32, "n_layer": 1, "n_head": 2, "n_embd": 16}

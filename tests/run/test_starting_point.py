@@ -1,19 +1,15 @@
 """What each recipe says of a model_config that makes no model, before it looks at any data."""
 
-import sys
 from pathlib import Path
-
-import pytest
-
-from hf_xfmr.run import program
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "recipes"))
 
 import classify_bert
 import finetune_gpt2
 import pretrain_bert
+import pytest
 import tag_bert
 import translate
+
+from hf_xfmr.run import program
 
 BERTS = [classify_bert, tag_bert, pretrain_bert]
 

@@ -5,13 +5,14 @@ import json
 import random
 import re
 import shutil
-import sys
 from collections import namedtuple
 from pathlib import Path
 
+import classify_bert
 import numpy as np
 import pytest
 import torch
+from places import ROOT
 from transformers import BertConfig, BertModel, BertTokenizer
 
 from hf_xfmr import check
@@ -25,11 +26,6 @@ from hf_xfmr.samples.catalogue import SAMPLES
 from hf_xfmr.samples.package import fetch
 from hf_xfmr.samples.readers import member
 from hf_xfmr.tokenizer import train as train_tokenizer
-
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "recipes"))
-
-import classify_bert  # noqa: E402
 
 WORDS = [*"abcdefghijklmnopqrstuvwxyz", "good", "bad", "film", "plot", "the", "and", "##s"]
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

@@ -10,10 +10,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import classify_bert
 import numpy as np
 import pytest
 import torch
 from oracles import fresh_process, same_as_stock
+from places import ROOT
 from transformers import (
     AutoModelForSequenceClassification,
     BertConfig,
@@ -31,11 +33,6 @@ from hf_xfmr.commands import predict
 from hf_xfmr.errors import UserError
 from hf_xfmr.run import program
 from hf_xfmr.tasks.classification.classifier import Classifier
-
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "recipes"))
-
-import classify_bert  # noqa: E402
 
 WORDS = [*"abcdefghijklmnopqrstuvwxyz", "good", "bad", "film", "plot", "the", "and", "##s", "好", "坏", "看"]
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

@@ -440,7 +440,7 @@ def test_a_killed_recipe_ends_with_the_same_model_and_figures(run, tmp_path, nam
     flags = [flag.replace("{data}", str(data)) for flag in RECIPES[name]]
     flags += ["--bf16", "false", "--num_train_epochs", "2", "--report_to", "none", "--disable_tqdm", "true"]
     flags += ["--save_strategy", "steps", "--eval_strategy", "steps", "--save_steps", "3", "--eval_steps", "3"]
-    recipe = {"recipe": str(Path(__file__).parents[1] / "recipes" / f"{name}.py"), "flags": flags}
+    recipe = {"recipe": str(RECIPES / f"{name}.py"), "flags": flags}
     run(tmp_path / "none", after=0.0, **recipe)  # so that the runner's own start is not among the seconds
     begun = time.perf_counter()
     status, output = run(tmp_path / "whole", **recipe)

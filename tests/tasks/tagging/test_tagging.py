@@ -2,11 +2,11 @@
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tag_bert
 from oracles import fresh_process
 from transformers import AutoTokenizer, pipeline
 
@@ -17,11 +17,6 @@ from hf_xfmr.tasks.tagging import baseline as tagging_baseline
 from hf_xfmr.tasks.tagging import data
 from hf_xfmr.tasks.tagging.metrics import per_type, tagging_metrics
 from hf_xfmr.tasks.tagging.run import sentence_tags
-
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "recipes"))
-
-import tag_bert  # noqa: E402
 
 PEOPLE, PLACES = ["王小明", "李华", "赵大"], ["北京", "上海", "海南岛"]
 SMALL = {
