@@ -110,9 +110,10 @@ def activation(name: str):
 def either(input_ids: Tensor | None, inputs_embeds: Tensor | None, prefix: str = "") -> Tensor:
     """Which of the two a model was given: ids (B, T), or word vectors (B, T, E) in their place. Raises `ValueError` if
     it was none of them, or both."""
-    if (input_ids is None) == (inputs_embeds is None):
+    given = [x for x in (input_ids, inputs_embeds) if x is not None]
+    if len(given) != 1:
         raise ValueError(f"give either {prefix}input_ids or {prefix}inputs_embeds")
-    return input_ids if inputs_embeds is None else inputs_embeds  # type: ignore[return-value]
+    return given[0]
 
 
 def check_positions(position_ids: Tensor, limit: int) -> None:
