@@ -426,3 +426,13 @@ def test_wrong_use_is_named():
         ours(**make_batch(), position_ids=torch.tensor([0, 1, 2, 0, 1, 2, 3]).expand(4, 7))
     with pytest.raises(ValueError, match="vocabularies of their own"):
         random_model(share_encoder_decoder_embeddings=False).resize_token_embeddings(120)
+
+
+def test_labels_alone_are_enough_on_a_device_that_is_no_cpu():
+    """Whether padding can be dropped is asked of a model that has blocks; tensors without data go where a GPU's go."""
+    config = XfmrConfig(
+        vocab_size=50, d_model=16, encoder_layers=1, decoder_layers=1, encoder_ffn_dim=32, decoder_ffn_dim=32
+    )
+    model = XfmrForConditionalGeneration(config).to("meta").eval()
+    ids = torch.ones(2, 5, dtype=torch.int64, device="meta")
+    assert model(input_ids=ids, labels=ids).loss.shape == ()
