@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..errors import UserError
+from ..writing import unlink_link, whole
 from .rows import Row
 
 
@@ -35,6 +36,7 @@ class PredictionFile:
         begun = self._begun()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            unlink_link(self.partial)
             self.file = self.partial.open("r+b" if begun else "wb")
         except OSError as error:
             raise UserError(f"{path} can't be written ({error.strerror}): give another --out") from None
@@ -46,7 +48,7 @@ class PredictionFile:
             self.file.write(_csv([columns]))
 
     def _begun(self) -> dict | None:
-        if not (self.state.exists() and self.partial.exists()):
+        if not (self.state.exists() and self.partial.exists()) or self.partial.is_symlink():
             return None
         begun = json.loads(self.state.read_text(encoding="utf-8"))
         if begun["by"] != self.by:
@@ -88,9 +90,8 @@ class PredictionFile:
         for row in rows:
             self._count(row)
         state = {"rows": self.rows, "bytes": self.file.tell(), "read": self.hash.hexdigest(), "by": self.by}
-        aside = self.state.with_name(f"{self.state.name}.new")
-        aside.write_text(json.dumps(state, ensure_ascii=False), encoding="utf-8")
-        aside.replace(self.state)
+        with whole(self.state) as aside:
+            aside.write_text(json.dumps(state, ensure_ascii=False), encoding="utf-8")
 
     def _sync(self) -> None:
         self.file.flush()
