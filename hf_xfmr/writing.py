@@ -26,6 +26,8 @@ def whole(path: str | Path) -> Iterator[Path]:
     try:
         aside.unlink(missing_ok=True)  # never through a link
         yield aside
+        with aside.open("rb") as file:
+            os.fsync(file.fileno())
         aside.replace(path)
     except OSError as error:
         reason = error.strerror or error

@@ -12,6 +12,8 @@ from ..errors import UserError
 from ..writing import unlink_link, whole
 from .rows import Row
 
+_STATE = {"by": dict, "rows": int, "bytes": int, "read": str}
+
 
 class PredictionFile:
     """Predictions written to `PATH.partial`, which becomes `PATH` (.csv or .jsonl) when all rows are in it.
@@ -50,7 +52,11 @@ class PredictionFile:
     def _begun(self) -> dict | None:
         if not (self.state.exists() and self.partial.exists()) or self.partial.is_symlink():
             return None
-        begun = json.loads(self.state.read_text(encoding="utf-8"))
+        try:
+            begun = json.loads(self.state.read_text(encoding="utf-8"))
+            begun = {name: kind(begun[name]) for name, kind in _STATE.items()}
+        except (ValueError, KeyError, TypeError):
+            raise UserError(f"{self.state} is damaged: remove it and {self.partial.name} and begin anew") from None
         if begun["by"] != self.by:
             other = next(name for name in {**begun["by"], **self.by} if begun["by"].get(name) != self.by.get(name))
             raise UserError(
