@@ -1,6 +1,8 @@
 """What a machine computes with. The bits of a result depend on it: in which order a sum is taken, and by which
 instructions, a library chooses by processor, threads and version."""
 
+import ctypes
+import functools
 import os
 import platform
 import re
@@ -42,6 +44,25 @@ def change(before: dict, now: dict) -> str | None:
         if name in before and name in now and before[name] != now[name]
     ]
     return f"resumed {' and '.join(changed)}: bits may differ from an undisturbed run" if changed else None
+
+
+def give_back_memory() -> None:
+    """Have the C library give the system back what it has freed, where it can (glibc).
+
+    For batches of ever other lengths oneDNN keeps ever other kernels, up to 1,024, and between these lie holes: a
+    classifier of 6 layers grew by 130 MB over 8,000 rows, of which 24 MB were in use.
+    """
+    trim = getattr(_c_library(), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
+@functools.cache
+def _c_library() -> ctypes.CDLL | None:
+    try:
+        return ctypes.CDLL(None)
+    except (OSError, TypeError):  # Windows
+        return None
 
 
 def _read(path: str) -> str:

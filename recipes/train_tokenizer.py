@@ -6,6 +6,7 @@ Ends with a folder that plain `AutoTokenizer.from_pretrained` loads.
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from hf_xfmr import tokenizer
 from hf_xfmr.data.documents import DocumentSettings, load_documents
@@ -13,6 +14,7 @@ from hf_xfmr.errors import UserError
 from hf_xfmr.run import program
 from hf_xfmr.run.console import say
 from hf_xfmr.run.settings import parse
+from hf_xfmr.training import checkpoints
 
 
 @dataclass(kw_only=True)
@@ -52,7 +54,8 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
         min_frequency=settings.min_frequency,
     )
     figures = tokenizer.report(trained, documents["validation"])
-    trained.save_pretrained(args.output_dir)
+    with checkpoints.model_folder(Path(args.output_dir), "the tokenizer") as aside:
+        trained.save_pretrained(aside)
     say("on the validation split:", tokenizer.format_report(figures), f"tokenizer: {args.output_dir}")
     return figures
 

@@ -14,6 +14,7 @@ from ..drawing import style
 from ..errors import UserError
 from ..run.console import say
 from ..training import fast_bf16
+from ..writing import whole
 from .chart import ratios_chart
 from .machine import bandwidth, describe, device, matrix_rate
 from .measure import in_turns, peak_bytes
@@ -77,7 +78,8 @@ def bench(
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     record = {"machine": machine, "ceilings": ceilings, "layers": layers, "results": results}
-    (out / "bench.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    with whole(out / "bench.json") as aside:
+        aside.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     style.save(ratios_chart(results), out / "bench.svg")
     say("", f"written: {out / 'bench.json'}, {out / 'bench.svg'}")
     return record

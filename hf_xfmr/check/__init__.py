@@ -16,7 +16,7 @@ from ..data.part import Part
 from ..errors import UserError
 from ..processes import once
 from ..run.console import say
-from . import labels, resources, text, timing, tokens
+from . import findings, labels, resources, text, timing, tokens
 from .findings import Finding, stricter
 
 __all__ = ["Finding", "Settings", "before_training", "data_findings", "stricter"]
@@ -56,7 +56,7 @@ def _check(trainer, settings: Any, corpus: Corpus) -> None:
         cost, more = _cost(trainer)
         lines, found = [*lines, *cost], [*found, *more]
     found = stricter(found) if settings.strict else found
-    lines += map(str, found)
+    lines += findings.lines(found)
     errors = sum(one.level == "error" for one in found)
     warnings = sum(one.level == "warning" for one in found)
     if not found:

@@ -32,6 +32,20 @@ def stricter(findings: Iterable[Finding]) -> list[Finding]:
     return [replace(one, level="error") if one.level == "warning" else one for one in findings]
 
 
+def lines(findings: Iterable[Finding]) -> list[str]:
+    """What is said of them: of each kind the first few, and how many more there are."""
+    kinds: dict[tuple, list[Finding]] = {}
+    for one in findings:
+        kinds.setdefault((one.level, one.name, one.split), []).append(one)
+    said = []
+    for (level, name, split), alike in kinds.items():
+        said += [str(one) for one in alike[:SHOWN]]
+        if len(alike) > SHOWN:
+            where = f" of {split}" if split else ""
+            said.append(f"{level}: and {len(alike) - SHOWN:,} more like this ({name}{where})")
+    return said
+
+
 def ids(rows: Sequence[str]) -> str:
     """`id 3, 7, 12, 40, 41 and 9 more`."""
     more = f" and {len(rows) - SHOWN:,} more" if len(rows) > SHOWN else ""

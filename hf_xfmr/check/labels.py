@@ -38,7 +38,8 @@ def check_labels(parts: Mapping[str, Part], names: Sequence[str]) -> Iterator[Fi
     for name in names:
         spelt[plain(name)].append(name)
     for same in (group for group in spelt.values() if len(group) > 1):
-        written = ", ".join(f'"{name}" ({train[name]:,} rows)' for name in same)
+        written = ", ".join(f'"{name}" ({train[name]:,} rows)' for name in same[:SHOWN])
+        written += f" and {len(same) - SHOWN:,} more" if len(same) > SHOWN else ""
         yield Finding(
             level="warning",
             name="label-spelling",
@@ -71,7 +72,8 @@ def _held_out(part: Part, train: Counter) -> Iterator[Finding]:
         yield Finding(
             level="warning",
             name="label-missing",
-            message=f"no {part.split} row has the label {', '.join(map(repr, missing[:SHOWN]))} in column "
+            message=f"no {part.split} row has the label {', '.join(map(repr, missing[:SHOWN]))}"
+            f"{f' and {len(missing) - SHOWN:,} more' if len(missing) > SHOWN else ''} in column "
             f'"{part.named("label")}"',
             advice="split the rows anew: no figure says how well it is learned",
             split=part.split,

@@ -158,6 +158,10 @@ def _json(path: Path) -> pa.Table:
                 f"{path}: line {line + error.lineno - 1} is not JSON ({error.msg}, column {error.colno}); "
                 "the file holds one list of objects, or one object a line"
             ) from None
+        except (ValueError, RecursionError):
+            raise UserError(
+                f"{path}: line {line} has a number of thousands of digits, or lists hundreds deep: no column holds that"
+            ) from None
         rows.extend(value if whole else [value])
     for number, row in enumerate(rows):
         if not isinstance(row, dict):
@@ -165,13 +169,24 @@ def _json(path: Path) -> pa.Table:
                 f"{path}: row {number} is {json.dumps(row)[:40]}, not an object with the columns as its keys"
             )
     names = {name: None for row in rows for name in row}
+    if "\\u0000" in text and (name := _with_nul(rows)) is not None:
+        raise UserError(f"{path}: a key has the character U+0000 in it ({name!r}), which no column can; rename it")
     return pa.table({name: _column(path, name, [row.get(name) for row in rows]) for name in names})
+
+
+def _with_nul(value) -> str | None:
+    """A key within that Arrow, which ends names there, would take for another."""
+    if isinstance(value, list):
+        return next((name for one in value if (name := _with_nul(one)) is not None), None)
+    if not isinstance(value, dict):
+        return None
+    return next((name for name in value if "\0" in name), None) or _with_nul(list(value.values()))
 
 
 def _column(path: Path, name: str, values: list) -> pa.Array:
     try:
         return pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError, RecursionError) as error:
         kinds: dict[str, int] = {}
         for row, value in enumerate(values):
             if value is not None:

@@ -2,10 +2,22 @@
 
 from collections.abc import Iterable
 
+SHOWN = 12  # names in a message; a table may have thousands of columns
+LONGEST = 60  # characters of a name
+
 
 def listed(names: Iterable[str]) -> str:
-    """`"text", "label"`."""
-    return ", ".join(f'"{name}"' for name in names)
+    """`"text", "label"`, on one line: of many names the first and how many more there are."""
+    names = list(names)
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(f'"{short(name)}"' for name in names[:SHOWN]) + more
+
+
+def short(text: object, longest: int = LONGEST) -> str:
+    """A text as part of a line: its own lines joined, and of a long one the beginning."""
+    text = " ".join(str(text)[: 4 * longest].split()) if "\n" in str(text) or "\r" in str(text) else str(text)
+    text = "".join(one if one.isprintable() else "\ufffd" for one in text[: longest + 1])
+    return text if len(text) <= longest else f"{text[:longest]}…"
 
 
 def at(split: str, rows: Iterable[int]) -> str:

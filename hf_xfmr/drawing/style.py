@@ -12,6 +12,8 @@ import matplotlib
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 
+from ..writing import whole
+
 # As drawn into files; a page may give each its own value by a CSS variable of that name.
 COLOURS = {
     "plot-ink": "#24292f",
@@ -135,6 +137,6 @@ def save(figure: Figure, path: str | Path) -> Path:
     """Write a picture file, of the kind its name ends in; pictures of pixels get a white ground."""
     path = Path(path)
     transparent = path.suffix in (".svg", ".pdf")
-    with matplotlib.rc_context(_STYLE):
-        figure.savefig(path, dpi=200, transparent=transparent, facecolor="none" if transparent else "white")
+    with matplotlib.rc_context(_STYLE), whole(path) as aside:
+        figure.savefig(aside, dpi=200, transparent=transparent, facecolor="none" if transparent else "white")
     return path

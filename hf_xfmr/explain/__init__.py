@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import UserError
+from ..writing import whole
 from .outline import CHAPTERS
 
 
@@ -35,7 +36,8 @@ def explain(
     path = Path(out) / f"explain-{lang}.html"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(html, encoding="utf-8")
+        with whole(path) as aside:
+            aside.write_text(html, encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path} can't be written ({error.strerror}): give another --out") from None
     parts = sum(len(CHAPTERS[name]) for name in shown)

@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 
 from ..errors import UserError
 from ..run import loading
+from ..training import checkpoints
 from ..verify.subject import find_class
 
 
@@ -31,5 +32,6 @@ def consolidate(checkpoint: str | Path, like: str, out: str | Path) -> Path:
         raise UserError(f"{checkpoint} is not of the model {like}: {(lacking + shapes)[0]} is not in it as it is there")
     dcp.load({prefix + name: tensor for name, tensor in own.items()}, checkpoint_id=checkpoint, no_dist=True)
     model.load_state_dict(own, strict=False)
-    model.save_pretrained(out)
+    with checkpoints.model_folder(out) as aside:
+        model.save_pretrained(aside)
     return out

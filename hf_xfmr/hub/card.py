@@ -17,6 +17,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from ..errors import UserError
 from ..report import plots
 from ..report.names import metric_name
+from ..writing import whole
 from . import dual
 
 _TEMPLATE = Path(__file__).with_name("card_template.md")
@@ -60,7 +61,8 @@ def write(folder: str | Path, *, license: str | None = None, language: str | Non
     text = _render(folder, license, language)
     if path.exists():
         text = merge(text, path.read_text(encoding="utf-8"), path)
-    path.write_text(text, encoding="utf-8")
+    with whole(path) as aside:
+        aside.write_text(text, encoding="utf-8")
     return path
 
 

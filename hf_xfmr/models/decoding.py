@@ -70,6 +70,13 @@ class SharedLayer(DynamicLayer):
         sources = stay[:: self.rows.copies] // self.rows.copies
         self.keys, self.values = (states.index_select(0, sources) for states in (self.keys, self.values))
 
+    def whole(self, copies: int) -> DynamicLayer:
+        """The layer with a row for each copy, as stock keeps it."""
+        layer = DynamicLayer()
+        if self.is_initialized:
+            layer.update(self.keys.repeat_interleave(copies, 0), self.values.repeat_interleave(copies, 0))
+        return layer
+
 
 class PackedPrefill(Cache):
     """Fills an empty cache from a packed row: keys and values [1, H, N, D] are kept as [B, H, T, D]."""
@@ -111,6 +118,22 @@ class FastGenerationMixin(LeavingMixin):
             _replace(cache, GrowingLayer)
         if self.device.type == "cpu" and not generation_config.return_dict_in_generate:
             watch(cache)
+
+    def _sample(self, *args, **kwargs):
+        return _with_whole_cache(super()._sample(*args, **kwargs))
+
+    def _beam_search(self, *args, **kwargs):
+        return _with_whole_cache(super()._beam_search(*args, **kwargs))
+
+
+def _with_whole_cache(output):
+    """What `generate` returns; a cache in it has a row for each copy of a source, so that anyone can go on with it."""
+    cache = getattr(output, "past_key_values", None)
+    if getattr(cache, "copies", 1) > 1:
+        shared = cache.cross_attention_cache
+        shared.layers = [layer.whole(cache.copies) for layer in shared.layers]
+        cache.copies = 1
+    return output
 
 
 def _replace(cache: Cache, layer_class: type) -> bool:

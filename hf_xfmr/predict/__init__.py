@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
+from ..machine import give_back_memory
 from .rows import Columns, Row, read
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ def answer(predictor: "Predictor", rows: list[Row], batch_size: int) -> list[dic
     for row in rows:
         given = {"text": row.text} | ({} if row.pair is None else {"text_pair": row.pair})
         answers.append({"id": row.id, **given, **({"error": row.fault} if row.fault else next(found))})
+    give_back_memory()
     return answers
 
 

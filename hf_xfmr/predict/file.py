@@ -9,7 +9,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..errors import UserError
+from ..writing import unlink_link, whole
 from .rows import Row
+
+_STATE = {"by": dict, "rows": int, "bytes": int, "read": str}
 
 
 class PredictionFile:
@@ -35,6 +38,7 @@ class PredictionFile:
         begun = self._begun()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            unlink_link(self.partial)
             self.file = self.partial.open("r+b" if begun else "wb")
         except OSError as error:
             raise UserError(f"{path} can't be written ({error.strerror}): give another --out") from None
@@ -46,9 +50,13 @@ class PredictionFile:
             self.file.write(_csv([columns]))
 
     def _begun(self) -> dict | None:
-        if not (self.state.exists() and self.partial.exists()):
+        if not (self.state.exists() and self.partial.exists()) or self.partial.is_symlink():
             return None
-        begun = json.loads(self.state.read_text(encoding="utf-8"))
+        try:
+            begun = json.loads(self.state.read_text(encoding="utf-8"))
+            begun = {name: kind(begun[name]) for name, kind in _STATE.items()}
+        except (ValueError, KeyError, TypeError):
+            raise UserError(f"{self.state} is damaged: remove it and {self.partial.name} and begin anew") from None
         if begun["by"] != self.by:
             other = next(name for name in {**begun["by"], **self.by} if begun["by"].get(name) != self.by.get(name))
             raise UserError(
@@ -88,9 +96,8 @@ class PredictionFile:
         for row in rows:
             self._count(row)
         state = {"rows": self.rows, "bytes": self.file.tell(), "read": self.hash.hexdigest(), "by": self.by}
-        aside = self.state.with_name(f"{self.state.name}.new")
-        aside.write_text(json.dumps(state, ensure_ascii=False), encoding="utf-8")
-        aside.replace(self.state)
+        with whole(self.state) as aside:
+            aside.write_text(json.dumps(state, ensure_ascii=False), encoding="utf-8")
 
     def _sync(self) -> None:
         self.file.flush()

@@ -103,7 +103,9 @@ def _objects(file: IO[str], name: str, columns: Columns) -> Iterator[Row]:
     for number, line in enumerate(lines):
         try:
             value = json.loads(line)
-        except ValueError:
+            if "\\ud" in line.lower():  # half of a pair of surrogates is JSON, but no character
+                json.dumps(value, ensure_ascii=False).encode()
+        except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
             yield Row(str(number), line.strip(), None if columns.pair is None else "", "no JSON object")

@@ -33,6 +33,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..errors import UserError
+from ..writing import whole
 from . import plots
 from .page import render
 
@@ -59,12 +60,11 @@ def write(folder: str | Path, evaluate: Callable[[Path, dict], Evaluation | None
     found = evaluate(folder, run) if evaluate is not None else None
     figures = _figures(run) | (found.figures if found else {})
     page = render(folder, run, figures, found.pictures if found else {}, **(found.words if found else {}))
-    (folder / "report.json").write_text(
-        json.dumps(_plain(figures), ensure_ascii=False, indent=2, allow_nan=False) + "\n", encoding="utf-8"
-    )
-    path = folder / "report.html"
-    path.write_text(page, encoding="utf-8")
-    return path
+    text = json.dumps(_plain(figures), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    for name, content in (("report.json", text), ("report.html", page)):
+        with whole(folder / name) as aside:
+            aside.write_text(content, encoding="utf-8")
+    return folder / "report.html"
 
 
 def _read_run(path: Path) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 import functools
 import gc
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
 from ..errors import UserError
+from ..writing import whole
 from .console import say
 from .settings import SeveralSeeds, seed_of_several
 
@@ -61,9 +61,8 @@ def _check(path: Path, settings: dict[str, Any]) -> None:
                 )
     else:
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f"{path.name}.{os.getpid()}")  # another process of this run may be reading
-        aside.write_text(json.dumps({"settings": settings}, ensure_ascii=False, indent=2), encoding="utf-8")
-        aside.replace(path)
+        with whole(path) as aside:  # another process of this run may be reading
+            aside.write_text(json.dumps({"settings": settings}, ensure_ascii=False, indent=2), encoding="utf-8")
 
 
 def _summarize(folder: Path, settings: dict[str, Any], seeds: list[int]) -> Metrics:
@@ -78,7 +77,8 @@ def _summarize(folder: Path, settings: dict[str, Any], seeds: list[int]) -> Metr
         for split, figures in found[seeds[0]].items()
     }
     record = {"settings": settings, "seeds": found, "summary": summary}
-    (folder / NAME).write_text(json.dumps(record, ensure_ascii=False, indent=2), encoding="utf-8")
+    with whole(folder / NAME) as aside:
+        aside.write_text(json.dumps(record, ensure_ascii=False, indent=2), encoding="utf-8")
     say(f"mean ± standard deviation over {len(seeds)} seeds ({', '.join(map(str, seeds))}):")
     for split, figures in summary.items():
         shown = (f"{name} {one['mean']:.4f} ± {one['sd']:.4f}" for name, one in figures.items() if name not in COUNTS)

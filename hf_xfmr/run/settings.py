@@ -184,6 +184,7 @@ def _check_writable(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".writable"
+        probe.unlink(missing_ok=True)  # never through a link
         probe.write_bytes(b"")
         probe.unlink(missing_ok=True)  # another process may have been quicker
     except OSError as error:

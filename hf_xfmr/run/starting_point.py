@@ -2,10 +2,13 @@
 
 import dataclasses
 import difflib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psutil
+import torch
 from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoTokenizer
 
@@ -39,6 +42,13 @@ WIDTHS = {  # what each number of heads has to divide
 }
 
 
+SIZES = (
+    *("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"),
+    *("max_position_embeddings", "encoder_layers", "decoder_layers", "encoder_attention_heads"),
+    *("decoder_attention_heads", "encoder_ffn_dim", "decoder_ffn_dim", "n_inner"),
+)
+
+
 def new_config(config_class: Any, values: dict[str, Any] | None) -> Any:
     """The config of a new model with the fields of `model_config`. Raises `UserError` for an unknown field, a value of
     the wrong type, or heads that do not share the width evenly, before any data are read."""
@@ -51,12 +61,41 @@ def new_config(config_class: Any, values: dict[str, Any] | None) -> Any:
             raise UserError(f"model_config: unknown field '{name}'" + (f"; did you mean '{near[0]}'?" if near else ""))
     with naming_model_config():
         config = config_class(**values)
+    for name in SIZES:
+        if isinstance(size := getattr(config, name, None), int) and size < 1:
+            raise UserError(f"model_config: {name} is {size}; it must be at least 1")
     for heads, width in WIDTHS.items():
         if heads in fields and getattr(config, width) % getattr(config, heads):
             raise UserError(
                 f"model_config: {width} {getattr(config, width)} must be a multiple of {heads} {getattr(config, heads)}"
             )
+    _check_fits(config)
     return config
+
+
+def parameters(config: Any) -> int:
+    """About how many weights a model of this config has: matrices and embeddings, not heads, biases and norms."""
+    width, embedded = config.hidden_size, getattr(config, "max_position_embeddings", 0) + config.vocab_size
+    if config.is_encoder_decoder:
+        encoder = config.encoder_layers * (4 * width + 2 * config.encoder_ffn_dim)
+        decoder = config.decoder_layers * (8 * width + 2 * config.decoder_ffn_dim)
+        return width * (config.vocab_size + encoder + decoder)  # its positions are no weights
+    inner = getattr(config, "intermediate_size", None) or getattr(config, "n_inner", None) or 4 * width
+    return width * (embedded + config.num_hidden_layers * (4 * width + 2 * inner))
+
+
+def _check_fits(config: Any) -> None:
+    """Raises `UserError` for a model whose weights and gradients are more than this machine's memory. What training
+    takes besides is measured before the first step."""
+    count, memory = parameters(config), psutil.virtual_memory().total
+    if torch.cuda.is_available():
+        memory = max(memory, torch.cuda.get_device_properties(0).total_memory)
+    need = count * (4 if int(os.environ.get("WORLD_SIZE", 1)) > 1 else 8)  # float32; gradients may be spread
+    if need > memory:
+        raise UserError(
+            f"model_config makes a model of about {count / 1e9:,.1f} billion parameters, {need / 1e9:,.0f} GB of "
+            f"weights and gradients, and this machine has {memory / 1e9:,.0f} GB of memory: give smaller sizes"
+        )
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from ..errors import UserError
+from ..writing import NEW, away, unlink_link
 
 MANIFEST = "manifest.json"
 ASIDE = "tmp-"  # how the name of what is being written or deleted begins
@@ -98,7 +99,7 @@ def _seal_of(body: dict) -> str:
 
 def replace(source: Path, target: Path) -> None:
     """Rename a folder to a name that may be taken: the name stands for the old one, for none, then for the new one."""
-    if target.exists():
+    if target.exists() or target.is_symlink():
         remove(target)
     source.rename(target)
     sync(target.parent)
@@ -107,16 +108,18 @@ def replace(source: Path, target: Path) -> None:
 def remove(folder: Path) -> None:
     """Delete a folder such that its name never stands for a part of it."""
     doomed = folder.with_name(f"{ASIDE}delete-{folder.name}")
-    shutil.rmtree(doomed, ignore_errors=True)
+    away(doomed)
     folder.rename(doomed)
-    shutil.rmtree(doomed, ignore_errors=True)
+    away(doomed)
 
 
 def clean(run: Path) -> None:
     """Do away with what a killed run left half-written, and put in place a final model it left whole."""
     for kind in ("checkpoint-*", "delete-checkpoint-*", "model"):
         for path in run.glob(f"{ASIDE}{kind}"):
-            shutil.rmtree(path, ignore_errors=True)
+            away(path)
+    for path in run.glob(f"{NEW}*"):
+        path.unlink(missing_ok=True)
     _move_in(run)
 
 
@@ -182,22 +185,23 @@ def rotate(run: Path, limit: int | None, protected: set[str]) -> None:
 
 
 @contextmanager
-def model_folder(run: Path) -> Iterator[Path]:
-    """A folder to write a final model to, which then takes its place in `run` file by file.
+def model_folder(run: Path, what: str = "the model") -> Iterator[Path]:
+    """A folder to write a final model (or `what`) to, which then takes its place in `run` file by file.
 
     Until then what stood there is untouched. While files move (a matter of milliseconds) there are no weights, so that
     a mixture can't be loaded; whoever is killed there leaves what `clean` needs to go on.
     """
     aside = run / f"{ASIDE}model"
-    shutil.rmtree(aside, ignore_errors=True)
+    away(aside)
     aside.mkdir(parents=True)
-    with writing("the model", run, "free some space; the same command goes on from the last checkpoint"):
+    with writing(what, run, "free some space; the same command goes on from the last checkpoint"):
         try:
             yield aside
             for path in aside.rglob("*"):
                 if path.is_file():
                     _readable(path)
                 sync(path)
+            unlink_link(run / READY)
             aside.rename(run / READY)
             sync(run)
         except BaseException:
@@ -209,7 +213,8 @@ def model_folder(run: Path) -> Iterator[Path]:
 def _move_in(run: Path) -> None:
     """Put a model that is whole in its place, or what is left of it to move there."""
     ready, moving = run / READY, run / MOVING
-    if ready.is_dir():
+    unlink_link(moving)
+    if ready.is_dir() and not ready.is_symlink():
         if _weights_last(ready)[-1].name.endswith(WEIGHTS):
             for old in run.iterdir():
                 if old.name.endswith(WEIGHTS):
@@ -219,6 +224,8 @@ def _move_in(run: Path) -> None:
     if moving.is_dir():
         for path in _weights_last(moving):
             target = run / path.relative_to(moving)
+            for inner in list(path.relative_to(moving).parents)[-2::-1]:
+                unlink_link(run / inner)
             target.parent.mkdir(parents=True, exist_ok=True)
             path.replace(target)
         sync(run)

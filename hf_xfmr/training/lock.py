@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import UserError
+from ..writing import unlink_link
 
 try:
     import fcntl
@@ -27,6 +28,7 @@ def acquire(folder: str | Path) -> bool:
     if key in _held:
         return False
     key[1].mkdir(parents=True, exist_ok=True)
+    unlink_link(key[1] / NAME)  # or its target would be emptied
     file = (key[1] / NAME).open("a+", encoding="utf-8")
     try:
         if fcntl is not None:

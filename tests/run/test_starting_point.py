@@ -1,5 +1,6 @@
 """What each recipe says of a model_config that makes no model, before it looks at any data."""
 
+import re
 from pathlib import Path
 
 import classify_bert
@@ -7,9 +8,12 @@ import finetune_gpt2
 import pretrain_bert
 import pytest
 import tag_bert
+import torch
 import translate
 
+import hf_xfmr
 from hf_xfmr.run import program
+from hf_xfmr.run.starting_point import parameters
 
 BERTS = [classify_bert, tag_bert, pretrain_bert]
 
@@ -45,6 +49,54 @@ def test_a_model_config_that_makes_no_model_is_one_line(tmp_path, capsys, module
     line = said(module, tmp_path, capsys, "--model_config", f"{{{fields.strip('{}')}}}")
     assert line.startswith("error: model_config: ")
     assert expected in line
+
+
+@pytest.mark.parametrize(
+    ("module", "fields"),
+    [
+        (classify_bert, "num_hidden_layers: 10000000"),
+        (classify_bert, "hidden_size: 1200000"),
+        (classify_bert, "vocab_size: 999999999999"),
+        (pretrain_bert, "intermediate_size: 9999999999"),
+        (finetune_gpt2, "n_positions: 999999999999"),
+        (finetune_gpt2, "n_embd: 1200000"),
+        (translate, "decoder_layers: 10000000"),
+        (translate, "encoder_ffn_dim: 99999999999"),
+    ],
+)
+def test_a_model_that_no_memory_holds_is_one_line_before_it_is_made(tmp_path, capsys, module, fields):
+    line = said(module, tmp_path, capsys, "--model_config", f"{{{fields}}}")
+    assert re.search(r"model_config makes a model of about [\d,.]+ billion parameters, [\d,]+ GB of weights", line)
+
+
+@pytest.mark.parametrize(
+    ("module", "fields"),
+    [
+        (classify_bert, "num_attention_heads: 0"),
+        (classify_bert, "hidden_size: 0"),
+        (finetune_gpt2, "n_head: 0"),
+        (finetune_gpt2, "n_layer: -1"),
+        (translate, "encoder_attention_heads: 0"),
+        (translate, "d_model: -8"),
+    ],
+)
+def test_a_size_below_one_is_one_line(tmp_path, capsys, module, fields):
+    line = said(module, tmp_path, capsys, "--model_config", f"{{{fields}}}")
+    assert re.search(r"error: model_config: \w+ is -?\d; it must be at least 1", line)
+
+
+@pytest.mark.parametrize(
+    ("config", "model"),
+    [
+        (hf_xfmr.XfmrBertConfig(num_hidden_layers=2), hf_xfmr.XfmrBertModel),
+        (hf_xfmr.XfmrGPT2Config(n_layer=2), hf_xfmr.XfmrGPT2Model),
+        (hf_xfmr.XfmrConfig(), hf_xfmr.XfmrModel),
+    ],
+)
+def test_the_number_of_weights_is_known_before_they_are_made(config, model):
+    with torch.device("meta"):
+        made = sum(weight.numel() for weight in model(config).parameters())
+    assert parameters(config) == pytest.approx(made, rel=0.02)
 
 
 @pytest.mark.parametrize("module", [finetune_gpt2, pretrain_bert])

@@ -7,7 +7,6 @@ are class indices [N], or 0/1 indicators [N, C] where a row can have several lab
 A figure that is undefined on the given rows is left out and the reason logged once, never returned as NaN.
 """
 
-import unicodedata
 import warnings
 from collections.abc import Callable, Sequence
 
@@ -98,7 +97,7 @@ def confusion(labels: np.ndarray, predictions: np.ndarray, n: int) -> np.ndarray
     return sk.confusion_matrix(labels, predictions, labels=range(n))
 
 
-def _per_class(labels: np.ndarray, predictions: np.ndarray, n: int) -> list[tuple[float, float, float, int]]:
+def scores_of_classes(labels: np.ndarray, predictions: np.ndarray, n: int) -> list[tuple[float, float, float, int]]:
     """Precision, recall, F1 and number of rows of each of `n` classes; 0 where there is nothing to divide by."""
     scores = sk.precision_recall_fscore_support(labels, predictions, labels=range(n), zero_division=0)
     return list(zip(*(column.tolist() for column in scores), strict=True))
@@ -108,34 +107,9 @@ def per_class(labels: np.ndarray, predictions: np.ndarray, label_names: Sequence
     """`precision_NAME`, `recall_NAME`, `f1_NAME` and `support_NAME` (rows with that label) for every label name."""
     return {
         f"{figure}_{name}": value
-        for name, values in zip(label_names, _per_class(labels, predictions, len(label_names)), strict=True)
+        for name, values in zip(label_names, scores_of_classes(labels, predictions, len(label_names)), strict=True)
         for figure, value in zip(("precision", "recall", "f1", "support"), values, strict=True)
     }
-
-
-def per_class_table(labels: np.ndarray, predictions: np.ndarray, label_names: Sequence[str]) -> list[str]:
-    """The lines of a table for the terminal: precision, recall, F1 and number of rows by label name."""
-
-    def width(text: str) -> int:  # Chinese characters take two columns
-        return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
-
-    names = max(map(width, label_names))
-    return [f"{'':{names}}  precision  recall     f1   rows"] + [
-        f"{name}{' ' * (names - width(name))}  {precision:9.3f}  {recall:6.3f}  {score:.3f}  {int(rows):5d}"
-        for name, (precision, recall, score, rows) in zip(
-            label_names, _per_class(labels, predictions, len(label_names)), strict=True
-        )
-    ]
-
-
-def confusion_table(counts: np.ndarray, label_names: Sequence[str]) -> list[str]:
-    """`confusion` as the lines of a table for the terminal."""
-    width = max(8, *(len(name) + 2 for name in label_names))
-    head = "gold \\ predicted".ljust(width + 8) + "".join(name.rjust(width) for name in label_names)
-    return [head] + [
-        name.ljust(width + 8) + "".join(f"{count:,}".rjust(width) for count in row)
-        for name, row in zip(label_names, counts, strict=True)
-    ]
 
 
 # --- the same as `evaluate` metrics -----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 
 from ...errors import UserError
 from ...report import bootstrap
-from . import metrics
+from . import metrics, tables
 from .problem import ByLabel, Problem, Refuse, counted, shares_of
 from .ratios import mean, precision_recall_f1, ratio
 
@@ -91,7 +91,7 @@ class MultiLabel(Problem):
         return metrics.accuracy(encoded, predicted) | metrics.f1(encoded, predicted) | ranking
 
     def tables(self, logits: np.ndarray, encoded: np.ndarray) -> list[str]:
-        return metrics.per_class_table(encoded, logits > 0, self.label_names)
+        return tables.per_class_table(encoded, logits > 0, self.label_names)
 
     def linear_model(self, vectors, texts: Sequence[str], encoded: np.ndarray, test: Sequence[str]):
         linear = OneVsRestClassifier(LogisticRegression(max_iter=1000))

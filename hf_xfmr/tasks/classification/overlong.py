@@ -20,16 +20,17 @@ import sys
 from collections.abc import Sequence
 
 from ...errors import UserError
+from . import pieces
 
 STRATEGIES = ("head", "tail", "head+tail", "windows", "error")
 
 
-def cut(ids: list[int], room: int, strategy: str) -> list[int]:
+def cut(ids: Sequence[int], room: int, strategy: str) -> list[int]:
     """At most `room` of the ids, by one of the strategies `head`, `tail` and `head+tail`."""
     if len(ids) <= room:
-        return ids
+        return list(ids)
     head = {"head": room, "tail": 0, "head+tail": (room + 2) // 4}[strategy]
-    return ids[:head] + ids[len(ids) - (room - head) :]
+    return [*ids[:head], *ids[len(ids) - (room - head) :]]
 
 
 def share(room: int, a: int, b: int) -> tuple[int, int]:
@@ -115,7 +116,7 @@ class Encoder:
         Raises UserError under `error` for over-long rows, by their `names`.
         """
         left = self._tokenize(texts)
-        right = self._tokenize(pairs) if pairs is not None else [[] for _ in left]
+        right: list[Sequence[int]] = self._tokenize(pairs) if pairs is not None else [[] for _ in left]
         tokens = [len(a) + len(b) for a, b in zip(left, right, strict=True)]
         if self.over_long == "error" and (long := [row for row, count in enumerate(tokens) if count > self.room]):
             names = names or [f"text {row}" for row in range(len(tokens))]
@@ -137,7 +138,7 @@ class Encoder:
             ids, types = [row[0] for row in ids], [row[0] for row in types]
         return {**dict(zip(self.columns, (ids, types), strict=False)), "tokens": tokens, "kept": kept}
 
-    def _pieces(self, a: list[int], b: list[int]) -> tuple[list[tuple[list[int], list[int]]], int]:
+    def _pieces(self, a: Sequence[int], b: Sequence[int]) -> tuple[list[tuple[Sequence[int], Sequence[int]]], int]:
         """The texts of each sequence the row becomes, and how many of the row's tokens are in at least one."""
         if len(a) + len(b) <= self.room:
             return [(a, b)], len(a) + len(b)
@@ -149,16 +150,25 @@ class Encoder:
         spans = [long[start:stop] for start, stop in windows(len(long), self.room - len(short), self.overlap)]
         return [(span, short) if len(a) >= len(b) else (short, span) for span in spans], len(long) + len(short)
 
-    def _sequence(self, a: list[int], b: list[int]) -> list[int]:
+    def _sequence(self, a: Sequence[int], b: Sequence[int]) -> list[int]:
         before, between, after = self.frame
-        return before + a + between + b + after
+        return [*before, *a, *between, *b, *after]
 
-    def _types(self, a: list[int], b: list[int]) -> list[int]:
+    def _types(self, a: Sequence[int], b: Sequence[int]) -> list[int]:
         before, between, after = self.frame_types
         type_a, type_b = self.text_types
         return before + [type_a] * len(a) + between + [type_b] * len(b) + after
 
-    def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+    def _tokenize(self, texts: Sequence[str]) -> list[Sequence[int]]:
+        many = [number for number, text in enumerate(texts) if len(text) > 2 * pieces.PIECE]
+        if not many:
+            return self._ids(texts)
+        ids = self._ids(["" if len(text) > 2 * pieces.PIECE else text for text in texts])
+        for number in many:
+            ids[number] = pieces.ids_of_long(texts[number], self.tokenizer, self._ids)
+        return ids
+
+    def _ids(self, texts: Sequence[str]) -> list[Sequence[int]]:
         return self.tokenizer(
             list(texts),
             add_special_tokens=False,

@@ -10,6 +10,7 @@ import numpy as np
 from datasets import Dataset
 
 from ...errors import UserError
+from ...writing import whole
 from .kinds import KINDS
 from .problem import Problem
 
@@ -22,7 +23,7 @@ def write(path: Path, rows: Dataset, logits: np.ndarray, problem: Problem) -> No
     shares = problem.probabilities(logits)
     if shares is not None:
         columns |= {f"p_{name}": [f"{p:.6f}" for p in shares[:, i]] for i, name in enumerate(problem.label_names)}
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with whole(path) as aside, aside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from datasets import ClassLabel, LargeList, List
 
+from ...data.wording import short
 from ...errors import UserError
 from ...report import bootstrap
 
@@ -208,7 +209,7 @@ def shares_of(names: Sequence[str], shares: np.ndarray) -> dict[str, float]:
 def counted(counts: dict[str, int], rows: int) -> list[str]:
     """`negative 4,012 (49.8 %)` of each label, or of the ten most frequent if there are more than twelve."""
     shown = list(counts) if len(counts) <= 12 else sorted(counts, key=lambda name: -counts[name])[:10]
-    parts = [f"{name} {counts[name]:,} ({100 * counts[name] / rows:.1f} %)" for name in shown]
+    parts = [f"{short(name, 40)} {counts[name]:,} ({100 * counts[name] / rows:.1f} %)" for name in shown]
     if len(shown) < len(counts):
         rest = [count for name, count in counts.items() if name not in shown]
         parts.append(f"and {len(rest)} more with {min(rest):,} to {max(rest):,} rows")

@@ -16,7 +16,8 @@ from ...run import loading
 from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
 from ...run.starting_point import check_origin, naming_model_config, new_config, of_checkpoint
-from ...training import XfmrTrainer, XfmrTrainingArguments
+from ...training import XfmrTrainer, XfmrTrainingArguments, checkpoints
+from ...writing import unlink_link
 from . import calibration, predictions, probe, report
 from .collate import ClassificationCollator
 from .data import ClassificationData
@@ -210,7 +211,9 @@ def finish(
     say(*_summary(name, logits, labels, results[name], problem, seconds, against), *calibration.said(fitted))
     if settings.lora_rank:
         if trainer.is_world_process_zero():
-            model.save_pretrained(folder / "adapter")
+            unlink_link(folder / "adapter")
+            with checkpoints.model_folder(folder / "adapter", "the adapter") as aside:
+                model.save_pretrained(aside)
         model = model.merge_and_unload()
     # None too: the checkpoint it began with may have had one.
     model.config.calibration_temperature = fitted["temperature"] if fitted and fitted["kept"] else None

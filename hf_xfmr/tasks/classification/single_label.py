@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from ...report import bootstrap
-from . import metrics
+from . import metrics, tables
 from .problem import ByLabel, Drawn, Problem, counted, shares_of
 from .ratios import of_table
 
@@ -82,8 +82,8 @@ class SingleLabel(Problem):
         predicted = logits.argmax(-1)
         counts = metrics.confusion(encoded, predicted, len(self.label_names))
         return [
-            *metrics.per_class_table(encoded, predicted, self.label_names),
-            *metrics.confusion_table(counts, self.label_names),
+            *tables.per_class_table(encoded, predicted, self.label_names),
+            *tables.confusion_table(counts, self.label_names),
         ]
 
     def linear_model(self, vectors, texts: Sequence[str], encoded: np.ndarray, test: Sequence[str]):

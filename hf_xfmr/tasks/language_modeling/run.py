@@ -26,6 +26,7 @@ from ...tokenizer import train as train_tokenizer
 from ...tokenizer.kinds import KINDS
 from ...training import XfmrTrainer, XfmrTrainingArguments
 from ...training.many_processes import in_parts, is_spread
+from ...writing import whole
 from .data import LanguageModelingData, LanguageModelingSettings
 from .metrics import Document, Losses, evaluate_in_detail
 from .pack import LanguageModelingCollator
@@ -240,7 +241,7 @@ def finish(
 
 def _write(path: Path, documents: list[Document]) -> None:
     """What each document cost, for `python -m hf_xfmr compare`."""
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with whole(path) as aside, aside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(Document._fields)
         writer.writerows(documents)

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 
 from seqeval import metrics
 
+from ...data.wording import short
 from .schemes import entities
+
+TYPES_SHOWN = 30  # rows of a table for the terminal
 
 Tags = Sequence[Sequence[str]]
 
@@ -54,11 +57,13 @@ def per_type(gold: Tags, predicted: Tags, baseline: Tags | None = None) -> list[
 
 
 def format_table(rows: list[dict]) -> list[str]:
-    """`per_type` as lines of a table."""
+    """`per_type` as lines of a table; of many types those with most entities."""
+    shown = sorted(rows, key=lambda row: -row["entities"])[:TYPES_SHOWN] if len(rows) > TYPES_SHOWN else rows
+    rest, rows = len(rows) - len(shown), [row | {"type": short(row["type"])} for row in shown]
     width = max(8, *(len(row["type"]) for row in rows)) if rows else 8
     lines = [f"{'type':<{width}}  precision  recall     f1  entities"]
     lines += [
         f"{row['type']:<{width}}  {row['precision']:9.3f}  {row['recall']:6.3f}  {row['f1']:5.3f}  {row['entities']:8,}"
         for row in rows
     ]
-    return lines
+    return [*lines, f"and {rest:,} more types of fewer entities"] if rest else lines

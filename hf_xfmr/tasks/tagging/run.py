@@ -16,6 +16,7 @@ from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
 from ...run.starting_point import check_origin, new_config, of_checkpoint
 from ...training import XfmrTrainer, XfmrTrainingArguments
+from ...writing import whole
 from . import baseline as tagging_baseline
 from .alignment import word_tags
 from .data import TaggingData
@@ -165,7 +166,7 @@ def _named(words: Sequence[str], tags: Sequence[str], separator: str) -> list[di
 
 def _write(path: Path, rows, predicted: list[list[str]]) -> None:
     """One JSON line a sentence: id, tokens, gold and predicted tags (BIO)."""
-    with path.open("w", encoding="utf-8") as file:
+    with whole(path) as aside, aside.open("w", encoding="utf-8") as file:
         for row, tags in zip(rows, predicted, strict=True):
             line = {"id": row["id"], "tokens": row["tokens"], "gold": row["tags"], "predicted": tags}
             file.write(json.dumps(line, ensure_ascii=False) + "\n")

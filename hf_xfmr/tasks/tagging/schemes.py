@@ -85,6 +85,6 @@ def _split(tag: str) -> tuple[str, str]:
     place, dash, kind = tag.partition("-")
     if place not in ("B", "I", "M", "E", "S") or not dash or not kind:
         raise UserError(
-            f'"{tag}" is no tag of {", ".join(SCHEMES)}: a tag is O, or a place and a type, as {listed(["B-PER"])}'
+            f'{listed([tag])} is no tag of {", ".join(SCHEMES)}: a tag is O, or a place and a type, as "B-PER"'
         )
     return place, kind

@@ -16,6 +16,7 @@ from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
 from ...run.starting_point import check_origin, new_config
 from ...training.many_processes import is_spread
+from ...writing import whole
 from .averaging import checkpoints, load_average
 from .data import TranslationData
 from .metrics import translation_metrics
@@ -225,7 +226,7 @@ def finish(
 
 
 def _write(path: Path, rows: Dataset, translations: list[str]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with whole(path) as aside, aside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(["id", "source", "reference", "translation"])
         writer.writerows(zip(rows["id"], rows["source"], rows["target"], translations, strict=True))

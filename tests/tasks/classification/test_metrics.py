@@ -10,7 +10,7 @@ import torch
 from sklearn.metrics import f1_score, roc_auc_score
 
 from hf_xfmr.errors import UserError
-from hf_xfmr.tasks.classification import metrics
+from hf_xfmr.tasks.classification import metrics, tables
 from hf_xfmr.tasks.classification.kinds import kind_of
 
 # 4 true negatives, 1 false positive, 2 false negatives, 3 true positives
@@ -143,8 +143,25 @@ def test_one_label_is_not_multi_label():
         kind_of("multi_label_classification")(["a"]).figures(np.zeros((4, 1)), np.ones((4, 1)))
 
 
+def test_tables_of_many_labels_are_a_screenful():
+    names = [f"label number {i} of a very long name that says too much" * 3 for i in range(1200)]
+    draw = np.random.default_rng(0)
+    gold = np.concatenate([np.arange(1200), draw.integers(0, 40, 5000)])
+    predicted = np.where(draw.random(len(gold)) < 0.5, gold, draw.integers(0, 1200, len(gold)))
+    counts = metrics.confusion(gold, predicted, 1200)
+    lines = tables.per_class_table(gold, predicted, names) + tables.confusion_table(counts, names)
+    assert len(lines) < 50
+    assert max(map(len, lines)) < 110
+    assert any("and 1,170 more labels of at most " in line for line in lines)
+    wrong = counts - np.diag(np.diag(counts))
+    assert next(line for line in lines if " -> " in line).endswith(f"  {wrong.max():,}")
+    assert sum(" -> " in line for line in lines) == 12
+    assert f"and {(wrong > 0).sum() - 12:,} more such pairs" in lines[-1]
+    assert tables.confusion_table(np.eye(20, dtype=int), names[:20]) == ["no label was taken for another"]
+
+
 def test_table_is_aligned_in_chinese_too():
-    lines = metrics.per_class_table(np.array([0, 1, 1]), np.array([0, 1, 0]), ["差评", "positive"])
+    lines = tables.per_class_table(np.array([0, 1, 1]), np.array([0, 1, 0]), ["差评", "positive"])
     widths = {sum(2 if unicodedata.east_asian_width(c) == "W" else 1 for c in line) for line in lines}
     assert len(widths) == 1
     assert lines[1].split() == ["差评", "0.500", "1.000", "0.667", "1"]
