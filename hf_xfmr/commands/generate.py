@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import UserError
+from .texts import readable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,11 +50,11 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _prompts(arguments: argparse.Namespace) -> Iterator[str]:
-    yield from arguments.prompts
+    yield from readable(arguments.prompts)
     if arguments.file is None:
         return
+    from ..data.regular import check_regular
     from ..data.text_files import lines
 
-    if not arguments.file.is_file():
-        raise UserError(f"{arguments.file}: no such file of prompts")
+    check_regular(arguments.file, "file of prompts")
     yield from (line for line in lines(arguments.file) if line.strip())

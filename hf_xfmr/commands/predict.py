@@ -9,6 +9,7 @@ import argparse
 import json
 
 from ..predict.rows import FORMATS
+from .texts import readable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +34,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     answers = predict(
         arguments.model,
-        arguments.texts,
+        readable(arguments.texts),
         file=arguments.file,
         format=arguments.format,
         text_column=arguments.text_column,

@@ -28,9 +28,7 @@ def fault_of(path: str | Path, what: str) -> str | None:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
         if os.path.islink(path):
-            return (
-                f"{path}: is a link to {os.readlink(path)}, which is not there; mend the link, or give another {what}"
-            )
+            return f"{path}: is a link to {os.readlink(path)}, which is not there; mend it, or give another {what}"
         return f"{path}: there is no such {what}; check the path, which is seen from {Path.cwd()}"
     except NotADirectoryError:
         return f"{path}: there is no such {what}, for a part of that path is a file; check the path"

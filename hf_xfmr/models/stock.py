@@ -13,6 +13,7 @@ from collections import defaultdict
 from copy import deepcopy
 from pathlib import Path
 
+import torch
 from transformers import PreTrainedConfig
 from transformers.conversion_mapping import get_model_conversion_mapping, register_checkpoint_conversion_mapping
 from transformers.core_model_loading import (
@@ -152,6 +153,10 @@ class StockModel:
             )
         except Exception as error:
             damaged = _damaged_file(pretrained_model_name_or_path)
+            if damaged and (words := _code_in(damaged)):
+                raise CheckpointError(
+                    f"{damaged} holds code ({words}), which was not run: get the model as safetensors."
+                ) from error
             if damaged:
                 raise CheckpointError(f"{damaged} is cut off or damaged: copy or download it again.") from error
             if isinstance(error, RuntimeError) and report.report:
@@ -290,6 +295,16 @@ def _damaged_file(folder) -> Path | None:
         except Exception:
             return file
     return None
+
+
+def _code_in(file: Path) -> str:
+    """What a file of torch.save would call beyond making tensors, by name; "" if nothing, or if it can't be read."""
+    if file.suffix not in (".bin", ".pt", ".pth"):
+        return ""
+    try:
+        return ", ".join(sorted(torch.serialization.get_unsafe_globals_in_checkpoint(file))[:3])
+    except Exception:
+        return ""
 
 
 def _and_more(keys: list) -> str:

@@ -13,7 +13,7 @@ def folder(path: Path, *, lock: str, release: Callable[[Path], Any]) -> None:
     does not count as something in it."""
     missing = [one for one in (path, *path.parents) if not one.exists()]
     path.mkdir(parents=True, exist_ok=True)
-    _made.update({one: (lock, release) for one in missing})
+    _made.update(dict.fromkeys(missing, (lock, release)))
 
 
 def undo() -> None:

@@ -43,7 +43,7 @@ def _known(error: BaseException) -> str | None:
         return f"a text is not {error.encoding} (byte {error.start}): convert it to UTF-8, as with iconv"
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("hf_xfmr"):
         return f"what was asked for needs the package {error.name}, which is not installed: pip install it"
-    if isinstance(error, ImportError) and "requires" in str(error):  # transformers' words for a missing package
+    if isinstance(error, ImportError | RuntimeError) and "install" in str(error):  # a library's words for a package
         return f"{one_line(error)[:300]}: install it, or leave out the setting that needs it"
     if isinstance(error, OSError) and error.errno in FULL:
         where = f" at {error.filename}" if error.filename else ""

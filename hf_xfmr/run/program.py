@@ -4,6 +4,7 @@ import argparse
 import os
 import select
 import sys
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
@@ -40,6 +41,7 @@ def run(program: Callable[[], Any]) -> None:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     shows = _shows_traceback.set(_take_traceback() or _shows_traceback.get())  # `check` runs a recipe within
     transformers.utils.logging.disable_progress_bar()  # those of loading and saving files; training keeps its own
+    warnings.filterwarnings("ignore", message="Detected pickle protocol")  # of a file that is then refused by name
     keep_quiet()
     try:
         try:

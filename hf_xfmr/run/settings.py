@@ -73,7 +73,7 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
     lacking = [
         f.name
         for f in dataclasses.fields(settings_class)
-        if f.default is f.default_factory is dataclasses.MISSING and f.name not in values
+        if f.default is f.default_factory is dataclasses.MISSING and values.get(f.name) is None
     ]
     if lacking:
         raise UserError(f"{lacking[0]} is not given: put it into the config file or add --{lacking[0]}")

@@ -13,6 +13,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from ..errors import UserError
+from .facts import odd_fact
 
 MANIFEST = "manifest.json"
 ASIDE = "tmp-"  # how the name of what is being written or deleted begins
@@ -98,7 +99,7 @@ def _seal_of(body: dict) -> str:
 
 def replace(source: Path, target: Path) -> None:
     """Rename a folder to a name that may be taken: the name stands for the old one, for none, then for the new one."""
-    if target.exists():
+    if os.path.lexists(target):
         remove(target)
     source.rename(target)
     sync(target.parent)
@@ -107,9 +108,16 @@ def replace(source: Path, target: Path) -> None:
 def remove(folder: Path) -> None:
     """Delete a folder such that its name never stands for a part of it."""
     doomed = folder.with_name(f"{ASIDE}delete-{folder.name}")
-    shutil.rmtree(doomed, ignore_errors=True)
+    _delete(doomed)
     folder.rename(doomed)
-    shutil.rmtree(doomed, ignore_errors=True)
+    _delete(doomed)
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:  # something else stood in a checkpoint's place
+        path.unlink(missing_ok=True)
 
 
 def clean(run: Path) -> None:
@@ -123,14 +131,18 @@ def clean(run: Path) -> None:
 def read(folder: Path) -> dict:
     """The manifest. Raises `Damaged` without one that holds in itself."""
     try:
+        if os.path.lexists(folder / MANIFEST) and not os.path.isfile(folder / MANIFEST):
+            raise ValueError  # a pipe would be waited for
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         body = {name: value for name, value in manifest.items() if name != "sha256"}
         if _seal_of(body) != manifest["sha256"]:
             raise ValueError
+        if odd := odd_fact(body):
+            raise Damaged(f"its {MANIFEST} {odd}")
         return body
     except FileNotFoundError:
         raise Damaged(f"it has no {MANIFEST}, so it was not written to its end, or not by XfmrTrainer") from None
-    except (ValueError, KeyError, AttributeError, OSError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError):
         raise Damaged(f"its {MANIFEST} is damaged") from None
 
 
@@ -142,6 +154,8 @@ def check(folder: Path, *, only: Callable[[str], bool] = lambda name: True) -> d
         if not only(name):
             continue
         try:
+            if os.path.lexists(folder / name) and not os.path.isfile(folder / name):
+                raise Damaged(f"{name} is no file")
             actual = digest(folder / name)
         except FileNotFoundError:
             raise Damaged(f"{name} is missing") from None
@@ -158,7 +172,7 @@ def found(run: str | Path) -> list[Path]:
     """The checkpoints in a run's folder, whole or not, in the order they were saved."""
     manifests = sealed(run)
     every = [path for path in Path(run).glob("checkpoint-*") if path.name[11:].isdigit()]
-    return sorted(every, key=lambda path: manifests[path]["saved"] if path in manifests else path.stat().st_mtime_ns)
+    return sorted(every, key=lambda path: manifests[path]["saved"] if path in manifests else path.lstat().st_mtime_ns)
 
 
 def sealed(run: str | Path) -> dict[Path, dict]:
