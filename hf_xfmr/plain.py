@@ -1,11 +1,13 @@
 """Texts from elsewhere, made harmless: for a terminal, for Markdown, and for a log without passwords."""
 
+import json
 import re
 import unicodedata
 
 MOST = 2000  # characters of one message: an error may quote a whole row
 _INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # what moves the cursor, turns the direction of writing, or is no character
 _HARMLESS = "\u200b\u200c\u200d\u00ad\ufeff"  # joiners that scripts need, and marks that only break lines
+_OBEYED = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _PASSWORD = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*:/{1,2})[^\s/@'\"]+@")
 
 
@@ -20,6 +22,16 @@ def printable(text: object) -> str:
 def printable_lines(text: object) -> str:
     """As `printable`, with its line breaks and tabs left as they are, and however long."""
     return without_password("".join(one if one in "\n\t" else _shown(one) for one in str(text)))
+
+
+def json_line(value: object) -> str:
+    """`value` as JSON on one line, in its own characters but for those that a terminal obeys."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if text.isprintable() else _OBEYED.sub(_escaped, text)
+
+
+def _escaped(match: re.Match) -> str:
+    return f"\\u{ord(match[0]):04x}"
 
 
 def without_password(text: str) -> str:

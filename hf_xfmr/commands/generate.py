@@ -4,11 +4,11 @@ Prompts are the arguments, or the lines of a file. Batches are padded on the lef
 """
 
 import argparse
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import UserError
+from ..plain import json_line
 from .texts import readable
 
 
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
         streamed=len(prompts) == 1 and arguments.num_beams == 1,
     )
     for answer in answers:
-        print(json.dumps(answer, ensure_ascii=False), flush=True)
+        print(json_line(answer), flush=True)
 
 
 def _prompts(arguments: argparse.Namespace) -> Iterator[str]:

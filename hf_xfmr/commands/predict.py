@@ -6,8 +6,8 @@ again, the same command goes on with the next row.
 """
 
 import argparse
-import json
 
+from ..plain import json_line
 from ..predict.rows import FORMATS
 from .texts import readable
 
@@ -45,4 +45,4 @@ def run(arguments: argparse.Namespace) -> None:
         temperature=arguments.temperature,
     )
     for answer in answers:
-        print(json.dumps(answer, ensure_ascii=False), flush=True)
+        print(json_line(answer), flush=True)

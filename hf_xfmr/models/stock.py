@@ -8,12 +8,13 @@ load would be half-undone on save.
 
 import logging
 import os
+import pickletools
 import re
+import zipfile
 from collections import defaultdict
 from copy import deepcopy
 from pathlib import Path
 
-import torch
 from transformers import PreTrainedConfig
 from transformers.conversion_mapping import get_model_conversion_mapping, register_checkpoint_conversion_mapping
 from transformers.core_model_loading import (
@@ -153,7 +154,7 @@ class StockModel:
             )
         except Exception as error:
             damaged = _damaged_file(pretrained_model_name_or_path)
-            if damaged and (words := _code_in(damaged)):
+            if damaged and (words := code_in(damaged)):
                 raise CheckpointError(
                     f"{damaged} holds code ({words}), which was not run: get the model as safetensors."
                 ) from error
@@ -297,14 +298,28 @@ def _damaged_file(folder) -> Path | None:
     return None
 
 
-def _code_in(file: Path) -> str:
-    """What a file of torch.save would call beyond making tensors, by name; "" if nothing, or if it can't be read."""
+def code_in(file: Path) -> str:
+    """What a file of torch.save would call beyond making tensors, by name; "" for nothing. Nothing of it is run."""
     if file.suffix not in (".bin", ".pt", ".pth"):
         return ""
+    called, words = [], []
     try:
-        return ", ".join(sorted(torch.serialization.get_unsafe_globals_in_checkpoint(file))[:3])
-    except Exception:
-        return ""
+        if zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as archive:
+                raw = archive.read(next(name for name in archive.namelist() if name.endswith("data.pkl")))
+        else:  # as torch wrote it before 1.6
+            raw = file.read_bytes()
+        for operation, argument, _ in pickletools.genops(raw):
+            if operation.name in ("GLOBAL", "INST"):
+                called.append(str(argument).replace(" ", "."))
+            elif operation.name == "STACK_GLOBAL":
+                called.append(".".join(words[-2:]))
+            elif isinstance(argument, str):
+                words.append(argument)
+    except Exception:  # cut off, or no pickle at all: what was read until then is told
+        pass
+    strange = {name for name in called if not name.startswith(("torch.", "collections.", "numpy.", "_codecs."))}
+    return ", ".join(sorted(strange)[:3])
 
 
 def _and_more(keys: list) -> str:

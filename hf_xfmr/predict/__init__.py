@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
+from ..plain import printable
 from .rows import Columns, Row, read
 
 if TYPE_CHECKING:
@@ -90,7 +91,10 @@ def _write(
         progress.update(out.rows - progress.n)
     progress.close()
     out.finish()
-    print(f"{out.rows:,} rows{f', {out.resumed:,} of them before' if out.resumed else ''}: {out.path}", flush=True)
+    print(
+        f"{out.rows:,} rows{f', {out.resumed:,} of them before' if out.resumed else ''}: {printable(out.path)}",
+        flush=True,
+    )
     _refuse(faults)
 
 

@@ -14,6 +14,7 @@ from transformers.integrations import TensorBoardCallback
 
 from .. import machine
 from ..errors import UserError
+from ..plain import printable_lines
 from . import checkpoints, data_order, lock
 from .checkpoints import Damaged
 from .interrupts import Interrupted, Interrupts
@@ -76,7 +77,7 @@ class CrashSafety(FittingStates):
 
     def _say(self, line: str) -> None:
         if self.is_world_process_zero():
-            print(line, flush=True)
+            print(printable_lines(line), flush=True)
 
     # Resuming
 

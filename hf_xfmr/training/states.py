@@ -9,6 +9,7 @@ from transformers import Trainer, TrainerState
 from transformers.trainer_pt_utils import safe_globals
 
 from ..errors import UserError
+from ..models.stock import code_in
 from .checkpoints import Damaged
 
 _HOLDS = {"optimizer.pt": ("state", "param_groups"), "scheduler.pt": ("last_epoch",), "rng_state": ("python", "cpu")}
@@ -37,12 +38,8 @@ def _read(path: Path) -> Any:
         with safe_globals():
             return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:
-        try:
-            code = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-        except Exception:
-            code = []
-        if code and "weights_only" in str(error).lower():
-            raise Damaged(f"{path.name} holds code ({', '.join(sorted(code)[:2])}), which was not run") from None
+        if (code := code_in(path)) and not isinstance(error, OSError):
+            raise Damaged(f"{path.name} holds code ({code}), which was not run") from None
         raise Damaged(f"{path.name} can't be read") from None
 
 

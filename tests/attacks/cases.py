@@ -363,9 +363,7 @@ def models() -> Iterator[Case]:
             "dropout 5": (field(**{drop[model]: 5}), drop[model]),
             "no heads": (field(**{heads[model]: 0}), heads[model]),
             "no tokenizer": (
-                lambda p, m: [
-                    p.spoil(m, f, None) for f in ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json")
-                ][0],
+                lambda p, m: p.without_tokenizer(m),
                 "tokenizer",
             ),
             "tokenizer cut off": (file("tokenizer.json", '{"version": "1.0", "trunc'), "tokenizer"),
@@ -392,9 +390,7 @@ def models() -> Iterator[Case]:
                 lambda p, mk=make, m=model, r=recipe: p.recipe(
                     r,
                     model=mk(p, m),
-                    dataset=p.use(
-                        dict(zip(RECIPES, ("good.csv", "tags.jsonl", "corpus.txt", "corpus.txt", "pairs.tsv")))[r]
-                    ),
+                    dataset=p.data_of(r),
                 ),
                 says,
             )
@@ -515,7 +511,7 @@ def rows() -> Iterator[Case]:
                 (p.folder / out).mkdir()
             return ["predict", p.use("bert"), "good film", "--out", out]
 
-        yield Case("rows", f"--out {name}", make, "out")
+        yield Case("rows", f"--out {name}", make, "out|nnn|good.csv")
     for name, state in (
         ("cut off", "{"),
         ("a list", "[]"),

@@ -2,7 +2,8 @@
 
     python tests/attacks/run.py [--forked] [--only WORD] [--show] [--limit SECONDS]
 
---forked: in forks of one process, ten times as fast. --only: cases whose name or kind holds WORD. --show: what is said.
+--forked: in forks of one process, ten times as fast. --only: cases whose name or kind holds WORD; --names: those that a
+file names, one a line. --show: what is said.
 """
 
 import argparse
@@ -42,16 +43,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--forked", action="store_true")
     parser.add_argument("--only", default="")
+    parser.add_argument("--names", type=Path)
     parser.add_argument("--show", action="store_true")
     parser.add_argument("--limit", type=float, default=180, help="seconds, after which a program is said to hang")
     asked = parser.parse_args()
     began, wrong, tried = time.time(), [], 0
+    names = asked.names.read_text(encoding="utf-8").split("\n") if asked.names else None
     with tempfile.TemporaryDirectory(prefix="attacks-") as scratch:
         home = Path(scratch) / "home"
         forked = prepare(home)
         runner = forked if asked.forked else engine.Anew()
         for case in CASES:
-            if asked.only not in case.name and asked.only not in case.kind:
+            if (asked.only not in case.name and asked.only not in case.kind) or (names and case.name not in names):
                 continue
             done, fault = attack(case, home, Path(scratch) / "here", runner, limit=asked.limit)
             tried += 1
