@@ -40,6 +40,8 @@ def load_dataset_dict(name: str, *, config: str | None = None) -> DatasetDict:
         splits, local = samples.load(name), True
     elif os.path.isdir(path):
         splits, local = _folder(path), True
+    elif not os.path.lexists(path) and len(name) < 200 and not _may_be_on_hub(name, path):
+        raise UserError(f"{name}: no such file or folder; check the path, which is seen from {Path.cwd()}")
     elif os.path.lexists(path) or not _may_be_on_hub(name, path):
         check_regular(path, "file or folder")
         splits, local = _file(path), True
