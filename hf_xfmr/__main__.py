@@ -1,6 +1,5 @@
 """python -m hf_xfmr COMMAND: use what a recipe made, from the command line."""
 
-import argparse
 import importlib
 import sys
 from types import ModuleType
@@ -18,7 +17,7 @@ def module_of(command: str) -> ModuleType:
 
 
 def run() -> None:
-    parser = argparse.ArgumentParser(prog="python -m hf_xfmr", description=__doc__)
+    parser = program.Parser(prog="python -m hf_xfmr", description=__doc__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     named = [word for word in sys.argv[1:2] if word in COMMANDS]
     for name in named or COMMANDS:  # where a command is named, no other's module is imported
@@ -26,6 +25,9 @@ def run() -> None:
         description = (module.__doc__ or "").strip().replace("%", "%%")
         command = commands.add_parser(name, help=description.splitlines()[0], description=description)
         module.add_arguments(command)
+        command.add_argument(
+            program.TRACEBACK, action="store_true", help=program.TRACEBACK_HELP
+        )  # program.run takes it
         command.set_defaults(run=module.run)
     arguments = parser.parse_args()
     arguments.run(arguments)

@@ -45,6 +45,8 @@ def bench(
             raise UserError(f"--only: there is no contest '{name}'; there are {', '.join(WORKLOADS)}")
     if turns < 1:
         raise UserError(f"--turns is {turns}; it must be at least 1")
+    if Path(out).exists() and not Path(out).is_dir():
+        raise UserError(f"--out: {out} is a file; give a folder")
     on, layers = device(), 2 if quick else 12
     here = list(PRECISIONS) if fast_bf16() else ["float32"]
     precisions = list(precision) if precision else (here[-1:] if quick else here)

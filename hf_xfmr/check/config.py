@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..data.regular import read_small
 from ..errors import UserError
 
 
@@ -21,10 +22,7 @@ def check_config(config: str | Path, overrides: Sequence[str] = ()) -> None:
 def find_recipe(config: Path) -> Path:
     """The script that a config's first line names (`# python recipes/classify_bert.py …`), seen from here or from a
     folder above the config. Raises `UserError` if there is none."""
-    try:
-        first = config.read_text(encoding="utf-8").partition("\n")[0]
-    except (OSError, UnicodeDecodeError):
-        raise UserError(f"{config}: there is no such config file") from None
+    first = read_small(config, "config file").partition("\n")[0]
     named = re.search(r"\S+\.py\b", first) if first.startswith("#") else None
     if named is None:
         raise UserError(f"{config}: the first line must name the recipe, as # python recipes/classify_bert.py …")

@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     from ..explain.attention import attention
+    from ..run.console import say
 
     lines = attention(
         arguments.model,
@@ -33,4 +34,4 @@ def run(arguments: argparse.Namespace) -> None:
         layer=arguments.layer,
         out=arguments.out,
     )
-    print(*lines, sep="\n")
+    say(*lines)

@@ -18,13 +18,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     from ..report.comparison import SIGNIFICANT, verdict
+    from ..run.console import say
     from ..tasks.compare import compare
 
     found = compare(arguments.a, arguments.b)
     if arguments.json:
         print(json.dumps(found, ensure_ascii=False, indent=2))
         return
-    print(f"A: {arguments.a}", f"B: {arguments.b}", f"on {found['rows']:,} {found['split']} rows:", sep="\n")
+    say(f"A: {arguments.a}", f"B: {arguments.b}", f"on {found['rows']:,} {found['split']} rows:")
     for one in found["figures"]:
         sign = "less than 0.001" if one["p"] < 0.001 else f"{one['p']:.3f}"
         print(

@@ -14,5 +14,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     from ..export.consolidate import consolidate
+    from ..run.console import say
 
-    print(f"model: {consolidate(arguments.checkpoint, arguments.like, arguments.out)}")
+    say(f"model: {consolidate(arguments.checkpoint, arguments.like, arguments.out)}")

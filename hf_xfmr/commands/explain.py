@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..explain import explain
 from ..explain.outline import CHAPTERS
+from ..run.console import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,4 +29,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    print(explain(arguments.chapters, lang=arguments.lang, out=arguments.out, bert=arguments.bert))
+    say(explain(arguments.chapters, lang=arguments.lang, out=arguments.out, bert=arguments.bert))

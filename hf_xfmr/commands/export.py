@@ -6,6 +6,7 @@ What is written is run beside our own model, and is kept only if both compute th
 import argparse
 
 from ..export import FORMATS, export
+from ..run.console import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,4 +17,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     out, notes = export(arguments.folder, arguments.to, out=arguments.out)
-    print(*notes, f"written: {out}", sep="\n")
+    say(*notes, f"written: {out}")

@@ -5,8 +5,8 @@ a word of two characters takes two. Several are filled each on its own, as in tr
 """
 
 import argparse
-import json
 
+from ..plain import json_line
 from .texts import given
 
 
@@ -20,4 +20,4 @@ def run(arguments: argparse.Namespace) -> None:
     from ..tasks.pretraining.filler import fill
 
     for answer in fill(arguments.model, given(arguments.texts), top_k=arguments.top_k):
-        print(json.dumps(answer, ensure_ascii=False), flush=True)
+        print(json_line(answer), flush=True)

@@ -4,11 +4,12 @@ Prompts are the arguments, or the lines of a file. Batches are padded on the lef
 """
 
 import argparse
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import UserError
+from ..plain import json_line
+from .texts import readable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,15 +46,15 @@ def run(arguments: argparse.Namespace) -> None:
         streamed=len(prompts) == 1 and arguments.num_beams == 1,
     )
     for answer in answers:
-        print(json.dumps(answer, ensure_ascii=False), flush=True)
+        print(json_line(answer), flush=True)
 
 
 def _prompts(arguments: argparse.Namespace) -> Iterator[str]:
-    yield from arguments.prompts
+    yield from readable(arguments.prompts)
     if arguments.file is None:
         return
+    from ..data.regular import check_regular
     from ..data.text_files import lines
 
-    if not arguments.file.is_file():
-        raise UserError(f"{arguments.file}: no such file of prompts")
+    check_regular(arguments.file, "file of prompts")
     yield from (line for line in lines(arguments.file) if line.strip())

@@ -6,9 +6,10 @@ again, the same command goes on with the next row.
 """
 
 import argparse
-import json
 
+from ..plain import json_line
 from ..predict.rows import FORMATS
+from .texts import readable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +34,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     answers = predict(
         arguments.model,
-        arguments.texts,
+        readable(arguments.texts),
         file=arguments.file,
         format=arguments.format,
         text_column=arguments.text_column,
@@ -44,4 +45,4 @@ def run(arguments: argparse.Namespace) -> None:
         temperature=arguments.temperature,
     )
     for answer in answers:
-        print(json.dumps(answer, ensure_ascii=False), flush=True)
+        print(json_line(answer), flush=True)

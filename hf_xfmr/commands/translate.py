@@ -4,7 +4,9 @@ Texts are the arguments, or else the lines of standard input; an empty line stay
 """
 
 import argparse
+import sys
 
+from ..plain import printable_lines
 from .texts import given
 
 
@@ -20,4 +22,4 @@ def run(arguments: argparse.Namespace) -> None:
 
     texts = given(arguments.texts)
     for text in translate(arguments.model, texts, batch_size=arguments.batch_size, num_beams=arguments.num_beams):
-        print(text, flush=True)
+        print(printable_lines(text) if sys.stdout.isatty() else text, flush=True)

@@ -1,5 +1,6 @@
 """A corpus's name -> its documents: plain texts, one long text, or the text column of a dataset; whole or streamed."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,7 +19,8 @@ from . import text_files
 from .carve import carve
 from .columns import find_text_column
 from .files import READERS, read_text
-from .sources import load_dataset_dict, load_hub, split_files, with_usual_names
+from .regular import check_regular
+from .sources import load_dataset_dict, load_hub, local_path, split_files, with_usual_names
 from .wording import listed
 
 SPLITS = ("train", "validation", "test")
@@ -159,14 +161,13 @@ def _carve(texts: dict[str, list[str]], share: float, report: list[str]) -> None
 
 
 def _sources(name: str, settings: DocumentSettings) -> dict[str, Documents]:
-    path = Path(name).expanduser()
+    path = local_path(name)
     if path.suffix.lower() == ".txt" and not samples.is_sample(name):
-        if not path.is_file():
-            raise UserError(f"{name}: no such file; check the path, which is seen from {Path.cwd()}")
+        check_regular(path, "text file")
         if settings.streaming and not settings.lines and settings.separator is None:
             raise UserError(f"{name} is one document, which streaming would have to hold: say what separates documents")
         return {"train": _text_file(path, settings)}
-    if path.is_dir():
+    if os.path.isdir(path):
         if "train" in (files := split_files(path, (".txt",))):
             return {split: _text_file(file, settings) for split, file in files.items()}
         if "train" not in split_files(path) and (found := sorted(path.rglob("*.txt"))):
@@ -215,15 +216,17 @@ def _streamed(path: Path, name: str, settings: DocumentSettings) -> dict | None:
     """The splits of table files or of a Hub dataset as streams; None for what is mapped into memory anyway."""
     if samples.is_sample(name):
         return None
-    files = split_files(path) if path.is_dir() else {"train": path} if path.suffix.lower() in READERS else {}
-    if files and path.exists():
+    files = split_files(path) if os.path.isdir(path) else {"train": path} if path.suffix.lower() in READERS else {}
+    if files and os.path.lexists(path):
         suffixes = {file.suffix.lower() for file in files.values()}
         if len(suffixes) > 1:
             raise UserError(f"{name}: its splits end in {listed(sorted(suffixes))}; streaming needs files of one kind")
         (suffix,) = suffixes
+        for file in files.values():
+            check_regular(file, "data file")
         options = {"sep": "\t"} if suffix == ".tsv" else {}
         paths = {split: str(file) for split, file in files.items()}
         return datasets.load_dataset(BUILDERS[suffix], data_files=paths, streaming=True, **options)
-    if path.exists() or path.suffix.lower() in READERS:
+    if os.path.lexists(path) or path.suffix.lower() in READERS:
         return None
     return with_usual_names(load_hub(name, settings.dataset_config, streaming=True))

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from datasets import Dataset
 from datasets.table import InMemoryTable
 
 from ..errors import UserError
+from .regular import check_regular
 from .wording import listed
 
 # How a missing value is written in a column of numbers. In a column of texts these are texts.
@@ -32,12 +34,14 @@ def read_files(paths: dict[str, Path]) -> dict[str, Dataset]:
     """
     tables = {}
     for split, path in paths.items():
+        check_regular(path, "data file")
         try:
             tables[split] = READERS[path.suffix.lower()](path)
         except OSError as error:
             raise UserError(
                 f"{path}: cannot be read ({error.strerror or error}); check the path and its permissions"
             ) from None
+        _check_names(path, tables[split].column_names)
         if tables[split].num_rows == 0:
             raise UserError(f"{path}: has no rows, only {listed(tables[split].column_names)}; nothing to read")
     untyped = [split for split, path in paths.items() if path.suffix.lower() in (".csv", ".tsv")]
@@ -51,7 +55,8 @@ def read_files(paths: dict[str, Path]) -> dict[str, Dataset]:
 
 
 def read_text(path: Path) -> str:
-    """The whole file as text; a byte order mark is dropped."""
+    """The whole file as text; a byte order mark is dropped. Raises UserError for what is no file, or no UTF-8."""
+    check_regular(path, "file")
     raw = path.read_bytes()
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise UserError(
@@ -68,6 +73,12 @@ def read_text(path: Path) -> str:
     if not text.strip("\ufeff \t\r\n"):
         raise UserError(f"{path}: the file is empty; it should hold rows")
     return text.removeprefix("\ufeff")
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    for name in names:
+        if any(unicodedata.category(one) == "Cc" for one in name):
+            raise UserError(f"{path}: the column {name!r} has a control character in its name; rename the column")
 
 
 def _csv(path: Path) -> pa.Table:
@@ -158,10 +169,10 @@ def _json(path: Path) -> pa.Table:
                 f"{path}: line {line + error.lineno - 1} is not JSON ({error.msg}, column {error.colno}); "
                 "the file holds one list of objects, or one object a line"
             ) from None
-        except (ValueError, RecursionError):
-            raise UserError(
-                f"{path}: line {line} has a number of thousands of digits, or lists hundreds deep: no column holds that"
-            ) from None
+        except RecursionError:
+            raise UserError(f"{path}: line {line} is nested too deep to be read; flatten it") from None
+        except ValueError as error:  # a number of thousands of digits
+            raise UserError(f"{path}: line {line} can't be read ({str(error).partition(';')[0]}); mend it") from None
         rows.extend(value if whole else [value])
     for number, row in enumerate(rows):
         if not isinstance(row, dict):
@@ -171,7 +182,19 @@ def _json(path: Path) -> pa.Table:
     names = {name: None for row in rows for name in row}
     if "\\u0000" in text and (name := _with_nul(rows)) is not None:
         raise UserError(f"{path}: a key has the character U+0000 in it ({name!r}), which no column can; rename it")
+    for name in names:
+        if not is_unicode(name):
+            raise UserError(f"{path}: the column {name!r} has half a character (a lone surrogate) in its name; mend it")
     return pa.table({name: _column(path, name, [row.get(name) for row in rows]) for name in names})
+
+
+def is_unicode(text: str) -> bool:
+    """Whether every character of it is one: no lone surrogate, which UTF-8 has no bytes for."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _with_nul(value) -> str | None:
@@ -186,7 +209,15 @@ def _with_nul(value) -> str | None:
 def _column(path: Path, name: str, values: list) -> pa.Array:
     try:
         return pa.array(values)
-    except (pa.ArrowException, OverflowError, UnicodeEncodeError, RecursionError) as error:
+    except UnicodeEncodeError:
+        row = next(row for row, value in enumerate(values) if not is_unicode(json.dumps(value, ensure_ascii=False)))
+        raise UserError(
+            f'{path}: column "{name}" has half a character (a lone surrogate, as \\ud800) in row {row} '
+            "(counted from 0); take it out, or mend what wrote it"
+        ) from None
+    except RecursionError:
+        raise UserError(f'{path}: column "{name}" is nested too deep to be read; flatten it') from None
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         kinds: dict[str, int] = {}
         for row, value in enumerate(values):
             if value is not None:

@@ -1,5 +1,6 @@
 """A dataset's name -> its splits: a Hub name, a sample, a local file, a folder of files, or a saved dataset."""
 
+import os
 from collections.abc import Collection, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,9 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineMod
 
 from .. import samples
 from ..errors import UserError
+from ..plain import without_password
 from .files import READERS, read_files
+from .regular import check_regular
 
 FORMATS = ", ".join(suffix.removeprefix(".") for suffix in READERS)
 # Other names of the three splits, in files and on the Hub.
@@ -32,15 +35,16 @@ def load_dataset_dict(name: str, *, config: str | None = None) -> DatasetDict:
     A split called `dev`, `valid` or `val` is called `validation` from here on. Raises UserError for what cannot be
     read.
     """
-    path = Path(name).expanduser()
+    path = local_path(name)
     if samples.is_sample(name):
         splits, local = samples.load(name), True
-    elif path.is_file():
-        splits, local = _file(path), True
-    elif path.is_dir():
+    elif os.path.isdir(path):
         splits, local = _folder(path), True
-    elif path.suffix.lower() in READERS or path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
+    elif not os.path.lexists(path) and len(name) < 200 and not _may_be_on_hub(name, path):
         raise UserError(f"{name}: no such file or folder; check the path, which is seen from {Path.cwd()}")
+    elif os.path.lexists(path) or not _may_be_on_hub(name, path):
+        check_regular(path, "file or folder")
+        splits, local = _file(path), True
     else:
         splits, local = load_hub(name, config), False
     if local and config is not None:
@@ -49,6 +53,23 @@ def load_dataset_dict(name: str, *, config: str | None = None) -> DatasetDict:
             "file says it, --dataset_config null takes it back)"
         )
     return with_usual_names(splits)
+
+
+def local_path(name: str) -> Path:
+    """The path that a name would be here. Raises UserError for an address, and for a `~user` who is not known."""
+    if "://" in name:
+        raise UserError(
+            f"{without_password(name)}: nothing is read from an address; download the file, and give its path"
+        )
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        raise UserError(f"{name}: there is no such user here, whose folder that would be; check the path") from None
+
+
+def _may_be_on_hub(name: str, path: Path) -> bool:
+    is_path = path.suffix.lower() in READERS or path.is_absolute() or name.startswith((".", "~"))
+    return bool(name) and not is_path and name.count("/") <= 1 and len(name) < 200
 
 
 def with_usual_names(splits: Mapping[str, Dataset]) -> DatasetDict:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from .files import read_text
+from .regular import check_regular
 
 
 def lines(path: Path, *, streaming: bool = False) -> Iterator[str]:
@@ -12,6 +13,7 @@ def lines(path: Path, *, streaming: bool = False) -> Iterator[str]:
     if not streaming:
         yield from (line.removesuffix("\r") for line in read_text(path).split("\n"))
         return
+    check_regular(path, "file")
     try:
         with path.open(encoding="utf-8-sig") as file:
             yield from (line.removesuffix("\n") for line in file)

@@ -26,6 +26,9 @@ def explain(
         raise UserError(f"there is no chapter '{unknown[0]}': the page has {', '.join(CHAPTERS)}")
     shown = [name for name in CHAPTERS if name in chapters or not chapters]
     words = [*chapters, "--lang", lang, *(["--bert", bert] if bert else [])]
+    above = next((one for one in (Path(out), *Path(out).absolute().parents) if one.exists()), Path())
+    if not above.is_dir():
+        raise UserError(f"{out} can't be made a folder ({above} is a file): give another --out")
     began = time.perf_counter()
     html = page.render(
         shown,

@@ -1,16 +1,51 @@
 """A sharded checkpoint of FSDP as one folder that stock `from_pretrained` loads."""
 
+import os
+import pickle
 from pathlib import Path
 from typing import Any
 
+import torch
 import torch.distributed.checkpoint as dcp
 from torch.distributed.checkpoint import FileSystemReader
 from transformers import PreTrainedModel
 
 from ..errors import UserError
+from ..hub import folder
 from ..run import loading
 from ..training import checkpoints
 from ..verify.subject import find_class
+
+
+class _Metadata(pickle.Unpickler):
+    """Reads what torch writes there, and nothing that does anything."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module == "torch" and (name == "Size" or isinstance(getattr(torch, name, None), torch.dtype)):
+            return getattr(torch, name)
+        if (module, name) in _PLAIN or module == "torch.distributed.checkpoint.metadata":
+            found = super().find_class(module, name)
+            if isinstance(found, type) or (module, name) in _PLAIN:
+                return found
+        raise pickle.UnpicklingError(f"{module}.{name}")
+
+
+_PLAIN = {
+    *(("collections", "OrderedDict"), ("pathlib", "PosixPath"), ("pathlib", "PurePosixPath"), ("builtins", "set")),
+    *(("torch.distributed.checkpoint.filesystem", "_StorageInfo"), ("torch.serialization", "_get_layout")),
+    ("torch.distributed.checkpoint.filesystem", "_StoragePrefix"),
+}
+
+
+def _check_metadata(path: Path) -> None:
+    """torch reads this file with pickle, which would run what it says."""
+    try:
+        with path.open("rb") as file:
+            _Metadata(file).load()
+    except pickle.UnpicklingError as error:
+        raise UserError(f"{path} holds code ({error}), which was not run: it is not what torch writes there") from None
+    except Exception as error:
+        raise UserError(f"{path} can't be read ({type(error).__name__}): copy the checkpoint again") from None
 
 
 def consolidate(checkpoint: str | Path, like: str, out: str | Path) -> Path:
@@ -20,8 +55,10 @@ def consolidate(checkpoint: str | Path, like: str, out: str | Path) -> Path:
     Raises `UserError` if the folder is no sharded checkpoint, or one of another model.
     """
     checkpoint, out = Path(checkpoint), Path(out)
-    if not (checkpoint / ".metadata").is_file():
+    if not os.path.isfile(checkpoint / ".metadata"):
         raise UserError(f"{checkpoint} is no sharded checkpoint: it has no .metadata; give the folder of .distcp files")
+    _check_metadata(checkpoint / ".metadata")
+    folder.check_folder(loading.checkpoint(like))
     model: PreTrainedModel = find_class(like).from_pretrained(loading.checkpoint(like), ignore_mismatched_sizes=True)
     saved: dict[str, Any] = FileSystemReader(checkpoint).read_metadata().state_dict_metadata
     prefix = "model." if all(name.startswith("model.") for name in saved) else ""

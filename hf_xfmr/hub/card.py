@@ -15,6 +15,7 @@ import yaml
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ..errors import UserError
+from ..plain import code, markdown, printable
 from ..report import plots
 from ..report.names import metric_name
 from ..writing import whole
@@ -148,16 +149,16 @@ def _render(folder: Path, license: str | None, language: str | None) -> str:
         ModelCard.from_template(
             metadata,
             template_str=_jinja_source(),
-            title=folder.resolve().name,
+            title=markdown(folder.resolve().name),
             summary=_summary(kind, task, base, dataset),
             kind=kind,
             tokenizer=(folder / "tokenizer_config.json").exists(),
             interleaved=config.get("position_layout") == "interleaved",
             rows=_results(scores, ((figures.get("baseline") or {}).get(split) or {}), intervals),
-            split=split,
+            split=markdown(split),
             count=f"{figures['rows']:,}" if figures.get("rows") else "",
             intervals=intervals,
-            baseline=(figures.get("baseline") or {}).get("name"),
+            baseline=markdown((figures.get("baseline") or {}).get("name") or ""),
             labels=_per_label(figures.get("per_label") or []),
             pictures=_draw(folder / "images", run, figures),
             data="\n".join(f"- {_plain(line, settings.get('dataset'))}" for line in run.get("data") or []),
@@ -197,8 +198,8 @@ def _languages(settings: Mapping) -> list[str] | None:
 
 
 def _summary(kind: dual.Kind, task: str, base: Any, dataset: str) -> str:
-    origin = f", fine-tuned from `{_name(base)}`" if base else ", trained from scratch"
-    return f"{task} with {kind.stock_class}" + (f"{origin} on `{dataset}`." if dataset else ".")
+    origin = f", fine-tuned from {code(_name(base))}" if base else ", trained from scratch"
+    return f"{task} with {kind.stock_class}" + (f"{origin} on {code(dataset)}." if dataset else ".")
 
 
 def _scores(figures: Mapping) -> dict[str, dict[str, float]]:
@@ -256,9 +257,9 @@ def _rows(head: Sequence[str], lines: Sequence[Sequence[Any]]) -> str:
 
 
 def _cell(value: Any) -> str:
-    """A value for a cell: nothing of it is a table's bar, HTML or a mark of ours."""
-    text = " ".join(str(value).split()).replace("&", "&amp;").replace("<", "&lt;")
-    return text.replace("|", "\\|")
+    """A value for a cell: nothing of it is a table's bar, a link, code, HTML or a mark of ours."""
+    text = " ".join(printable(value).split()).replace("&", "&amp;").replace("<", "&lt;")
+    return re.sub(r"([\\|`\[\]])", r"\\\1", text)
 
 
 def _plain(line: str, dataset: Any) -> str:
@@ -294,7 +295,7 @@ def _draw(folder: Path, run: Mapping, figures: Mapping) -> list[dict[str, str]]:
 def _limits(kind: dual.Kind, config: Mapping, dataset: str, settings: Mapping, scores: Mapping) -> str:
     lines = []
     if dataset:
-        lines.append(f"It has learned from `{dataset}` alone: on texts of another kind or language expect less.")
+        lines.append(f"It has learned from {code(dataset)} alone: on texts of another kind or language expect less.")
     positions = config.get("max_position_embeddings") or config.get("n_positions")
     if positions:
         lines.append(f"It reads at most {positions:,} tokens at a time.")

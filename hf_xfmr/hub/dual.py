@@ -18,6 +18,7 @@ from transformers.dynamic_module_utils import get_relative_import_files
 
 from ..errors import UserError
 from ..registration import config_classes
+from . import folder as check
 
 _MODEL = ("generation_config.json", "*.safetensors", "*.safetensors.index.json")
 _TOKENIZER = (
@@ -65,13 +66,10 @@ def kinds(config_class: Any) -> list[Kind]:
 
 
 def read_config(folder: Path) -> dict:
-    """config.json of a model folder."""
-    try:
-        return json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except OSError:
-        raise UserError(f"{folder} holds no config.json: give a folder that a recipe or save_pretrained made") from None
-    except ValueError as error:
-        raise UserError(f"{folder}/config.json is not JSON ({error}): save the model again") from None
+    """config.json of a model folder. Raises `UserError` for one that no model can be made of."""
+    config = check.read_config(folder)
+    check.check_config(folder, config)
+    return config
 
 
 def stage(folder: Path, into: Path) -> list[str]:

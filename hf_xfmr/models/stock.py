@@ -8,7 +8,9 @@ load would be half-undone on save.
 
 import logging
 import os
+import pickletools
 import re
+import zipfile
 from collections import defaultdict
 from copy import deepcopy
 from pathlib import Path
@@ -152,6 +154,10 @@ class StockModel:
             )
         except Exception as error:
             damaged = _damaged_file(pretrained_model_name_or_path)
+            if damaged and (words := code_in(damaged)):
+                raise CheckpointError(
+                    f"{damaged} holds code ({words}), which was not run: get the model as safetensors."
+                ) from error
             if damaged:
                 raise CheckpointError(f"{damaged} is cut off or damaged: copy or download it again.") from error
             if isinstance(error, RuntimeError) and report.report:
@@ -290,6 +296,30 @@ def _damaged_file(folder) -> Path | None:
         except Exception:
             return file
     return None
+
+
+def code_in(file: Path) -> str:
+    """What a file of torch.save would call beyond making tensors, by name; "" for nothing. Nothing of it is run."""
+    if file.suffix not in (".bin", ".pt", ".pth"):
+        return ""
+    called, words = [], []
+    try:
+        if zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as archive:
+                raw = archive.read(next(name for name in archive.namelist() if name.endswith("data.pkl")))
+        else:  # as torch wrote it before 1.6
+            raw = file.read_bytes()
+        for operation, argument, _ in pickletools.genops(raw):
+            if operation.name in ("GLOBAL", "INST"):
+                called.append(str(argument).replace(" ", "."))
+            elif operation.name == "STACK_GLOBAL":
+                called.append(".".join(words[-2:]))
+            elif isinstance(argument, str):
+                words.append(argument)
+    except Exception:  # cut off, or no pickle at all: what was read until then is told
+        pass
+    strange = {name for name in called if not name.startswith(("torch.", "collections.", "numpy.", "_codecs."))}
+    return ", ".join(sorted(strange)[:3])
 
 
 def _and_more(keys: list) -> str:

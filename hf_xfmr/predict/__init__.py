@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import UserError
 from ..machine import give_back_memory
+from ..plain import printable
 from .rows import Columns, Row, read
 
 if TYPE_CHECKING:
@@ -91,7 +92,10 @@ def _write(
         progress.update(out.rows - progress.n)
     progress.close()
     out.finish()
-    print(f"{out.rows:,} rows{f', {out.resumed:,} of them before' if out.resumed else ''}: {out.path}", flush=True)
+    print(
+        f"{out.rows:,} rows{f', {out.resumed:,} of them before' if out.resumed else ''}: {printable(out.path)}",
+        flush=True,
+    )
     _refuse(faults)
 
 

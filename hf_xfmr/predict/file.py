@@ -8,11 +8,12 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ..data.regular import read_small
 from ..errors import UserError
 from ..writing import unlink_link, whole
 from .rows import Row
 
-_STATE = {"by": dict, "rows": int, "bytes": int, "read": str}
+ESCAPED = {"errors": "backslashreplace"}  # half a character as \\ud800, which JSON reads as what it was
 
 
 class PredictionFile:
@@ -50,13 +51,9 @@ class PredictionFile:
             self.file.write(_csv([columns]))
 
     def _begun(self) -> dict | None:
-        if not (self.state.exists() and self.partial.exists()) or self.partial.is_symlink():
+        if not (os.path.lexists(self.state) and self.partial.exists()) or self.partial.is_symlink():
             return None
-        try:
-            begun = json.loads(self.state.read_text(encoding="utf-8"))
-            begun = {name: kind(begun[name]) for name, kind in _STATE.items()}
-        except (ValueError, KeyError, TypeError):
-            raise UserError(f"{self.state} is damaged: remove it and {self.partial.name} and begin anew") from None
+        begun = self._read_state()
         if begun["by"] != self.by:
             other = next(name for name in {**begun["by"], **self.by} if begun["by"].get(name) != self.by.get(name))
             raise UserError(
@@ -66,6 +63,19 @@ class PredictionFile:
         if self.partial.stat().st_size < begun["bytes"]:
             raise UserError(f"{self.partial} is shorter than {self.state.name} says: remove both and begin anew")
         return begun
+
+    def _read_state(self) -> dict:
+        kinds = {"by": dict, "bytes": int, "rows": int, "read": str}
+        try:
+            begun = json.loads(read_small(self.state, "state of predictions"))
+            if all(isinstance(begun[name], kind) for name, kind in kinds.items()):
+                return begun
+        except (ValueError, KeyError, TypeError, RecursionError):  # a UserError is a ValueError
+            pass
+        raise UserError(
+            f"{self.state} is damaged, so that {self.partial.name} can't be gone on with: remove both, or give another "
+            "name with --out"
+        )
 
     def rest(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The rows that are not in the file yet. Raises `UserError` if those that are were others."""
@@ -90,7 +100,7 @@ class PredictionFile:
         if self.is_table:
             text = _csv([[answer.get(name, "") for name in self.columns] for answer in answers])
         else:
-            text = "".join(json.dumps(answer, ensure_ascii=False) + "\n" for answer in answers).encode()
+            text = "".join(json.dumps(answer, ensure_ascii=False) + "\n" for answer in answers).encode(**ESCAPED)
         self.file.write(text)
         self._sync()
         for row in rows:
@@ -114,4 +124,4 @@ class PredictionFile:
 def _csv(rows: list[list]) -> bytes:
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode()
+    return text.getvalue().encode(**ESCAPED)

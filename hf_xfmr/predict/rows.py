@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from ..data.columns import IDS, TEXTS
+from ..data.files import is_unicode
+from ..data.regular import check_regular
 from ..data.wording import listed
 from ..errors import UserError
 
@@ -66,6 +68,7 @@ def _opened(path: str | Path | None, name: str) -> Iterator[IO[str]]:
             sys.stdin.reconfigure(encoding="utf-8-sig", newline="")  # type: ignore[union-attr]
             yield sys.stdin
         else:
+            check_regular(path, "file of rows")
             with Path(path).open(encoding="utf-8-sig", newline="") as file:
                 yield file
     except UnicodeDecodeError as error:
@@ -103,8 +106,6 @@ def _objects(file: IO[str], name: str, columns: Columns) -> Iterator[Row]:
     for number, line in enumerate(lines):
         try:
             value = json.loads(line)
-            if "\\ud" in line.lower():  # half of a pair of surrogates is JSON, but no character
-                json.dumps(value, ensure_ascii=False).encode()
         except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
@@ -144,6 +145,8 @@ def _of(number: int, row: dict, columns: Columns) -> Row:
 
 
 def _row(number: int, name: str, text: str, pair: str | None) -> Row:
+    if not is_unicode(text + (pair or "")):
+        return Row(name, text, pair, "half a character (a lone surrogate) in its text")
     return Row(name, text, pair, None if text.strip() and (pair is None or pair.strip()) else "no text")
 
 

@@ -4,13 +4,14 @@ import shlex
 import sys
 from pathlib import Path
 
+from ..plain import printable_lines
 from ..processes import is_main
 
 
 def say(*lines: str) -> None:
-    """Print for the user, once, whatever the number of processes."""
+    """Print for the user, once, whatever the number of processes; nothing in the lines is obeyed by a terminal."""
     if is_main():
-        print(*lines, sep="\n", flush=True)
+        print(*map(printable_lines, lines), sep="\n", flush=True)
 
 
 def say_how_to_try(command: str, *words: str) -> None:

@@ -1,33 +1,97 @@
 """A recipe or a command as a program: its errors are one line, its exit code says how it ended."""
 
-import errno
+import argparse
+import os
+import select
 import sys
+import warnings
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
+from contextvars import ContextVar
+from typing import Any, NoReturn
 
 import transformers
 
 from ..errors import UserError
-from ..models.stock import CheckpointError
+from ..plain import printable
 from ..processes import keep_quiet, let_main_speak_first
+from . import beginnings, faults
+
+TRACEBACK = "--traceback"
+TRACEBACK_HELP = "print where in the code an error arose, beside its one line"
+STOPPED, PIPE_CLOSED = 128 + 2, 128 + 13  # as a shell counts SIGINT and SIGPIPE
+_shows_traceback: ContextVar[bool] = ContextVar("shows_traceback", default=False)
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser of arguments whose errors are those of every program here: one line."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **{"allow_abbrev": False, **kwargs})
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message} (--help lists the arguments)")
 
 
 def run(program: Callable[[], Any]) -> None:
-    """Run it: what the user can put right is one line on stderr and exit code 2."""
+    """Run it. What goes wrong is one line on stderr and exit code 2, whatever it is; `--traceback` among the arguments
+    shows where in the code it did."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError, OSError):  # a name's byte that is no character is written as \udc80
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    shows = _shows_traceback.set(_take_traceback() or _shows_traceback.get())  # `check` runs a recipe within
     transformers.utils.logging.disable_progress_bar()  # those of loading and saving files; training keeps its own
+    warnings.filterwarnings("ignore", message="Detected pickle protocol")  # of a file that is then refused by name
     keep_quiet()
     try:
-        program()
-    except (UserError, CheckpointError) as error:
-        let_main_speak_first()
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
-        where = f" at {error.filename}" if error.filename else ""
-        print(f"error: {error.strerror}{where}: free some space; the same command goes on", file=sys.stderr)
-        sys.exit(2)
+        try:
+            program()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except SystemExit:
+        raise
     except KeyboardInterrupt:
-        print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
-        sys.exit(130)
+        beginnings.undo()
+        _say("stopped; the same command begins again, training from its last checkpoint")
+        sys.exit(STOPPED)
+    except BaseException as error:
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where the rest goes as Python ends
+            sys.exit(PIPE_CLOSED)
+        let_main_speak_first()
+        beginnings.undo()
+        if _shows_traceback.get():
+            _say(faults.traceback_of(error).rstrip(), whole=True)
+        _say(f"error: {printable(faults.sentence(error, told=_shows_traceback.get()))}")
+        sys.exit(2)
+    finally:
+        _shows_traceback.reset(shows)
+
+
+def _take_traceback() -> bool:
+    """Whether `--traceback` stands among the program's arguments, from which it is taken; a script that `adopt` runs
+    keeps its own."""
+    words = sys.argv[1:]
+    end = words.index("--") if "--" in words else len(words)
+    if words[:1] == ["adopt"]:
+        end = min(end, next((place for place, word in enumerate(words) if place and word != TRACEBACK), end))
+    if TRACEBACK not in words[:end]:
+        return False
+    sys.argv[1:] = [word for word in words[:end] if word != TRACEBACK] + words[end:]
+    return True
+
+
+def _nobody_reads() -> bool:
+    """Whether standard output is a pipe whose other end is closed, as that of `predict … | head` is."""
+    try:
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), 0)
+        return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+    except (AttributeError, ValueError, OSError):  # no poll on this system, or no file behind stdout
+        return True
+
+
+def _say(line: str, *, whole: bool = False) -> None:
+    with suppress(OSError, ValueError):  # stderr may be closed: the exit code says it then
+        print(line if whole else printable(line), file=sys.stderr, flush=True)

@@ -10,8 +10,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-import yaml
 from transformers import HfArgumentParser, set_seed
+from transformers.hf_argparser import string_to_bool
 
 from ..errors import UserError
 from ..hub.access import check_access
@@ -19,8 +19,12 @@ from ..hub.training import fetch_checkpoint
 from ..processes import is_main
 from ..training import lock
 from ..training.trainer import XfmrTrainingArguments
+from . import beginnings, program, yaml_text
 
 seed_of_several: ContextVar[int | None] = ContextVar("seed_of_several", default=None)  # the one that runs, if any does
+
+
+NAMES = ("dataset", "model", "output_dir", "text_column", "label_column", "text_pair_column", "tokenizer")
 
 
 class SeveralSeeds(Exception):
@@ -49,8 +53,11 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
         usage="%(prog)s [CONFIG.yaml] [--key value ...]",
         argument_default=argparse.SUPPRESS,
     )
+    parser.add_argument(program.TRACEBACK, action="store_true", help=program.TRACEBACK_HELP)  # program.run takes it
     actions = {}
     for action in parser._actions:
+        if action.dest == "traceback":
+            continue
         if action.dest != "help":
             action.default, action.required = argparse.SUPPRESS, False  # only what was given, to lay over the file
             action.type = _mapping if action.type is dict else action.type
@@ -61,11 +68,12 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
     values.setdefault("output_dir", f"runs/{config.stem}" if config else None)
     if values["output_dir"] is None:
         raise UserError("no output folder: give --output_dir FOLDER, or a config file, whose name it then takes")
+    _check_texts(values, config)
     _several_seeds(values)
     lacking = [
         f.name
         for f in dataclasses.fields(settings_class)
-        if f.default is f.default_factory is dataclasses.MISSING and f.name not in values
+        if f.default is f.default_factory is dataclasses.MISSING and values.get(f.name) is None
     ]
     if lacking:
         raise UserError(f"{lacking[0]} is not given: put it into the config file or add --{lacking[0]}")
@@ -104,18 +112,16 @@ def _several_seeds(values: dict[str, Any]) -> None:
 
 
 def _read_yaml(path: Path, actions: dict) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such config file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    values = yaml_text.read_file(path)
+    values = {} if values is None else values
     if not isinstance(values, dict):
         raise UserError(f"{path} must hold `key: value` lines")
     for key, value in values.items():
         if key not in actions:
             raise UserError(f"{path}: unknown key '{key}'{_nearest(key, actions)}")
         kind = actions[key].type
+        if fault := _of_another_shape(value, actions[key]):
+            raise UserError(f"{path}: {key} {fault}")
         # YAML reads 1e-4 as text, and `type` is what would read it from the command line.
         if isinstance(value, str) and kind in (int, float):
             try:
@@ -133,6 +139,37 @@ def _read_yaml(path: Path, actions: dict) -> dict[str, Any]:
     return values
 
 
+def _of_another_shape(value: Any, action: argparse.Action) -> str | None:
+    """What is wrong with a list or mapping where the setting is one value, and the reverse; None: nothing."""
+    many = action.nargs in ("*", "+") or action.dest == "seeds"
+    if isinstance(value, list | dict) and action.type in (int, float) and not many:
+        return f"must be a number, not {value}"
+    if action.type is int and isinstance(value, float) and not value.is_integer():
+        return f"must be a whole number, not {value}"
+    if action.type is string_to_bool and value is not None and not isinstance(value, bool):
+        return f"must be true or false, not {value!r}"
+    texts = isinstance(action.type, type) and issubclass(action.type, str)
+    if isinstance(value, list | dict) and (texts or action.choices) and not many:
+        return f"must be one value, not {value}"
+    if isinstance(value, str | list | int | float) and not isinstance(value, bool) and action.type is _mapping:
+        return f"must be a {{key: value, …}}, not {value!r}"
+    if isinstance(value, int | float) and not isinstance(value, bool) and texts and action.dest in NAMES:
+        return f"must be a name, not the number {value}: put it in quotes"
+    return None
+
+
+def _check_texts(values: Any, config: Path | None, key: str = "") -> None:
+    """Raises `UserError` for a text that no file, column or label can be called."""
+    if isinstance(values, dict):
+        for name, value in values.items():
+            _check_texts(value, config, key or str(name))
+    elif isinstance(values, list):
+        for value in values:
+            _check_texts(value, config, key)
+    elif isinstance(values, str) and "\0" in values:
+        raise UserError(f"{config or 'the flags'}: {key} holds a NUL, a character that no name has: take it out")
+
+
 def _numbers(mapping: dict) -> dict:
     """1e-4 and the like as numbers, inside a mapping too, where no type says so."""
     exponent = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?[eE][+-]?[0-9]+")
@@ -145,8 +182,8 @@ def _numbers(mapping: dict) -> dict:
 def _mapping(text: str) -> dict:
     """The value of a flag such as --model_config '{hidden_size: 128, num_hidden_layers: 2}'."""
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
+        value = yaml_text.read(text)
+    except ValueError:
         value = None
     if not isinstance(value, dict):
         raise argparse.ArgumentTypeError(f"'{text}' is no {{key: value, …}}")
@@ -182,7 +219,7 @@ def _nearest(key: str, known) -> str:
 
 def _check_writable(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        beginnings.folder(folder, lock=lock.NAME, release=lock.release)
         probe = folder / ".writable"
         probe.unlink(missing_ok=True)  # never through a link
         probe.write_bytes(b"")

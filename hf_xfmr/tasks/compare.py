@@ -1,10 +1,11 @@
 """Two runs of one task, compared on the same rows."""
 
-import json
+import os
 from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
+from ..hub.folder import read_json
 from .task import all_tasks
 
 
@@ -35,9 +36,6 @@ def compare(a: str | Path, b: str | Path) -> dict[str, Any]:
 
 
 def _run(folder: Path) -> dict:
-    try:
-        return json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except OSError:
-        raise UserError(f"{folder} holds no run.json: give the output folder of a recipe that has finished") from None
-    except ValueError as error:
-        raise UserError(f"{folder}/run.json is not JSON ({error}): let the recipe write it again") from None
+    if not os.path.lexists(folder / "run.json"):
+        raise UserError(f"{folder} holds no run.json: give the output folder of a recipe that has finished")
+    return read_json(folder / "run.json", "record of a run")

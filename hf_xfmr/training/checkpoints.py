@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 
 from ..errors import UserError
 from ..writing import NEW, away, unlink_link
+from .facts import odd_fact
 
 MANIFEST = "manifest.json"
 ASIDE = "tmp-"  # how the name of what is being written or deleted begins
@@ -99,7 +100,7 @@ def _seal_of(body: dict) -> str:
 
 def replace(source: Path, target: Path) -> None:
     """Rename a folder to a name that may be taken: the name stands for the old one, for none, then for the new one."""
-    if target.exists() or target.is_symlink():
+    if os.path.lexists(target):
         remove(target)
     source.rename(target)
     sync(target.parent)
@@ -126,14 +127,18 @@ def clean(run: Path) -> None:
 def read(folder: Path) -> dict:
     """The manifest. Raises `Damaged` without one that holds in itself."""
     try:
+        if os.path.lexists(folder / MANIFEST) and not os.path.isfile(folder / MANIFEST):
+            raise ValueError  # a pipe would be waited for
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         body = {name: value for name, value in manifest.items() if name != "sha256"}
         if _seal_of(body) != manifest["sha256"]:
             raise ValueError
+        if odd := odd_fact(body):
+            raise Damaged(f"its {MANIFEST} {odd}")
         return body
     except FileNotFoundError:
         raise Damaged(f"it has no {MANIFEST}, so it was not written to its end, or not by XfmrTrainer") from None
-    except (ValueError, KeyError, AttributeError, OSError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError):
         raise Damaged(f"its {MANIFEST} is damaged") from None
 
 
@@ -145,6 +150,8 @@ def check(folder: Path, *, only: Callable[[str], bool] = lambda name: True) -> d
         if not only(name):
             continue
         try:
+            if os.path.lexists(folder / name) and not os.path.isfile(folder / name):
+                raise Damaged(f"{name} is no file")
             actual = digest(folder / name)
         except FileNotFoundError:
             raise Damaged(f"{name} is missing") from None
@@ -161,7 +168,7 @@ def found(run: str | Path) -> list[Path]:
     """The checkpoints in a run's folder, whole or not, in the order they were saved."""
     manifests = sealed(run)
     every = [path for path in Path(run).glob("checkpoint-*") if path.name[11:].isdigit()]
-    return sorted(every, key=lambda path: manifests[path]["saved"] if path in manifests else path.stat().st_mtime_ns)
+    return sorted(every, key=lambda path: manifests[path]["saved"] if path in manifests else path.lstat().st_mtime_ns)
 
 
 def sealed(run: str | Path) -> dict[Path, dict]:

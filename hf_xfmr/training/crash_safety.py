@@ -9,19 +9,21 @@ from typing import Any, cast
 
 import torch
 from accelerate.utils import broadcast_object_list, gather_object
-from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
+from transformers import EarlyStoppingCallback, TrainerCallback
 from transformers.integrations import TensorBoardCallback
 
 from .. import machine
 from ..errors import UserError
+from ..plain import printable_lines
 from . import checkpoints, data_order, lock
 from .checkpoints import Damaged
 from .interrupts import Interrupted, Interrupts
+from .states import FittingStates, check_states
 
 STATE = "trainer_state.json"
 
 
-class CrashSafety(Trainer):
+class CrashSafety(FittingStates):
     """See `hf_xfmr.training.checkpoints` for how checkpoints are written and found.
 
     `train(resume_from_checkpoint=True)` goes on from the newest checkpoint that holds, or begins where there is none.
@@ -75,7 +77,7 @@ class CrashSafety(Trainer):
 
     def _say(self, line: str) -> None:
         if self.is_world_process_zero():
-            print(line, flush=True)
+            print(printable_lines(line), flush=True)
 
     # Resuming
 
@@ -148,6 +150,7 @@ class CrashSafety(Trainer):
         for what, name in wanted.items():
             if not any(file.startswith(name) for file in manifest["files"]):
                 raise Damaged(f"it was saved without {what}")
+        check_states(path, STATE, manifest["step"])
         best = manifest.get("best")
         if self.args.load_best_model_at_end and best and best != path.name:
             try:

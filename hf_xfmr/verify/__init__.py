@@ -10,6 +10,7 @@ from pathlib import Path
 
 import transformers
 
+from ..plain import printable
 from . import forward, generation, saving, training
 from .outcome import Outcome, attempt, line
 from .rows import Rows, built_in, from_texts
@@ -40,7 +41,7 @@ def verify(model: str, *, data: str | None = None, text_column: str | None = Non
     with tempfile.TemporaryDirectory(prefix="verify-") as scratch:
         ours, theirs = find(model, Path(scratch))
         rows = from_texts(ours, data, text_column) if data else built_in(ours)
-        print(f"{model} as {ours.name}, {ours.parameters / 1e6:,.1f} million parameters, float32 on the CPU")
+        print(f"{printable(model)} as {ours.name}, {ours.parameters / 1e6:,.1f} million parameters, float32 on the CPU")
         print(rows.description)
         print("differences: the largest, as a share of the largest value, and the most it may be\n")
         columns = [ours, theirs] if stock else [ours]

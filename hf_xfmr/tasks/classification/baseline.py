@@ -7,6 +7,7 @@ import numpy as np
 from datasets import Dataset
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from ...errors import UserError
 from ...processes import once
 from .data import ClassificationData
 from .problem import Problem
@@ -33,6 +34,11 @@ def predict(
 def fit_baseline(corpus: ClassificationData) -> dict:
     """The baseline's name and its metrics on test, after fitting it on train."""
     train, test = corpus.splits["train"], corpus.splits["test"]
+    if corpus.problem.has_names and len(np.unique(np.asarray(train["labels"]), axis=0)) < 2:
+        raise UserError(
+            "the train split has one label alone, of which no baseline can learn a difference: give more rows, or "
+            "leave it out with --baseline false"
+        )
     name, scores = predict(_texts(train), np.asarray(train["labels"]), _texts(test), corpus.problem)
     return {"name": name, "test": corpus.problem.figures(scores, np.asarray(test["labels"]))}
 

@@ -14,6 +14,7 @@ from .problem import Problem, Refuse
 from .ratios import mean
 
 LARGEST = np.finfo(float).max
+MOST = 1e15  # of a rating: with room for the sums of squares that a loss takes
 
 
 class Regression(Problem):
@@ -33,6 +34,10 @@ class Regression(Problem):
         refuse(
             [not math.isfinite(value) for value in values],
             "holds no finite number there, and regression needs one a row; correct it, or remove the rows",
+        )
+        refuse(
+            [abs(value) > MOST for value in values],
+            f"holds a number beyond {MOST:.0e}, whose square float32 can't hold; give the ratings a smaller scale",
         )
         return values
 

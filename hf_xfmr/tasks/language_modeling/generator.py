@@ -8,10 +8,18 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, TextStreamer, set_seed
 
 from ...errors import UserError
+from ...plain import printable_lines
 from ...run import loading
 from .pack import end_of_text
 
 MAX_NEW_TOKENS = 100
+
+
+class _Shown(TextStreamer):
+    """Nothing of what is written is obeyed by a terminal."""
+
+    def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
+        super().on_finalized_text(printable_lines(text) if sys.stdout.isatty() else text, stream_end)
 
 
 class Generator:
@@ -47,7 +55,7 @@ class Generator:
 
     def stream(self, prompt: str) -> None:
         """Print one prompt and its continuation as it is written."""
-        self([prompt], TextStreamer(self.tokenizer, skip_special_tokens=True))
+        self([prompt], _Shown(self.tokenizer, skip_special_tokens=True))
 
     def _room(self, prompt: int) -> int:
         positions = self.model.config.max_position_embeddings

@@ -1,0 +1,159 @@
+"""A model's folder before anything of it is loaded: files that are files, a config that makes sense, room for it."""
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import psutil
+import transformers
+
+from ..data.regular import check_regular, fault_of
+from ..errors import UserError
+from ..registration import config_classes
+
+MOST = 200 * 2**20  # bytes of one JSON file; the tokenizers of a hundred languages have some 20 MiB
+TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json")
+VOCABULARIES = (*TOKENIZERS[:1], "vocab.txt", "vocab.json", "*.model", "*.spm", "tokenizer_config.json")
+WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin", "pytorch_model.bin.index.json")
+WIDTHS = ("hidden_size", "n_embd", "d_model")
+LAYERS = ("num_hidden_layers", "n_layer", "encoder_layers", "decoder_layers")
+INNER = ("intermediate_size", "n_inner", "encoder_ffn_dim", "decoder_ffn_dim")
+HEADS = ("num_attention_heads", "n_head", "encoder_attention_heads", "decoder_attention_heads")
+ROWS = ("vocab_size", "decoder_vocab_size", "max_position_embeddings", "n_positions", "type_vocab_size")
+BYTES = 4  # of a weight in float32
+
+
+def check_folder(name: str | Path) -> None:
+    """Raises `UserError` for a local folder that no model can be loaded from; what is not here is the Hub's."""
+    folder = Path(name)
+    if not os.path.lexists(folder):
+        return
+    if not os.path.isdir(folder):
+        fault = fault_of(folder, "model")
+        raise UserError(f"model: {fault}" if fault else f"model: {folder} is a file; give the folder that it lies in")
+    check_config(folder, read_config(folder))
+    for path in (path for pattern in WEIGHTS for path in sorted(folder.glob(pattern))):
+        check_regular(path, "file of weights")
+
+
+def check_tokenizer(name: str | Path) -> None:
+    """Raises `UserError` for a local folder without a tokenizer, or with one whose files are damaged."""
+    folder = Path(name)
+    if not os.path.isdir(folder):
+        return
+    if not any(path for pattern in VOCABULARIES for path in folder.glob(pattern)):
+        raise UserError(
+            f"model: {folder} holds no tokenizer (tokenizer.json, vocab.txt, …): copy its files there, as from the "
+            "checkpoint that it was trained from"
+        )
+    for file in TOKENIZERS:
+        if os.path.lexists(folder / file):
+            read_json(folder / file, "tokenizer")
+
+
+def check_ids(name: str | Path, tokenizer: Any, target: Any = None) -> None:
+    """Raises `UserError` for a tokenizer with ids beyond the rows of the embedding in the same local folder."""
+    folder = Path(name)
+    if not os.path.isdir(folder) or not os.path.isfile(folder / "config.json"):
+        return
+    config = read_config(folder)
+    sides = [(tokenizer, config.get("vocab_size"))]
+    if target is not None and target is not tokenizer:
+        sides.append((target, config.get("decoder_vocab_size") or config.get("vocab_size")))
+    for one, rows in sides:
+        largest = max(one.get_vocab().values(), default=0)
+        if isinstance(rows, int) and largest >= rows:
+            word = one.convert_ids_to_tokens(largest)
+            raise UserError(
+                f"model: the tokenizer in {folder} has the id {largest:,} ({word!r}) and the embedding only {rows:,} "
+                "rows (vocab_size): use the checkpoint's own tokenizer, or enlarge the embedding by "
+                "model.resize_token_embeddings(len(tokenizer))"
+            )
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """config.json of a model folder."""
+    path = folder / "config.json"
+    if os.path.isdir(folder) and not os.path.lexists(path):
+        raise UserError(f"{folder} holds no config.json: give a folder that a recipe or save_pretrained made")
+    return read_json(path, "config")
+
+
+def read_json(path: Path, what: str) -> dict[str, Any]:
+    """The object in a JSON file. Raises `UserError`, naming the file, for anything else."""
+    check_regular(path, what)
+    if path.stat().st_size > MOST:
+        raise UserError(f"{path} has {path.stat().st_size / 2**20:,.0f} MiB, too many for a {what}: save it again")
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is not UTF-8: save the {what} again") from None
+    except RecursionError:
+        raise UserError(f"{path} is nested too deep to be read: save the {what} again") from None
+    except ValueError as error:
+        raise UserError(f"{path} is not JSON ({error}): save the {what} again") from None
+    if not isinstance(value, dict):
+        raise UserError(f"{path} holds a {type(value).__name__}, not an object: save the {what} again")
+    return value
+
+
+def check_config(folder: Path, config: dict[str, Any]) -> None:
+    """Raises `UserError` for a config of which no model can be made, or none that the memory has room for."""
+    path = folder / "config.json"
+    kind = config.get("model_type")
+    if not isinstance(kind, str):
+        raise UserError(
+            f'{path} has no model_type: add "model_type": "bert", "gpt2" or "marian", whichever the checkpoint is of'
+        )
+    if kind not in transformers.CONFIG_MAPPING and not any(kind == one.model_type for one in config_classes()):
+        raise UserError(
+            f"{path} is of the model_type {kind!r}, which neither hf_xfmr nor transformers {transformers.__version__} "
+            "knows: give a BERT, a GPT-2 or a Marian"
+        )
+    for name in (*WIDTHS, *LAYERS, *INNER, *HEADS, *ROWS):
+        value = config.get(name)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            raise UserError(f"{path}: {name} is {json.dumps(value)[:40]}; it must be a whole number above 0: mend it")
+    for name, value in config.items():
+        if "drop" not in name or value is None or isinstance(value, bool):
+            continue
+        if not isinstance(value, int | float) or not 0 <= value < 1:
+            raise UserError(
+                f"{path}: {name} is {json.dumps(value)[:40]}; it must be a share, at least 0 and under 1: mend it"
+            )
+    named = config.get("architectures")
+    if named is not None and not (isinstance(named, list) and all(isinstance(one, str) for one in named)):
+        raise UserError(f"{path}: architectures is {json.dumps(named)[:40]}; it must be a list of names: mend it")
+    labels = config.get("id2label")
+    if labels is not None and not (isinstance(labels, dict) and all(str(one).isdecimal() for one in labels)):
+        raise UserError(f"{path}: id2label is {json.dumps(labels)[:40]}; it must give a name to each number: mend it")
+    for heads, width in zip(HEADS, (*WIDTHS, WIDTHS[-1]), strict=True):
+        if config.get(heads) and config.get(width) and config[width] % config[heads]:
+            raise UserError(
+                f"{path}: {width} {config[width]} is no multiple of {heads} {config[heads]}, which share it: mend it"
+            )
+    _check_memory(path, config)
+
+
+def _check_memory(path: Path, config: dict[str, Any]) -> None:
+    weights, room = parameters(config), psutil.virtual_memory().available
+    if BYTES * weights > room:
+        sizes = ", ".join(f"{name} {config[name]:,}" for name in (*WIDTHS, *LAYERS, *ROWS[:2]) if config.get(name))
+        raise UserError(
+            f"{path} is of a model with {weights:.1e} weights ({sizes}), {BYTES * weights / 2**30:,.0f} GiB, and "
+            f"{room / 2**30:,.1f} GiB of memory are free: mend the config, or take a machine with more"
+        )
+
+
+def parameters(config: dict[str, Any]) -> int:
+    """About how many weights a model of this config has: tables of words and positions, and the blocks' matrices."""
+    width = next((config[name] for name in WIDTHS if config.get(name)), 0)
+    layers = sum(config.get(name) or 0 for name in LAYERS)
+    if config.get("encoder_layers"):  # Marian's configs repeat it as num_hidden_layers
+        layers -= config.get("num_hidden_layers") or 0
+    inner = max((config[name] for name in INNER if config.get(name)), default=4 * width)
+    rows = max((config.get(name) or 0 for name in ROWS[:2]), default=0)
+    positions = max((config.get(name) or 0 for name in ROWS[2:]), default=0)
+    return math.ceil(width * (rows + positions) + layers * (4 * width**2 + 2 * width * inner))

@@ -1,0 +1,62 @@
+"""Texts from elsewhere, made harmless: for a terminal, for Markdown, and for a log without passwords."""
+
+import json
+import re
+import unicodedata
+
+MOST = 2000  # characters of one message: an error may quote a whole row
+_INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # what moves the cursor, turns the direction of writing, or is no character
+_HARMLESS = "\u200b\u200c\u200d\u00ad\ufeff"  # joiners that scripts need, and marks that only break lines
+_OBEYED = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_PASSWORD = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*:/{1,2})[^\s/@'\"]+@")
+
+
+def printable(text: object) -> str:
+    """`text` on one line, with nothing in it that a terminal obeys: each such character as Python writes it (`\\x1b`),
+    a byte of a name that is not UTF-8 too. Users and passwords of addresses are left out."""
+    words = re.sub(r"\s*[\r\n]+\s*", " ", str(text).strip())
+    words = words if len(words) <= MOST else f"{words[: MOST // 2]} … {words[-MOST // 2 :]}"
+    return without_password("".join(map(_shown, words)))
+
+
+def printable_lines(text: object) -> str:
+    """As `printable`, with its line breaks and tabs left as they are, and however long."""
+    return without_password("".join(one if one in "\n\t" else _shown(one) for one in str(text)))
+
+
+def json_line(value: object) -> str:
+    """`value` as JSON on one line, in its own characters but for those that a terminal obeys."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if text.isprintable() else _OBEYED.sub(_escaped, text)
+
+
+def _escaped(match: re.Match) -> str:
+    return f"\\u{ord(match[0]):04x}"
+
+
+def without_password(text: str) -> str:
+    """`text` with `user:password@` of every address as `…@`."""
+    return _PASSWORD.sub(r"\1…@", text)
+
+
+def _shown(character: str) -> str:
+    if character.isprintable() or character in _HARMLESS or unicodedata.category(character) not in _INVISIBLE:
+        return character
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte of a name that it can't decode
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def markdown(text: object) -> str:
+    """`text` as words in Markdown: no character of it is a mark, a tag, a link or a table's bar."""
+    words = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]|~#!$])", r"\\\1", words)
+
+
+def code(text: object) -> str:
+    """`text` as code in Markdown, in more backticks than it holds itself; in a table too."""
+    words = printable(text).replace("|", "\\|")
+    fence = "`" * (1 + max(map(len, re.findall("`+", words)), default=0))
+    space = " " if words.startswith("`") or words.endswith("`") else ""
+    return f"{fence}{space}{words}{space}{fence}"

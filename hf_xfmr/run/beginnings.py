@@ -1,0 +1,27 @@
+"""What a run makes before it has anything to keep: an error takes it away again."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+_made: dict[Path, tuple[str, Callable[[Path], Any]]] = {}
+
+
+def folder(path: Path, *, lock: str, release: Callable[[Path], Any]) -> None:
+    """Make a folder and those above it, and remember which were not there. The file `lock`, which `release` lets go,
+    does not count as something in it."""
+    missing = [one for one in (path, *path.parents) if not one.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    _made.update(dict.fromkeys(missing, (lock, release)))
+
+
+def undo() -> None:
+    """Remove the folders that were made here and still hold nothing but the lock."""
+    for path, (lock, release) in _made.items():  # the innermost first, as they were noted
+        with suppress(OSError):
+            if {one.name for one in path.iterdir()} <= {lock}:
+                release(path)
+                (path / lock).unlink(missing_ok=True)
+                path.rmdir()
+    _made.clear()

@@ -1,0 +1,90 @@
+"""Any exception as one sentence: what a user can put right, or that it is a fault of hf_xfmr and what to send."""
+
+import errno
+import platform
+import re
+import shlex
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+
+import torch
+import transformers
+
+from ..errors import UserError
+from ..hub.client import command_without_token
+from ..models.stock import CheckpointError
+from ..plain import without_password
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_MEMORY = ("can't allocate memory", "out of memory", "Cannot allocate memory")
+LESS = "take smaller batches or a smaller model, or end other programs"
+
+
+def sentence(error: BaseException, *, told: bool = False) -> str:
+    """What went wrong and what to do. What no user can put right goes into a file, unless the traceback is `told`."""
+    try:
+        return _known(error) or _fault(error, told)
+    except Exception as second:  # an error whose text can't be had; the door never fails itself
+        return f"{type(error).__name__} (and {type(second).__name__} while telling of it); this is a fault of hf_xfmr"
+
+
+def _known(error: BaseException) -> str | None:
+    if isinstance(error, UserError | CheckpointError):
+        return str(error)
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _has(error, NO_MEMORY)):
+        return f"the memory does not suffice ({one_line(error)[:200]}): {LESS}"
+    if isinstance(error, RecursionError):
+        return "something in the input is nested too deep to be read; --traceback shows where"
+    if isinstance(error, UnicodeEncodeError):
+        return f"a text can't be written as {error.encoding} ({error.reason}): set PYTHONUTF8=1, or mend the text"
+    if isinstance(error, UnicodeDecodeError):
+        return f"a text is not {error.encoding} (byte {error.start}): convert it to UTF-8, as with iconv"
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("hf_xfmr"):
+        return f"what was asked for needs the package {error.name}, which is not installed: pip install it"
+    if isinstance(error, ImportError | RuntimeError) and "install" in str(error):  # a library's words for a package
+        return f"{one_line(error)[:300]}: install it, or leave out the setting that needs it"
+    if isinstance(error, OSError) and error.errno in FULL:
+        where = f" at {error.filename}" if error.filename else ""
+        return f"{error.strerror}{where}: free some space; the same command goes on"
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        name = error.filename.decode(errors="replace") if isinstance(error.filename, bytes) else error.filename
+        return f"{name}: {error.strerror}; check the path and its permissions"
+    return None
+
+
+def _has(error: BaseException, words: Sequence[str]) -> bool:
+    return any(word in str(error) for word in words)
+
+
+def one_line(error: BaseException) -> str:
+    """An error's own words, or its kind if it has none."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def traceback_of(error: BaseException) -> str:
+    """The traceback as Python prints it, passwords left out."""
+    return without_password("".join(traceback.format_exception(type(error), error, error.__traceback__)))
+
+
+def _fault(error: BaseException, told: bool) -> str:
+    from .. import __version__
+
+    what = f"{type(error).__name__}: {one_line(error)[:300]}" if str(error) else type(error).__name__
+    what = re.sub(r"[.:; ]+$", "", what)
+    begins = f"{what}; this is a fault of hf_xfmr {__version__}, not yours: please report it"
+    if told:
+        return f"{begins} with the traceback above"
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="hf_xfmr-fault-", suffix=".txt", delete=False, encoding="utf-8", errors="backslashreplace"
+        ) as file:
+            file.write(
+                f"hf_xfmr {__version__}, Python {platform.python_version()}, torch {torch.__version__}, transformers "
+                f"{transformers.__version__}, {platform.platform()}\n"
+                f"{without_password(command_without_token(sys.argv))}\n\n{traceback_of(error)}"
+            )
+    except Exception:  # no temporary folder, a full disk
+        return f"{begins} with what the same command prints with --traceback"
+    return f"{begins} and attach {shlex.quote(file.name)}"
