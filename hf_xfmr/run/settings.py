@@ -149,7 +149,7 @@ def _of_another_shape(value: Any, action: argparse.Action) -> str | None:
     if action.type is string_to_bool and value is not None and not isinstance(value, bool):
         return f"must be true or false, not {value!r}"
     texts = isinstance(action.type, type) and issubclass(action.type, str)
-    if isinstance(value, list | dict) and (texts or action.choices) and not many:
+    if isinstance(value, list | dict) and action.dest in NAMES and not many:
         return f"must be one value, not {value}"
     if isinstance(value, str | list | int | float) and not isinstance(value, bool) and action.type is _mapping:
         return f"must be a {{key: value, …}}, not {value!r}"
