@@ -17,12 +17,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    from ..report import plain
     from ..report.comparison import SIGNIFICANT, verdict
     from ..tasks.compare import compare
 
     found = compare(arguments.a, arguments.b)
     if arguments.json:
-        print(json.dumps(found, ensure_ascii=False, indent=2))
+        print(json.dumps(plain(found), ensure_ascii=False, indent=2, allow_nan=False))
         return
     print(f"A: {arguments.a}", f"B: {arguments.b}", f"on {found['rows']:,} {found['split']} rows:", sep="\n")
     for one in found["figures"]:

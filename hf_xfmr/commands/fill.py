@@ -20,4 +20,4 @@ def run(arguments: argparse.Namespace) -> None:
     from ..tasks.pretraining.filler import fill
 
     for answer in fill(arguments.model, given(arguments.texts), top_k=arguments.top_k):
-        print(json.dumps(answer, ensure_ascii=False), flush=True)
+        print(json.dumps(answer, ensure_ascii=False, allow_nan=False), flush=True)

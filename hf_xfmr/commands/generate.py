@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
         streamed=len(prompts) == 1 and arguments.num_beams == 1,
     )
     for answer in answers:
-        print(json.dumps(answer, ensure_ascii=False), flush=True)
+        print(json.dumps(answer, ensure_ascii=False, allow_nan=False), flush=True)
 
 
 def _prompts(arguments: argparse.Namespace) -> Iterator[str]:

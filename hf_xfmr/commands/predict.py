@@ -44,4 +44,4 @@ def run(arguments: argparse.Namespace) -> None:
         temperature=arguments.temperature,
     )
     for answer in answers:
-        print(json.dumps(answer, ensure_ascii=False), flush=True)
+        print(json.dumps(answer, ensure_ascii=False, allow_nan=False), flush=True)

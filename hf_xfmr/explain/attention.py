@@ -59,7 +59,7 @@ def draw(
         raise UserError(f"{name} is a {kind} and has no target: give one sentence")
     tokenizer = loading.from_pretrained(AutoTokenizer, name)
     model_class = getattr(sys.modules[family.__module__], family.auto_classes["AutoModel"].split(".")[-1])
-    model = loading.from_pretrained(model_class, name)
+    model = loading.to_use(model_class, name)
     ids = tokenizer(sentence)["input_ids"]
     check_length(sentence, ids, model)
     with eager(model):

@@ -21,7 +21,7 @@ def consolidate(checkpoint: str | Path, like: str, out: str | Path) -> Path:
     checkpoint, out = Path(checkpoint), Path(out)
     if not (checkpoint / ".metadata").is_file():
         raise UserError(f"{checkpoint} is no sharded checkpoint: it has no .metadata; give the folder of .distcp files")
-    model: PreTrainedModel = find_class(like).from_pretrained(loading.checkpoint(like), ignore_mismatched_sizes=True)
+    model: PreTrainedModel = loading.to_train(find_class(like), like)
     saved: dict[str, Any] = FileSystemReader(checkpoint).read_metadata().state_dict_metadata
     prefix = "model." if all(name.startswith("model.") for name in saved) else ""
     own = {name: tensor for name, tensor in model.state_dict().items() if prefix + name in saved}

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..errors import UserError
 from ..hub.dual import Kind
 from ..models.stock import CheckpointError
+from ..run import loading
 
 TOLERANCE = 1e-4  # of the largest output, or of 1 if that is more: some 1,000 roundings of float32
 
@@ -19,7 +20,7 @@ def load(kind: Kind, folder: Path):
     """Our model in `folder`, float32, in evaluation mode."""
     own_class = getattr(sys.modules[kind.config_class.__module__], kind.own_class)
     try:
-        return own_class.from_pretrained(folder, dtype=torch.float32).eval()
+        return loading.to_use(own_class, str(folder), dtype=torch.float32)
     except CheckpointError as error:
         raise UserError(str(error)) from error
 

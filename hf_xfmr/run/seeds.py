@@ -67,6 +67,7 @@ def _check(path: Path, settings: dict[str, Any]) -> None:
 
 
 def _summarize(folder: Path, settings: dict[str, Any], seeds: list[int]) -> Metrics:
+    from ..report import plain
     from ..report.names import COUNTS  # with matplotlib, which is slow to load
 
     found: dict[int, Metrics] = {}
@@ -78,7 +79,8 @@ def _summarize(folder: Path, settings: dict[str, Any], seeds: list[int]) -> Metr
         for split, figures in found[seeds[0]].items()
     }
     record = {"settings": settings, "seeds": found, "summary": summary}
-    (folder / NAME).write_text(json.dumps(record, ensure_ascii=False, indent=2), encoding="utf-8")
+    text = json.dumps(plain(record), ensure_ascii=False, indent=2, allow_nan=False)
+    (folder / NAME).write_text(text, encoding="utf-8")
     say(f"mean ± standard deviation over {len(seeds)} seeds ({', '.join(map(str, seeds))}):")
     for split, figures in summary.items():
         shown = (f"{name} {one['mean']:.4f} ± {one['sd']:.4f}" for name, one in figures.items() if name not in COUNTS)

@@ -116,9 +116,7 @@ def build_model(settings: ModelSettings, config: XfmrBertConfig, corpus: Classif
     )
     if settings.model:
         # A head for other labels than these is no use here: it starts anew, which the loader says in its line.
-        model = loading.from_pretrained(
-            XfmrBertForSequenceClassification, settings.model, config=config, ignore_mismatched_sizes=True
-        )
+        model = loading.to_train(XfmrBertForSequenceClassification, settings.model, config=config, head="classifier")
     else:
         config.update({"vocab_size": len(corpus.tokenizer), "pad_token_id": corpus.tokenizer.pad_token_id})
         model = XfmrBertForSequenceClassification(config)

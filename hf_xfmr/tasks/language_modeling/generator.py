@@ -8,7 +8,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, TextStreamer, set_seed
 
 from ...errors import UserError
-from ...run import loading
+from ...run import finite, loading
+from ..task import task_of
 from .pack import end_of_text
 
 MAX_NEW_TOKENS = 100
@@ -21,17 +22,31 @@ class Generator:
     """
 
     def __init__(self, model: str, *, max_new_tokens: int | None = None, **options):
+        task_of(model, "generate")
+        self.name = model
         self.tokenizer = loading.from_pretrained(AutoTokenizer, model, padding_side="left")
         if self.tokenizer.pad_token is None:  # it is masked, so that any will do
             self.tokenizer.pad_token_id = end_of_text(self.tokenizer)
-        self.model = loading.from_pretrained(AutoModelForCausalLM, model).eval()
+        self.model = loading.to_use(AutoModelForCausalLM, model)
         self.model.to("cuda" if torch.cuda.is_available() else "cpu")
         self.max_new_tokens = max_new_tokens
         self.options = {**options, "pad_token_id": self.tokenizer.pad_token_id}
 
     @torch.inference_mode()
     def __call__(self, prompts: list[str], streamer: TextStreamer | None = None) -> list[str]:
-        """Each prompt with its continuation. Raises `UserError` if that is more than the model has positions for."""
+        """Each prompt with its continuation. Raises `UserError` if that is more than the model has positions for, and
+        for a prompt to which the model gives no finite numbers."""
+        try:
+            with finite.watched(self.model):
+                return self._continued(prompts, streamer)
+        except finite.NotFinite:
+            if len(prompts) == 1:
+                raise finite.error(self.name, f'"{prompts[0][:40]}"') from None
+        for prompt in prompts:  # which of them it is
+            self([prompt])
+        raise finite.error(self.name, f'one of {len(prompts):,} prompts read together, the first "{prompts[0][:40]}"')
+
+    def _continued(self, prompts: list[str], streamer: TextStreamer | None) -> list[str]:
         start = self.tokenizer.bos_token or self.tokenizer.eos_token
         inputs = self.tokenizer(
             [prompt or start for prompt in prompts], add_special_tokens=False, padding=True, return_tensors="pt"

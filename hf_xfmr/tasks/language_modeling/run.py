@@ -116,7 +116,7 @@ def build_model(settings: ModelSettings, config: XfmrGPT2Config, corpus: Languag
     if not settings.model:
         config.update({"vocab_size": len(tokenizer), **special})
         return XfmrGPT2ForCausalLM(config)
-    model = loading.from_pretrained(XfmrGPT2ForCausalLM, settings.model)
+    model = loading.to_train(XfmrGPT2ForCausalLM, settings.model, whole=True)
     if len(tokenizer) > config.vocab_size:
         model.resize_token_embeddings(len(tokenizer))
         say(

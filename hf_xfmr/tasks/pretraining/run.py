@@ -75,7 +75,7 @@ def build_model(settings: ModelSettings, config: XfmrBertConfig, corpus: Pretrai
     if not settings.model:
         config.update({"vocab_size": size, "pad_token_id": corpus.tokenizer.pad_token_id})
         return model_class(config)
-    model = loading.from_pretrained(model_class, settings.model)
+    model = loading.to_train(model_class, settings.model)
     if size > config.vocab_size:
         model.resize_token_embeddings(size)
         say(f"embeddings: {size - config.vocab_size:,} rows added for tokens that the checkpoint has not")

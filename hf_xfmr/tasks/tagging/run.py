@@ -73,9 +73,7 @@ def build_model(settings: ModelSettings, config: XfmrBertConfig, corpus: Tagging
     names = corpus.label_names
     config.update({"id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}})
     if settings.model:
-        return loading.from_pretrained(
-            XfmrBertForTokenClassification, settings.model, config=config, ignore_mismatched_sizes=True
-        )
+        return loading.to_train(XfmrBertForTokenClassification, settings.model, config=config, head="classifier")
     config.update({"vocab_size": len(corpus.tokenizer), "pad_token_id": corpus.tokenizer.pad_token_id})
     return XfmrBertForTokenClassification(config)
 

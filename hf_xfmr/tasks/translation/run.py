@@ -119,7 +119,7 @@ def build_model(settings: ModelSettings, config: XfmrConfig, corpus: Translation
     """The checkpoint's model, or a new one for the corpus's tokenizers; it knows how it is to search."""
     config.label_smoothing = settings.label_smoothing
     if settings.model:
-        model = loading.from_pretrained(XfmrForConditionalGeneration, settings.model, config=config)
+        model = loading.to_train(XfmrForConditionalGeneration, settings.model, config=config, whole=True)
     else:
         source, target = corpus.tokenizers.source, corpus.tokenizers.target
         # Marian's convention: the padding token also begins a target, so that no token serves for that alone.
