@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
+from ..run import ranges
 from .rows import Columns, Row, read
 
 if TYPE_CHECKING:
@@ -41,8 +42,7 @@ def predict(
         raise UserError("texts and --file are both given: leave one of them out")
     if not texts and not file and sys.stdin.isatty():
         raise UserError("no texts: give them as arguments or with --file, or pipe in one text a line")
-    if batch_size < 1:
-        raise UserError(f"batch_size is {batch_size}; it must be at least 1")
+    ranges.check(batch_size=batch_size, temperature=temperature)
     columns = Columns(text_column, text_pair_column, id_column)
 
     def rows() -> Iterable[Row]:

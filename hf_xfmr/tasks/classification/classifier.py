@@ -75,7 +75,7 @@ class Classifier:
             beside = None if others is None else list(islice(others, len(some)))
             logits = self._logits(encode, some, beside, batch_size)
             with np.errstate(over="ignore"):
-                finite = np.isfinite(logits / self.temperature).all(-1)
+                finite: np.ndarray = np.isfinite(logits / self.temperature).all(axis=-1)  # type: ignore[assignment]
             logits[~finite] = 0.0
             answers = self.problem.answers(logits, self.temperature)
             yield from (one if fine else {"error": fault(self.name)} for one, fine in zip(answers, finite, strict=True))

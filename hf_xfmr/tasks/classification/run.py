@@ -12,7 +12,7 @@ from datasets import Dataset
 from ... import tokenizer
 from ...errors import UserError
 from ...models.bert import XfmrBertConfig, XfmrBertForSequenceClassification
-from ...run import loading
+from ...run import loading, ranges
 from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
 from ...run.starting_point import check_origin, naming_model_config, new_config, of_checkpoint
@@ -81,6 +81,7 @@ def load_parts(settings: ModelSettings):
     """The config and tokenizer of the checkpoint; from scratch, in its place what makes one from the train texts."""
     if settings.model:
         config, own_tokenizer = of_checkpoint(XfmrBertConfig, settings.model)
+        ranges.check_model_config(settings.model_config or {})
         with naming_model_config():
             config.update(settings.model_config or {})
         return config, own_tokenizer
@@ -163,6 +164,7 @@ def make_trainer(
     splits: dict[str, Dataset] = dict(corpus.splits)
     collate: Callable = ClassificationCollator(corpus.tokenizer)
     args.remove_unused_columns = False  # the collator leaves behind what the model does not read
+    ranges.check_best(args, _figures(corpus))
     if settings.freeze_encoder:
         model.requires_grad_(False)
         model.classifier.requires_grad_(True)
@@ -182,6 +184,13 @@ def make_trainer(
         compute_metrics=lambda outcome: corpus.problem.figures(outcome.predictions, outcome.label_ids),
     )
     return trainer, splits
+
+
+def _figures(corpus: ClassificationData) -> list[str]:
+    """The names of the figures that an evaluation gives: those of some rows, with any logits."""
+    labels = np.asarray(corpus.splits["train"][:20]["labels"])
+    width = len(corpus.problem.label_names) or 1
+    return list(corpus.problem.figures(np.random.default_rng(0).normal(size=(len(labels), width)), labels))
 
 
 def finish(

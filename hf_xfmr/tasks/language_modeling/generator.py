@@ -8,7 +8,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, TextStreamer, set_seed
 
 from ...errors import UserError
-from ...run import finite, loading
+from ...run import finite, loading, ranges
 from ..task import task_of
 from .pack import end_of_text
 
@@ -97,6 +97,7 @@ def generate(
     `streamed` prints the text of one prompt as it is written (beams can't be), and yields nothing. Raises `UserError`
     for numbers that can't be, and as `Generator`.
     """
+    ranges.check(seed=seed, batch_size=batch_size)
     options = _options(max_new_tokens, temperature, top_k, top_p, num_beams)
     generator = Generator(model, max_new_tokens=max_new_tokens, **options)
     set_seed(seed)
@@ -110,10 +111,9 @@ def generate(
 
 def _options(max_new_tokens: int | None, temperature: float, top_k: int, top_p: float, num_beams: int) -> dict:
     """The numbers as `model.generate` names them. Raises `UserError` for those that can't be."""
-    if max_new_tokens is not None and max_new_tokens < 1:
-        raise UserError(f"max_new_tokens is {max_new_tokens}; it is at least 1")
-    if temperature < 0 or top_k < 0 or not 0 < top_p <= 1 or num_beams < 1:
-        raise UserError("temperature and top_k are at least 0, top_p is above 0 and at most 1, num_beams at least 1")
+    ranges.check(max_new_tokens=max_new_tokens, temperature=temperature, top_k=top_k, top_p=top_p, num_beams=num_beams)
+    if temperature < 0:
+        raise UserError(f"temperature is {temperature}; it must be at least 0 (0: always the likeliest token)")
     if num_beams > 1 or temperature == 0:
         return {"do_sample": False, "num_beams": num_beams}
     return {"do_sample": True, "temperature": temperature, "top_k": top_k, "top_p": top_p}

@@ -18,7 +18,7 @@ from transformers import (
 
 from ...errors import UserError
 from ...models.gpt2 import XfmrGPT2Config, XfmrGPT2ForCausalLM
-from ...run import loading
+from ...run import loading, ranges
 from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
 from ...run.starting_point import check_end, check_origin, new_config, of_checkpoint
@@ -64,6 +64,7 @@ def check(settings: ModelSettings, data: LanguageModelingSettings, args: XfmrTra
     """Refuse settings that contradict one another. Raises `UserError`."""
     check_origin(settings, "model_config", "tokenizer")
     check_end(data.streaming, args.max_steps)
+    ranges.check_best(args, [])
 
 
 def load_parts(settings: ModelSettings):

@@ -10,7 +10,7 @@ from transformers.pipelines import PIPELINE_REGISTRY
 
 from ...errors import UserError
 from ...models.transformer import XfmrForConditionalGeneration
-from ...run import finite, loading
+from ...run import finite, loading, ranges
 from ...training.many_processes import in_parts, is_spread
 from ..task import task_of
 from .tokenizer_pair import TokenizerPair
@@ -107,6 +107,7 @@ def load_translator(name: str, **options) -> Translator:
 def translate(model: str, texts: Iterable[str], *, batch_size: int = 32, num_beams: int | None = None) -> Iterator[str]:
     """The translations of texts, in their order; an empty one stays empty. `model` is a folder or a Hub name, and the
     beams are its own unless told. Raises `UserError` as `Translator`."""
+    ranges.check(batch_size=batch_size, num_beams=num_beams)
     task_of(model, "translate")
     translator = load_translator(model)
     options = {} if num_beams is None else {"num_beams": num_beams}
