@@ -65,10 +65,12 @@ def to_train(model_class, name: str, *, head: str | None = None, whole: bool = F
     return model
 
 
-def to_use(auto_class, name: str, **kwargs) -> Any:
+def to_use(auto_class, name: str, *, unused: str | None = None, **kwargs) -> Any:
     """A model to answer with, in evaluation mode. Raises `UserError` if any of its tensors, its head's too, is not in
-    the checkpoint or has another size there: what stands in for them is random."""
+    the checkpoint or has another size there: what stands in for them is random. Those of the part `unused` are not
+    asked for."""
     model, info = _judged(auto_class, name, None, kwargs)
+    info["missing_keys"] = {key for key in info["missing_keys"] if unused is None or not key.startswith(f"{unused}.")}
     _refuse_missing(model, name, info)
     # One of a layer that the config does not count; heads that another class has may be left over.
     if over := sorted(key for key in info["unexpected_keys"] if re.search(r"\.\d+\.", key)):

@@ -89,5 +89,8 @@ def _summarize(folder: Path, settings: dict[str, Any], seeds: list[int]) -> Metr
     return {split: {name: one["mean"] for name, one in figures.items()} for split, figures in summary.items()}
 
 
-def _spread(values: list[float]) -> dict[str, float]:
-    return {"mean": mean(values), "sd": stdev(values), "least": min(values), "most": max(values)}
+def _spread(values: list[float | None]) -> dict[str, float]:
+    numbers = [value for value in values if value is not None]  # null is run.json's word for what is not finite
+    if len(numbers) < len(values):
+        return dict.fromkeys(("mean", "sd", "least", "most"), float("nan"))
+    return {"mean": mean(numbers), "sd": stdev(numbers), "least": min(numbers), "most": max(numbers)}

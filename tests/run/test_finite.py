@@ -10,7 +10,7 @@ import torch
 from small_checkpoints import CLASSES, WORDS, make, said
 
 import hf_xfmr
-from hf_xfmr.commands import fill, generate, predict, translate
+from hf_xfmr.commands import attention, fill, generate, predict, translate
 from hf_xfmr.errors import UserError
 
 GOOD, BAD = "good film", "bad film"
@@ -96,6 +96,14 @@ def test_the_row_of_a_batch_is_found(checkpoints, tmp_path, capsys):
         (tmp_path / file).write_bytes((checkpoints / "gpt2" / file).read_bytes())
     words = [GOOD, "film", BAD, "--max_new_tokens", "1"]
     assert '"bad film" has no answer: ' in said(capsys, lambda: run(generate, tmp_path, *words))
+
+
+def test_no_picture_is_drawn_of_nan(ruined, tmp_path, capsys):
+    for name in ("masked", "gpt2", "transformer"):
+        words = [ruined(name), BAD, *([GOOD] if name == "transformer" else ["--word", "film"])]
+        out = tmp_path / "picture.png"
+        assert BAD in said(capsys, lambda words=words, out=out: run(attention, *words, "--out", out))
+        assert not out.exists()
 
 
 def test_what_a_run_records_is_json_too(tmp_path):
