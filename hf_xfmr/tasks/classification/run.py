@@ -164,7 +164,10 @@ def make_trainer(
     splits: dict[str, Dataset] = dict(corpus.splits)
     collate: Callable = ClassificationCollator(corpus.tokenizer)
     args.remove_unused_columns = False  # the collator leaves behind what the model does not read
-    ranges.check_best(args, _figures(corpus))
+    if args.eval_strategy != "no" and (args.metric_for_best_model or "loss").removeprefix("eval_") != "loss":
+        labels = np.asarray(corpus.splits["validation"]["labels"])  # on which it depends what figures there are
+        logits = np.random.default_rng(0).normal(size=(len(labels), len(corpus.problem.label_names) or 1))
+        ranges.check_best(args, corpus.problem.figures(logits, labels))
     if settings.freeze_encoder:
         model.requires_grad_(False)
         model.classifier.requires_grad_(True)
@@ -184,13 +187,6 @@ def make_trainer(
         compute_metrics=lambda outcome: corpus.problem.figures(outcome.predictions, outcome.label_ids),
     )
     return trainer, splits
-
-
-def _figures(corpus: ClassificationData) -> list[str]:
-    """The names of the figures that an evaluation gives: those of some rows, with any logits."""
-    labels = np.asarray(corpus.splits["train"][:20]["labels"])
-    width = len(corpus.problem.label_names) or 1
-    return list(corpus.problem.figures(np.random.default_rng(0).normal(size=(len(labels), width)), labels))
 
 
 def finish(
