@@ -26,7 +26,7 @@ def printable_lines(text: object) -> str:
 
 def json_line(value: object) -> str:
     """`value` as JSON on one line, in its own characters but for those that a terminal obeys."""
-    text = json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     return text if text.isprintable() else _OBEYED.sub(_escaped, text)
 
 

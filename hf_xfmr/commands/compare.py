@@ -17,13 +17,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    from ..report import plain
     from ..report.comparison import SIGNIFICANT, verdict
     from ..run.console import say
     from ..tasks.compare import compare
 
     found = compare(arguments.a, arguments.b)
     if arguments.json:
-        print(json.dumps(found, ensure_ascii=False, indent=2))
+        print(json.dumps(plain(found), ensure_ascii=False, indent=2, allow_nan=False))
         return
     say(f"A: {arguments.a}", f"B: {arguments.b}", f"on {found['rows']:,} {found['split']} rows:")
     for one in found["figures"]:

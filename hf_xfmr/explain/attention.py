@@ -12,7 +12,7 @@ from ..drawing.attention import check_length, cross, eager, pair_weights, places
 from ..errors import UserError
 from ..models.transformer import XfmrConfig, position_table
 from ..registration import config_classes
-from ..run import loading
+from ..run import finite, loading
 from ..tasks.translation.translator import load_translator
 
 POSITIONS = 128  # rows of the table of position signals that are drawn: beyond, the picture's lines blur
@@ -59,11 +59,12 @@ def draw(
         raise UserError(f"{name} is a {kind} and has no target: give one sentence")
     tokenizer = loading.from_pretrained(AutoTokenizer, name)
     model_class = getattr(sys.modules[family.__module__], family.auto_classes["AutoModel"].split(".")[-1])
-    model = loading.from_pretrained(model_class, name)
+    model = loading.to_use(model_class, name, unused="pooler")
     ids = tokenizer(sentence)["input_ids"]
     check_length(sentence, ids, model)
     with eager(model):
         attentions = model(torch.tensor([ids]), output_attentions=True).attentions
+    finite.check(name, f'"{sentence[:40]}"', *attentions)
     layers = [one[0].float().numpy() for one in attentions]
     tokens = shown(tokenizer, ids)
     return self_attention(layers, tokens, word, part="", layer=layer), tokens
@@ -76,10 +77,11 @@ def _draw_transformer(name: str, sentence: str | None, target: str | None, *, wo
     translator = load_translator(name)
     model, tokenizers = translator.model, translator.tokenizers
     target = translator([sentence])[0] if target is None else target
+    sources, targets, weights = pair_weights(model, tokenizers, sentence, target)
+    finite.check(name, f'"{sentence[:40]}"', *(torch.as_tensor(one) for layers in weights.values() for one in layers))
     if word is None:
         figure = cross(model, tokenizers, sentence, target, layer=layer)
         return figure, []
-    sources, targets, weights = pair_weights(model, tokenizers, sentence, target)
     if places_of(word, sources):
         return self_attention(weights["encoder"], sources, word, part="encoder ", layer=layer), sources
     read = ["(start)", *targets[:-1]]  # what the decoder reads

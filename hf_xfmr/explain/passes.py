@@ -118,7 +118,7 @@ class Passes:
         if self.bert_name is None:
             return None, self.bert.model.bert, self.tokenizer
         tokenizer = loading.from_pretrained(AutoTokenizer, self.bert_name)
-        return self.bert_name, loading.from_pretrained(XfmrBertModel, self.bert_name).eval(), tokenizer
+        return self.bert_name, loading.to_use(XfmrBertModel, self.bert_name, unused="pooler"), tokenizer
 
     @cached_property
     def reading(self) -> tuple[list[str], list]:

@@ -11,7 +11,6 @@ from torch.distributed.checkpoint import FileSystemReader
 from transformers import PreTrainedModel
 
 from ..errors import UserError
-from ..hub import folder
 from ..run import loading
 from ..training import checkpoints
 from ..verify.subject import find_class
@@ -58,8 +57,7 @@ def consolidate(checkpoint: str | Path, like: str, out: str | Path) -> Path:
     if not os.path.isfile(checkpoint / ".metadata"):
         raise UserError(f"{checkpoint} is no sharded checkpoint: it has no .metadata; give the folder of .distcp files")
     _check_metadata(checkpoint / ".metadata")
-    folder.check_folder(loading.checkpoint(like))
-    model: PreTrainedModel = find_class(like).from_pretrained(loading.checkpoint(like), ignore_mismatched_sizes=True)
+    model: PreTrainedModel = loading.to_train(find_class(like), like)
     saved: dict[str, Any] = FileSystemReader(checkpoint).read_metadata().state_dict_metadata
     prefix = "model." if all(name.startswith("model.") for name in saved) else ""
     own = {name: tensor for name, tensor in model.state_dict().items() if prefix + name in saved}

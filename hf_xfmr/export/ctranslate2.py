@@ -16,7 +16,7 @@ from ..errors import UserError
 from ..hub import dual
 from ..run import loading
 from ..tasks.translation.tokenizer_pair import TokenizerPair
-from . import parity, stock
+from . import parity, real_rows, stock
 
 NEVER = -1e9  # added to the logit of a token that is not to be generated
 ROWS, LENGTH, WRITTEN = 4, 24, 20  # texts compared, their tokens, and the tokens written to compare
@@ -51,7 +51,7 @@ def write(folder: Path, out: Path) -> list[str]:
         path.rmdir() if path.is_dir() else path.unlink()
     staged.rmdir()
     stock.copy_tokenizer(folder, out)
-    return [check(out, ours, tokenizers)]
+    return [check(out, folder, ours, tokenizers)]
 
 
 def convert(spec, out: Path) -> None:
@@ -122,18 +122,21 @@ def _never(model) -> set[int]:
 
 
 def _ids(model, rows: int, vocabulary: int, special: set[int], *, length: int, seed: int) -> list[list[int]]:
-    """Rows of different lengths of ids that are no special tokens."""
+    """Rows of different lengths of ids that are no special tokens; the last one has all positions."""
     draw = np.random.default_rng(seed)
     plain = [number for number in range(vocabulary) if number not in special]
     longest = min(length, model.config.max_position_embeddings - 1)
-    return [draw.choice(plain, max(2, longest - 3 * row)).tolist() for row in range(rows)]
+    drawn = [draw.choice(plain, max(2, longest - 3 * row)).tolist() for row in range(rows)]
+    return [*drawn, draw.choice(plain, model.config.max_position_embeddings - 1).tolist()]
 
 
-def _check_gpt2(out: Path, ours, tokenizers: TokenizerPair) -> str:
+def _check_gpt2(out: Path, folder: Path, ours, tokenizers: TokenizerPair) -> str:
     import ctranslate2
 
     tokenizer = tokenizers.source
     rows = _ids(ours, ROWS, len(tokenizer), set(tokenizer.all_special_ids), length=LENGTH, seed=0)
+    real, real_words = real_rows.inputs(folder, ours)
+    rows += [] if real is None else [row for row in _kept(real, "input_ids") if len(row) > 1]
     generator = ctranslate2.Generator(str(out), device="cpu", compute_type="float32")
     apart = 0.0
     for row in rows:
@@ -142,7 +145,7 @@ def _check_gpt2(out: Path, ours, tokenizers: TokenizerPair) -> str:
         with torch.inference_mode():
             logits = ours(input_ids=torch.tensor([row]), use_cache=False).logits[0, :-1]
         apart = max(apart, _apart(found, logits, row[1:]))
-    prompt = rows[-1][: max(1, len(rows[-1]) // 2)]
+    prompt = rows[ROWS - 1][: max(1, len(rows[ROWS - 1]) // 2)]
     most = min(WRITTEN, ours.config.max_position_embeddings - len(prompt))
     with torch.inference_mode():
         written = ours.generate(
@@ -154,16 +157,20 @@ def _check_gpt2(out: Path, ours, tokenizers: TokenizerPair) -> str:
         [tokenizer.convert_ids_to_tokens(prompt)], max_length=most, sampling_topk=1, include_prompt_in_result=False
     )
     found = result[0].sequences_ids[0]  # without the end of text, which is in ours
-    return _say(apart, written[: len(found)] == found, f"{ROWS} texts", "continuation")
+    return _say(apart, written[: len(found)] == found, _over("texts", ours, real_words), "continuation")
 
 
-def _check_marian(out: Path, ours, tokenizers: TokenizerPair) -> str:
+def _check_marian(out: Path, folder: Path, ours, tokenizers: TokenizerPair) -> str:
     import ctranslate2
 
     source, target, end = tokenizers.source, tokenizers.target, ours.config.eos_token_id
     special = {*source.all_special_ids, *target.all_special_ids, *_never(ours)}
     read = [[*row, end] for row in _ids(ours, ROWS, len(source), special, length=LENGTH, seed=0)]
     given = [[*row, end] for row in _ids(ours, ROWS, len(target), special, length=LENGTH, seed=1)]
+    real, real_words = real_rows.inputs(folder, ours)
+    if real is not None:
+        read += _kept(real, "input_ids")
+        given += _targets(real, end)
     translator = ctranslate2.Translator(str(out), device="cpu", compute_type="float32")
     scored = translator.score_batch(
         [source.convert_ids_to_tokens(row) for row in read], [target.convert_ids_to_tokens(row[:-1]) for row in given]
@@ -180,7 +187,7 @@ def _check_marian(out: Path, ours, tokenizers: TokenizerPair) -> str:
     search = {"max_new_tokens": most + 1, "suppress_tokens": never, "pad_token_id": ours.config.pad_token_id}
     ends = {"eos_token_id": end, "decoder_start_token_id": ours.config.decoder_start_token_id}
     greedy, same = {"generation_config": GenerationConfig(**search, **ends)}, True
-    for row in read:
+    for row in read[:ROWS]:
         with torch.inference_mode():
             written = ours.generate(
                 input_ids=torch.tensor([row]), attention_mask=torch.ones(1, len(row), dtype=torch.int64), **greedy
@@ -189,7 +196,7 @@ def _check_marian(out: Path, ours, tokenizers: TokenizerPair) -> str:
             [source.convert_ids_to_tokens(row)], beam_size=1, max_decoding_length=most, return_end_token=True
         )[0].hypotheses[0]
         same &= target.convert_ids_to_tokens(written)[: len(found)] == found
-    return _say(apart, same, f"{ROWS} pairs", "translations")
+    return _say(apart, same, _over("pairs", ours, real_words), "translations")
 
 
 def _apart(found: torch.Tensor, logits: torch.Tensor, words: list[int]) -> float:
@@ -197,6 +204,23 @@ def _apart(found: torch.Tensor, logits: torch.Tensor, words: list[int]) -> float
     if found.shape != expected.shape:
         raise UserError(f"CTranslate2 scores {len(found)} tokens where our model has {len(expected)}")
     return float((found - expected).abs().max())
+
+
+def _kept(given: dict, name: str) -> list[list[int]]:
+    """Rows of ids without their padding."""
+    return [row[: sum(mask)] for row, mask in zip(given[name].tolist(), given["attention_mask"].tolist(), strict=True)]
+
+
+def _targets(given: dict, end: int) -> list[list[int]]:
+    """What the decoder is to write: what it reads, without its start, up to the end of the text."""
+    rows = (row[1:] for row in given["decoder_input_ids"].tolist())
+    return [[*row[: row.index(end)], end] if end in row else [*row, end] for row in rows]
+
+
+def _over(what: str, ours, real: str) -> str:
+    return f"{ROWS} random {what}, one of all {ours.config.max_position_embeddings:,} positions" + (
+        f", {real}" if real else ""
+    )
 
 
 def _say(apart: float, same: bool, what: str, written: str) -> str:

@@ -5,13 +5,14 @@ import logging
 import warnings
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 from torch.export import Dim
 
 from ..errors import UserError
 from ..hub import dual
-from . import parity, stock
+from . import parity, real_rows, stock
 
 SHAPES = ((2, 7), (1, 1), (5, 40))  # rows and tokens the graph is run with; the first is the one it is traced with
 _MOST_ROWS = 2**16
@@ -60,30 +61,53 @@ def write(folder: Path, out: Path) -> list[str]:
         assert program is not None
         program.save(out / "model.onnx")
     stock.lay_out_beside(kind, folder, out)
-    apart = _check(out / "model.onnx", model)
+    apart, tensors, over = _check(out / "model.onnx", folder, model)
     bytes_ = sum(path.stat().st_size for path in out.glob("model.onnx*"))
     return [
         f"model.onnx: {bytes_ / 2**20:,.1f} MiB; inputs {', '.join(given)}; outputs {', '.join(expected)}",
         f"onnxruntime computes what {kind.own_class} does, to {apart:.1g}, with any number of rows and up to "
-        f"{longest:,} tokens",
+        f"{longest:,} tokens; compared over {over}, and {tensors} of its tensors bit for bit",
         *stock.left_to_users(model.config),
     ]
 
 
-def _check(path: Path, model) -> float:
-    """The largest difference between the graph under onnxruntime and the model, over SHAPES."""
+def _check(path: Path, folder: Path, model) -> tuple[float, int, str]:
+    """The largest difference between the graph under onnxruntime and the model, over SHAPES, a row of all positions and
+    the run's own texts; the number of tensors that stand in it as they do here; and what it was run over, in words."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     names, apart = [output.name for output in session.get_outputs()], 0.0
-    for seed, (rows, length) in enumerate(SHAPES):
-        given = parity.inputs(model, rows, min(length, model.config.max_position_embeddings - 1), seed=seed)
+    most = parity.longest(model)
+    real, real_words = real_rows.inputs(folder, model)
+    shapes = [*((rows, min(length, most)) for rows, length in SHAPES), (1, most)]
+    every = [parity.inputs(model, rows, length, seed=seed) for seed, (rows, length) in enumerate(shapes)]
+    for given in [*every, *([] if real is None else [real])]:
         found = session.run(names, {name: tensor.numpy() for name, tensor in given.items()})
         theirs = dict(zip(names, found, strict=True))
         apart = max(apart, parity.difference("onnxruntime", theirs, parity.outputs(model, given), given))
-    return apart
+    over = f"random rows, one of all {most:,} positions" + (f", {real_words}" if real_words else "")
+    return apart, _same_tensors(path, model), over
+
+
+def _same_tensors(path: Path, model) -> int:
+    """How many tensors the graph holds under our names. Raises `UserError` for one that differs in a bit."""
+    import onnx
+    from onnx import numpy_helper
+
+    own, count = model.state_dict(), 0
+    for one in onnx.load(str(path)).graph.initializer:
+        tensor = own.get(one.name.removeprefix("model."))
+        if tensor is None or list(one.dims) != list(tensor.shape):  # made by the exporter, or turned round by it
+            continue
+        if not np.array_equal(numpy_helper.to_array(one), tensor.numpy(), equal_nan=tensor.is_floating_point()):
+            raise UserError(
+                f"the ONNX graph does not hold what our model does: {one.name} is another; nothing was written"
+            )
+        count += 1
+    return count
 
 
 class _quiet:

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..hub.dual import Kind
-from ..models.stock import CheckpointError
+from ..models.stock import CheckpointError, to_own_names
+from ..run import loading
 
 TOLERANCE = 1e-4  # of the largest output, or of 1 if that is more: some 1,000 roundings of float32
 
@@ -19,7 +20,7 @@ def load(kind: Kind, folder: Path):
     """Our model in `folder`, float32, in evaluation mode."""
     own_class = getattr(sys.modules[kind.config_class.__module__], kind.own_class)
     try:
-        return own_class.from_pretrained(folder, dtype=torch.float32).eval()
+        return loading.to_use(own_class, str(folder), dtype=torch.float32)
     except CheckpointError as error:
         raise UserError(str(error)) from error
 
@@ -47,6 +48,30 @@ def inputs(model, rows: int, length: int, *, seed: int = 0) -> dict[str, Tensor]
     if config.is_encoder_decoder:
         given["decoder_input_ids"] = ids(config.decoder_vocab_size, rows, length + 1)
     return given
+
+
+def longest(model) -> int:
+    """The tokens of a row that has all positions; a target has one token more than its source here."""
+    return model.config.max_position_embeddings - bool(model.config.is_encoder_decoder)
+
+
+def same_tensors(what: str, theirs, ours) -> int:
+    """How many tensors the two models have in common. Raises `UserError` for one that differs in a bit, or one of our
+    parameters that the other has not."""
+    found = to_own_names(ours, theirs.state_dict())
+    own = {name: one for name, one in ours.state_dict().items() if name in found}
+    lost = [name for name, _ in ours.named_parameters() if name not in own]
+    differ = [name for name, one in own.items() if not _same(one, found[name])]
+    if lost or differ:
+        name = (lost or differ)[0]
+        how = "is not in it" if lost else "is another"
+        raise UserError(f"{what} does not hold what our model does: {name} {how}; nothing was written")
+    return len(own)
+
+
+def _same(a: Tensor, b: Tensor) -> bool:
+    b = b.to(a.dtype)
+    return a.shape == b.shape and bool((a == b).logical_or(a.isnan() & b.isnan()).all())
 
 
 @torch.inference_mode()

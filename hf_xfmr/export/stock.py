@@ -8,7 +8,7 @@ import transformers
 
 from ..hub import dual
 from ..tasks.task import all_tasks
-from . import parity
+from . import parity, real_rows
 
 _MODEL = ("*.safetensors", "*.safetensors.index.json", "generation_config.json")
 _TOKENIZER = (
@@ -22,11 +22,20 @@ def write(folder: Path, out: Path) -> list[str]:
     kind = dual.kind(folder)
     lay_out(kind, folder, out)
     ours, theirs = parity.load(kind, folder), load(kind, out)
-    given = parity.inputs(ours, 2, min(16, ours.config.max_position_embeddings - 1))
-    apart = parity.difference(
-        f"transformers' {kind.stock_class}", parity.outputs(theirs, given), parity.outputs(ours, given), given
-    )
-    return [f"{kind.stock_class} computes what {kind.own_class} does, to {apart:.1g}", *left_to_users(ours.config)]
+    what, most = f"transformers' {kind.stock_class}", parity.longest(ours)
+    real, real_words = real_rows.inputs(folder, ours)
+    apart = 0.0
+    for given in (parity.inputs(ours, 2, min(16, most)), parity.inputs(ours, 1, most, seed=1), real):
+        if given is not None:
+            found = parity.difference(what, parity.outputs(theirs, given), parity.outputs(ours, given), given)
+            apart = max(apart, found)
+    tensors = parity.same_tensors(what, theirs, ours)
+    over = f"a row of all {most:,} positions" + (f" and {real_words}" if real_words else "")
+    return [
+        f"{kind.stock_class} computes what {kind.own_class} does, to {apart:.1g}, over random rows, {over}; all "
+        f"{tensors} tensors are the same, bit for bit",
+        *left_to_users(ours.config),
+    ]
 
 
 def left_to_users(config) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..errors import UserError
 from ..machine import give_back_memory
 from ..plain import printable
+from ..run import ranges
 from .rows import Columns, Row, read
 
 if TYPE_CHECKING:
@@ -43,8 +44,7 @@ def predict(
         raise UserError("texts and --file are both given: leave one of them out")
     if not texts and not file and sys.stdin.isatty():
         raise UserError("no texts: give them as arguments or with --file, or pipe in one text a line")
-    if batch_size < 1:
-        raise UserError(f"batch_size is {batch_size}; it must be at least 1")
+    ranges.check(batch_size=batch_size, temperature=temperature)
     columns = Columns(text_column, text_pair_column, id_column)
 
     def rows() -> Iterable[Row]:
@@ -65,7 +65,7 @@ def load(name: str, temperature: float | None = None) -> "Predictor":
     """What reads texts with the model in a folder or on the Hub."""
     from ..tasks.task import task_of
 
-    predictor = task_of(name).predictor(name, temperature=temperature)
+    predictor = task_of(name, "predict").predictor(name, temperature=temperature)
     assert predictor is not None
     return predictor
 
@@ -73,8 +73,9 @@ def load(name: str, temperature: float | None = None) -> "Predictor":
 def _answered(predictor: "Predictor", rows: Iterable[Row], many: int, batch_size: int) -> Iterator[dict]:
     given, faults = iter(rows), []
     while window := list(islice(given, many)):
-        yield from answer(predictor, window, batch_size)
-        faults += _faults(window)
+        answers = answer(predictor, window, batch_size)
+        yield from answers
+        faults += _faults(answers)
     _refuse(faults)
 
 
@@ -87,7 +88,7 @@ def _write(
     progress = tqdm(total=total, desc="predict", unit="row")
     while window := list(islice(given, many)):
         answers = answer(predictor, window, batch_size)
-        faults += _faults(window)
+        faults += _faults(answers)
         out.write(window, [predictor.flat(one) for one in answers] if out.is_table else answers)
         progress.update(out.rows - progress.n)
     progress.close()
@@ -99,8 +100,8 @@ def _write(
     _refuse(faults)
 
 
-def _faults(rows: Iterable[Row]) -> list[str]:
-    return [f"row {row.id} ({row.fault})" for row in rows if row.fault]
+def _faults(answers: Iterable[dict]) -> list[str]:
+    return [f"row {one['id']} ({one['error']})" for one in answers if "error" in one]
 
 
 def _refuse(faults: list[str]) -> None:
@@ -110,7 +111,7 @@ def _refuse(faults: list[str]) -> None:
 
 
 def answer(predictor: "Predictor", rows: list[Row], batch_size: int) -> list[dict]:
-    """{"id", "text", ...} for each row, in their order; what can't be read gets an "error"."""
+    """{"id", "text", ...} for each row, in their order; what can't be read or answered gets an "error"."""
     good = [row for row in rows if not row.fault]
     texts, pairs = [row.text for row in good], [row.pair for row in good if row.pair is not None]
     found = predictor(texts, pairs or None, batch_size=batch_size) if good else iter(())

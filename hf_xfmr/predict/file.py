@@ -100,7 +100,8 @@ class PredictionFile:
         if self.is_table:
             text = _csv([[answer.get(name, "") for name in self.columns] for answer in answers])
         else:
-            text = "".join(json.dumps(answer, ensure_ascii=False) + "\n" for answer in answers).encode(**ESCAPED)
+            lines = (json.dumps(answer, ensure_ascii=False, allow_nan=False) for answer in answers)
+            text = "".join(f"{line}\n" for line in lines).encode(**ESCAPED)
         self.file.write(text)
         self._sync()
         for row in rows:

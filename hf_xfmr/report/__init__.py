@@ -60,7 +60,7 @@ def write(folder: str | Path, evaluate: Callable[[Path, dict], Evaluation | None
     found = evaluate(folder, run) if evaluate is not None else None
     figures = _figures(run) | (found.figures if found else {})
     page = render(folder, run, figures, found.pictures if found else {}, **(found.words if found else {}))
-    text = json.dumps(_plain(figures), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    text = json.dumps(plain(figures), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
     for name, content in (("report.json", text), ("report.html", page)):
         with whole(folder / name) as aside:
             aside.write_text(content, encoding="utf-8")
@@ -104,14 +104,14 @@ def _with_perplexity(metrics: dict[str, Any], run: dict) -> dict[str, Any]:
     return metrics
 
 
-def _plain(value):
-    """As JSON has it: arrays as lists, NaN and infinity as null."""
+def plain(value):
+    """A value as JSON has it: arrays as lists, NaN and infinity as null."""
     if is_dataclass(value):
         value = {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value

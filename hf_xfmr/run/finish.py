@@ -62,7 +62,7 @@ def save_and_report(
             model.save_pretrained(aside, **({} if whole is None else {"state_dict": whole}))
             if tokenizer is not None:
                 tokenizer.save_pretrained(aside)
-            text = json.dumps(run, ensure_ascii=False, indent=2, default=str)
+            text = json.dumps(report.plain(run), ensure_ascii=False, indent=2, default=str, allow_nan=False)
             (aside / "run.json").write_text(text, encoding="utf-8")
         say(f"report: {report.write(folder, evaluate)}", f"model:  {folder}")
         args = trainer.args

@@ -1,12 +1,17 @@
-"""Checkpoints by name: a folder, a `sample:`, or a name on the Hub."""
+"""Checkpoints by name: a folder, a `sample:`, or a name on the Hub; and whether one has what a model is made of."""
 
 import os
+import re
 from pathlib import Path
+from typing import Any
 
 from .. import samples
 from ..errors import UserError
 from ..hub import folder
-from ..models.stock import CheckpointError
+from ..models.stock import CheckpointError, StockModel, stock_name
+
+NAMED = 3  # tensors that an error names
+_CODE = re.compile("trust_remote_code|custom code|remote code")  # in what transformers says of a folder with code
 
 
 def checkpoint(name: str) -> str:
@@ -17,6 +22,11 @@ def checkpoint(name: str) -> str:
         return str(samples.checkpoint(name))
     if not os.path.lexists(name) and (len(name) > 200 or name.startswith((".", "/", "~")) or name.count("/") > 1):
         raise UserError(f"model: there is no folder {name}")
+    if (Path(name) / "adapter_config.json").is_file():  # transformers would load the base model that it names
+        raise UserError(
+            f"model: {name} holds an adapter (adapter_config.json), not a model: give the folder of the run that "
+            "trained it, whose model has it merged, or merge it with peft: merge_and_unload(), then save_pretrained()"
+        )
     return name
 
 
@@ -24,15 +34,16 @@ def _reason(error: Exception) -> str:
     """A library's words on one line, without advice that no command here can follow, and not the whole list of what it
     knows."""
     words = " ".join(str(error).split()) or type(error).__name__
-    if "trust_remote_code" in words:
-        return "it needs code of its own, which is never run here; give a BERT, a GPT-2 or a Marian"
     if "Unrecognized configuration class" in words or "Model type should be one of" in words:
         return "its model is of another kind; give one that was trained for this"
     return words if len(words) < 400 else f"{words[:400]}…"
 
 
 def from_pretrained(auto_class, name: str, **kwargs):
-    """`auto_class.from_pretrained` of a folder, a `sample:` or a Hub name, with one clear error if it can't be had."""
+    """`auto_class.from_pretrained` of a folder, a `sample:` or a Hub name, with one clear error if it can't be had.
+    Code that comes with a checkpoint is never run, nor asked about."""
+    if auto_class.__name__.startswith("Auto"):
+        kwargs.setdefault("trust_remote_code", False)
     reads_words = "Tokenizer" in auto_class.__name__
     try:
         where = checkpoint(name)
@@ -46,6 +57,12 @@ def from_pretrained(auto_class, name: str, **kwargs):
     except (UserError, CheckpointError, MemoryError):
         raise
     except Exception as error:  # each library and each kind of damage has its own
+        if isinstance(error, ValueError) and _CODE.search(str(error)):
+            raise UserError(
+                f"model: {name} is run by code of its own, which no recipe and no command of hf_xfmr runs; read that "
+                f"code, and if you trust it load it in Python: {auto_class.__name__}.from_pretrained({name!r}, "
+                "trust_remote_code=True)"
+            ) from error
         if isinstance(error, ImportError) or (not isinstance(error, OSError) and not Path(name).exists()):
             raise
         if Path(name).exists():
@@ -54,3 +71,63 @@ def from_pretrained(auto_class, name: str, **kwargs):
             f"model: '{name}' is no folder here and can't be had from the Hub (no network, no such model, or no "
             "access): give a local folder, or connect first"
         ) from error
+
+
+def to_train(model_class, name: str, *, head: str | None = None, whole: bool = False, **kwargs) -> Any:
+    """A model of ours to go on training. Unless it is to be `whole`, its heads may be new, and tensors of `head` have
+    other sizes than the checkpoint's, for other labels: then they begin anew, which is said. Raises `UserError` for any
+    other tensor that does not fit, and `CheckpointError` for one that is missing."""
+    model, info = _judged(model_class, name, head, kwargs)
+    if whole:
+        _refuse_missing(model, name, info)
+    model.check_loading(name, info, ignore_mismatched_sizes=True)
+    return model
+
+
+def to_use(auto_class, name: str, *, unused: str | None = None, **kwargs) -> Any:
+    """A model to answer with, in evaluation mode. Raises `UserError` if any of its tensors, its head's too, is not in
+    the checkpoint or has another size there: what stands in for them is random. Those of the part `unused` are not
+    asked for."""
+    model, info = _judged(auto_class, name, None, kwargs)
+    info["missing_keys"] = {key for key in info["missing_keys"] if unused is None or not key.startswith(f"{unused}.")}
+    _refuse_missing(model, name, info)
+    # One of a layer that the config does not count; heads that another class has may be left over.
+    if over := sorted(key for key in info["unexpected_keys"] if re.search(r"\.\d+\.", key)):
+        raise UserError(
+            f"model: {name} holds {_named([_both(model, key) for key in over])}, for which its config.json has no "
+            "layer: use the config.json that was saved with these weights"
+        )
+    if isinstance(model, StockModel):
+        model.check_loading(name, info)
+    return model.eval()
+
+
+def _refuse_missing(model, name: str, info: dict) -> None:
+    if missing := sorted(info["missing_keys"]):
+        raise UserError(
+            f"model: {name} lacks {_named([_both(model, key) for key in missing])} of {type(model).__name__}: it was "
+            "not trained for this, or the file is incomplete; give the folder of a run that was, or copy it again"
+        )
+
+
+def _judged(auto_class, name: str, head: str | None, options: dict) -> tuple[Any, dict]:
+    loaded = from_pretrained(auto_class, name, output_loading_info=True, ignore_mismatched_sizes=True, **options)
+    model, info = loaded
+    sizes = sorted(one for one in info["mismatched_keys"] if head is None or not one[0].startswith(f"{head}."))
+    if sizes:
+        told = [f"{_both(model, key)} is {list(there)} and not {list(here)}" for key, there, here in sizes]
+        raise UserError(
+            f"model: the tensors of {name} do not have the sizes its config.json says: {_named(told)}; use the "
+            "config.json that was saved with these weights, or copy the checkpoint again"
+        )
+    return model, info
+
+
+def _both(model, key: str) -> str:
+    on_disk = stock_name(model, key) if isinstance(model, StockModel) else key
+    return key if on_disk == key else f"{key} (on disk {on_disk})"
+
+
+def _named(what: list[str]) -> str:
+    more = len(what) - NAMED
+    return ", ".join(what[:NAMED]) + (f" and {more:,} more tensor{'s' * (more > 1)}" if more > 0 else "")

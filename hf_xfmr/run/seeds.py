@@ -66,6 +66,7 @@ def _check(path: Path, settings: dict[str, Any]) -> None:
 
 
 def _summarize(folder: Path, settings: dict[str, Any], seeds: list[int]) -> Metrics:
+    from ..report import plain
     from ..report.names import COUNTS  # with matplotlib, which is slow to load
 
     found: dict[int, Metrics] = {}
@@ -77,8 +78,9 @@ def _summarize(folder: Path, settings: dict[str, Any], seeds: list[int]) -> Metr
         for split, figures in found[seeds[0]].items()
     }
     record = {"settings": settings, "seeds": found, "summary": summary}
+    text = json.dumps(plain(record), ensure_ascii=False, indent=2, allow_nan=False)
     with whole(folder / NAME) as aside:
-        aside.write_text(json.dumps(record, ensure_ascii=False, indent=2), encoding="utf-8")
+        aside.write_text(text, encoding="utf-8")
     say(f"mean ± standard deviation over {len(seeds)} seeds ({', '.join(map(str, seeds))}):")
     for split, figures in summary.items():
         shown = (f"{name} {one['mean']:.4f} ± {one['sd']:.4f}" for name, one in figures.items() if name not in COUNTS)
@@ -87,5 +89,8 @@ def _summarize(folder: Path, settings: dict[str, Any], seeds: list[int]) -> Metr
     return {split: {name: one["mean"] for name, one in figures.items()} for split, figures in summary.items()}
 
 
-def _spread(values: list[float]) -> dict[str, float]:
-    return {"mean": mean(values), "sd": stdev(values), "least": min(values), "most": max(values)}
+def _spread(values: list[float | None]) -> dict[str, float]:
+    numbers = [value for value in values if value is not None]  # null is run.json's word for what is not finite
+    if len(numbers) < len(values):
+        return dict.fromkeys(("mean", "sd", "least", "most"), float("nan"))
+    return {"mean": mean(numbers), "sd": stdev(numbers), "least": min(numbers), "most": max(numbers)}

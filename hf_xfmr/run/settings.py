@@ -19,7 +19,7 @@ from ..hub.training import fetch_checkpoint
 from ..processes import is_main
 from ..training import lock
 from ..training.trainer import XfmrTrainingArguments
-from . import beginnings, program, yaml_text
+from . import beginnings, program, ranges, yaml_text
 
 seed_of_several: ContextVar[int | None] = ContextVar("seed_of_several", default=None)  # the one that runs, if any does
 
@@ -43,8 +43,8 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
 
     The random seed is set here, before any model is made; with `seeds`, `SeveralSeeds` is raised (see seeds.py).
     `output_dir`, if not given, is `runs/` and the config's name.
-    Raises `UserError` for an unknown key (naming the nearest), a value of the wrong type, or an output folder that
-    cannot be written.
+    Raises `UserError` for an unknown key (naming the nearest), a value of the wrong type or outside its range, or an
+    output folder that cannot be written.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     parser = HfArgumentParser(
@@ -81,6 +81,8 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
         settings, args = parser.parse_dict(values)
     except (ValueError, TypeError) as error:
         raise UserError(f"{config or 'the flags'}: {' '.join(str(error).split())}") from error
+    ranges.check_settings(settings, args)
+    args.recipe_settings = dataclasses.asdict(settings)  # for the checkpoints, which a run with others can't go on from
     _check_writable(Path(args.output_dir))
     if is_main():
         lock.acquire(args.output_dir)  # until `finish`, or the end of the process

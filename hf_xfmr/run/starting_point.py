@@ -13,7 +13,7 @@ from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoTokenizer
 
 from ..errors import UserError
-from . import loading
+from . import loading, ranges
 
 
 def check_origin(settings: Any, *own: str) -> None:
@@ -59,6 +59,7 @@ def new_config(config_class: Any, values: dict[str, Any] | None) -> Any:
         if name not in known:
             near = difflib.get_close_matches(str(name), known, n=1)
             raise UserError(f"model_config: unknown field '{name}'" + (f"; did you mean '{near[0]}'?" if near else ""))
+    ranges.check_model_config(values)
     with naming_model_config():
         config = config_class(**values)
     for name in SIZES:

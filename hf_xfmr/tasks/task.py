@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from transformers import AutoConfig
 
+from ..errors import UserError
 from ..run import loading
 
 NAMES = ("classification", "tagging", "translation", "language_modeling", "pretraining")  # the folders here
@@ -19,8 +20,8 @@ class Predictor(Protocol):
     depends_on: dict[str, Any]  # what beside the model its answers depend on
 
     def __call__(self, texts: Iterable[str], pairs: Iterable[str] | None = None, *, batch_size: int) -> Iterator[dict]:
-        """An answer for each text (with its pair), in their order. Raises `UserError` for pairs where it reads none,
-        and the reverse."""
+        """An answer for each text (with its pair), in their order; {"error"} where the model's numbers are not finite.
+        Raises `UserError` for pairs where it reads none, and the reverse."""
         ...
 
     def flat(self, answer: dict) -> dict:
@@ -32,7 +33,9 @@ class Task:
     """A task, as those see it who know of none in particular. What a task has no answer to is as it is here."""
 
     name: str
-    head: str = ""  # how the names of the model classes end that it trains
+    heads: tuple[str, ...] = ()  # how the names of the model classes end that it trains
+    command: str = ""  # which uses such a model
+    recipe: str = ""  # which trains one
     answers: str | None = None  # the file that a run leaves of its answers to a `{split}`, for `compare`
 
     def predictor(self, model: str, *, temperature: float | None = None) -> Predictor | None:
@@ -57,8 +60,23 @@ def all_tasks() -> Iterator[Task]:
     return (importlib.import_module(f".{name}.task", __package__).TASK for name in NAMES)
 
 
-def task_of(model: str) -> Task:
-    """The task that a checkpoint's model was trained for, by its class; classification, if that says nothing."""
+def task_of(model: str, command: str) -> Task:
+    """The task whose models `command` uses and that a checkpoint's model was trained for, by its class; the first of
+    them, if its config says no class. Raises `UserError` for a model that another command uses, or none."""
     architecture = (loading.from_pretrained(AutoConfig, model).architectures or [""])[0]
     tasks = list(all_tasks())
-    return next((task for task in tasks if task.head and architecture.endswith(task.head)), tasks[0])
+    fitting = [task for task in tasks if task.command == command]
+    if not architecture:
+        return fitting[0]
+    found = next((task for task in tasks if architecture.endswith(task.heads or ("/",))), None)
+    if found in fitting:
+        return found
+    if found is not None:
+        raise UserError(
+            f"{model} is a {architecture}, which {command} can't use: run python -m hf_xfmr {found.command} {model}"
+        )
+    recipes = " or ".join(f"recipes/{task.recipe}.py" for task in fitting)
+    raise UserError(
+        f"{model} is a {architecture}, which has no head that {command} could use: give the folder of a run of "
+        f"{recipes}, or train one with --model {model}"
+    )

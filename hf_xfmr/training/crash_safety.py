@@ -15,7 +15,7 @@ from transformers.integrations import TensorBoardCallback
 from .. import machine
 from ..errors import UserError
 from ..plain import printable_lines
-from . import checkpoints, data_order, lock
+from . import checkpoints, data_order, lock, log_goes_on, same_settings
 from .checkpoints import Damaged
 from .interrupts import Interrupted, Interrupts
 from .states import FittingStates, check_states
@@ -43,6 +43,7 @@ class CrashSafety(FittingStates):
         self._seconds_before, self._began = 0.0, time.perf_counter()
         self._facts: dict = {}
         self._machine: dict = {}
+        self._log: dict | None = None  # what a checkpoint holds of the log's next entry
         self._pushed_later: str | None = None
         self.add_callback(_SaveInTime(self))
 
@@ -86,8 +87,9 @@ class CrashSafety(FittingStates):
         try:
             self._on_main(lambda: checkpoints.clean(self._folder))
             self._facts = data_order.describe(self) | {"weights_only": bool(self.args.weights_only)}
+            self._facts["settings"] = same_settings.describe(self)
             self._machine = machine.describe(self.args.device)
-            source = None
+            source, self._log = None, None
             if chosen := self._on_main(lambda: self._choose(resume_from_checkpoint)):
                 source, manifest = chosen
                 if self.args.weights_only and not manifest["data"]["weights_only"]:
@@ -98,6 +100,8 @@ class CrashSafety(FittingStates):
                     if line := machine.change(manifest.get("machine", {}), self._machine):
                         self._say(line)
                     self._seconds_before, self._run = manifest["seconds"], manifest["run"]
+                    self._log = manifest.get("log")
+            evaluates, self.args.eval_on_start = self.args.eval_on_start, self.args.eval_on_start and source is None
             self._began = time.perf_counter()
             with Interrupts() as self._interrupts:
                 try:
@@ -105,6 +109,8 @@ class CrashSafety(FittingStates):
                 except BaseException:
                     self._close_displays()
                     raise
+                finally:
+                    self.args.eval_on_start = evaluates
         finally:
             if locked:
                 lock.release(self._folder)
@@ -123,6 +129,9 @@ class CrashSafety(FittingStates):
                 continue
             if not self.args.weights_only or manifest["data"]["weights_only"]:
                 data_order.compare(manifest["data"], self._facts, path)
+                same_settings.compare(manifest["data"], self._facts, path)
+            else:
+                same_settings.compare_weights(manifest["data"], self._facts, path)
             for line in skipped:
                 self._say(f"skipped {line}")
             return path, manifest
@@ -168,6 +177,7 @@ class CrashSafety(FittingStates):
     def _init_training_state(self, max_steps, num_update_steps_per_epoch, num_train_epochs, *args, **kwargs):
         begun = super()._init_training_state(max_steps, num_update_steps_per_epoch, num_train_epochs, *args, **kwargs)
         state = self.state
+        state.compute_steps(self.args, max_steps)  # of this run: Trainer takes those of the checkpoint
         best = self._folder / f"checkpoint-{state.best_global_step}"
         if state.best_global_step and self._is_own(best):  # the folder may have been moved since
             state.best_model_checkpoint = str(best)
@@ -176,6 +186,8 @@ class CrashSafety(FittingStates):
         if stopper is not None and (saved := callbacks.get("EarlyStoppingCallback", {}).get("attributes")):
             stopper.early_stopping_patience_counter = saved["early_stopping_patience_counter"]
             stopped = stopper.early_stopping_patience_counter >= stopper.early_stopping_patience
+        if stopper is not None:  # a new one: Trainer looks for what it wrote of each at its last save
+            callbacks.setdefault("EarlyStoppingCallback", stopper.state())
         if state.global_step >= max_steps > 0 or stopped:
             why = ", by early stopping" if state.global_step < max_steps else ""
             self._say(f"finished already: step {state.global_step:,} of {max_steps:,}{why}")
@@ -210,7 +222,7 @@ class CrashSafety(FittingStates):
         return super()._get_output_dir(trial) if self._aside is None else str(self._aside)
 
     def _save_checkpoint(self, model, trial) -> None:
-        state, run = self.state, Path(super()._get_output_dir(trial))
+        state, run, log = self.state, Path(super()._get_output_dir(trial)), log_goes_on.state(self)
         name = f"checkpoint-{state.global_step}"
         best = state.best_global_step
         self._aside = run / f"{checkpoints.ASIDE}{name}"
@@ -228,7 +240,7 @@ class CrashSafety(FittingStates):
             self._all_or_none(error)
             if best and (best == state.global_step or self._is_own(run / f"checkpoint-{best}")):
                 state.best_model_checkpoint = str(run / f"checkpoint-{best}")
-            self._on_main(lambda: self._write(lambda: self._complete(aside, run, name), run))
+            self._on_main(lambda: self._write(lambda: self._complete(aside, run, name, log), run))
         except UserError:
             self._on_main(lambda: shutil.rmtree(aside, ignore_errors=True))
             raise
@@ -256,7 +268,7 @@ class CrashSafety(FittingStates):
                 raise one
         self.accelerator.wait_for_everyone()
 
-    def _complete(self, aside: Path, run: Path, name: str) -> None:
+    def _complete(self, aside: Path, run: Path, name: str, log: dict) -> None:
         self.state.save_to_json(str(aside / name / STATE))
         best = Path(self.state.best_model_checkpoint).name if self.state.best_model_checkpoint else None
         checkpoints.seal(
@@ -269,6 +281,7 @@ class CrashSafety(FittingStates):
                 "seconds": self.seconds,
                 "data": self._facts,
                 "machine": self._machine,
+                "log": log,
             },
         )
         checkpoints.replace(aside / name, run / name)
@@ -279,12 +292,14 @@ class CrashSafety(FittingStates):
     def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
         self._pushed_later = checkpoint_folder  # under the name it is going to have
 
-    def _finalize_training(self, *args, **kwargs):
+    def _finalize_training(self, trial, num_train_samples, start_time):
+        if self._log is not None:  # the figures of the whole run, not of its part since the resume
+            self._initial_global_step, start_time = 0, start_time - self._seconds_before
         # Trainer would delete the last checkpoint if only one is to be kept and another is the best: then the finished
         # run would train its end again when it is run again.
         limit, self.args.save_total_limit = self.args.save_total_limit, None
         try:
-            return super()._finalize_training(*args, **kwargs)
+            return super()._finalize_training(trial, num_train_samples, start_time)
         finally:
             self.args.save_total_limit = limit
 
@@ -311,6 +326,10 @@ class _SaveInTime(TrainerCallback):
 
     def __init__(self, trainer: CrashSafety):
         self.trainer, self.due = trainer, False
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        if self.trainer._log is not None:
+            log_goes_on.restore(self.trainer, self.trainer._log)
 
     def on_step_end(self, args, state, control, **kwargs):
         self.trainer._scheduled = True

@@ -11,8 +11,9 @@ import torch
 from transformers import Trainer
 
 from ..errors import UserError
+from .row_hash import hash_of
 
-SAMPLE = 200  # rows, spread evenly over the dataset, whose contents are recorded
+MAYBE = ("all_rows", "evaluated")  # what an older checkpoint does not know, or a run without evaluations
 BATCHES = 100  # whose row numbers are recorded
 WORDS = {
     "seed": "seed",
@@ -22,7 +23,8 @@ WORDS = {
     "accumulation": "gradient_accumulation_steps",
     "processes": "the number of processes",
     "rows": "the number of train rows",
-    "contents": "the train rows (a hash of a sample of them)",
+    "all_rows": "the train rows (a hash of all of them)",
+    "evaluated": "the rows it is evaluated on (a hash of all of them)",
     "order": "the order of the train rows (a hash)",
 }
 
@@ -44,11 +46,13 @@ def describe(trainer: Trainer) -> dict:
         rows: Any = trainer.train_dataset
         rows = rows.with_format(None) if isinstance(rows, datasets.Dataset) else rows  # without transforms at random
         facts["rows"] = len(rows)
-        places = range(0, len(rows), max(1, len(rows) // SAMPLE))
         with torch.random.fork_rng(devices=[]):
-            if _hash(rows[place] for place in places[:10]) == _hash(rows[place] for place in places[:10]):
-                facts["contents"] = _hash(rows[place] for place in places)
+            facts["all_rows"] = hash_of(rows)
             facts["order"] = _hash(islice(batches(trainer, 0), BATCHES))
+    held_out: Any = trainer.eval_dataset
+    if held_out is not None and not isinstance(held_out, dict) and _numbered(held_out):
+        with torch.random.fork_rng(devices=[]):
+            facts["evaluated"] = hash_of(held_out.with_format(None) if hasattr(held_out, "with_format") else held_out)
     return facts
 
 
@@ -59,24 +63,24 @@ def _numbered(rows) -> bool:
 def _hash(items) -> str:
     sha = hashlib.sha256()
     for item in items:
-        sha.update(json.dumps(item, sort_keys=True, default=_plain).encode())
+        sha.update(json.dumps(item, sort_keys=True, default=str).encode())
     return sha.hexdigest()[:16]
-
-
-def _plain(value):
-    return value.tolist() if hasattr(value, "tolist") else type(value).__name__
 
 
 def compare(before: dict, now: dict, checkpoint) -> None:
     """Raises `UserError` if a run described by `now` is not the one that wrote the checkpoint."""
-    changed = [name for name in WORDS if before.get(name) != now.get(name)]
-    if changed:
-        name = changed[0]
-        raise UserError(
-            f"{checkpoint} can't be resumed: {WORDS[name]} was {before.get(name)} and is now {now.get(name)}; go back "
-            "to what it was, or add --resume false to train from the beginning, or --weights_only to begin a new run "
-            "from its weights"
-        )
+    for name, words in WORDS.items():
+        both = name in before and name in now
+        if before.get(name) != now.get(name) and (both or name not in MAYBE):
+            raise not_the_same(checkpoint, words, before.get(name), now.get(name))
+
+
+def not_the_same(checkpoint, what: str, before, now) -> UserError:
+    """What is said of a run that is not the one that wrote the checkpoint."""
+    return UserError(
+        f"{checkpoint} can't be resumed: {what} was {before} and is now {now}; go back to what it was, or add --resume "
+        "false to train from the beginning, or --weights_only to begin a new run from its weights"
+    )
 
 
 def batches(trainer: Trainer, epoch: int) -> Iterator[list[int]]:

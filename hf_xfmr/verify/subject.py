@@ -41,6 +41,7 @@ class Subject:
     source: str
     scratch: Path
     is_stock: bool
+    is_bare: bool = False  # a checkpoint without a head, so that this class's is new
     twin: "Subject | None" = field(default=None, repr=False)
 
     def load(self, *, dropout: bool = True) -> PreTrainedModel:
@@ -63,7 +64,8 @@ class Subject:
         try:
             for one in loggers:  # what loading has to say is said once
                 one.setLevel(logging.ERROR)
-            return loading.from_pretrained(self.model_class, self.source, config=config, dtype=torch.float32).eval()
+            load = loading.from_pretrained if self.is_bare else loading.to_use  # a new head only where there is none
+            return load(self.model_class, self.source, config=config, dtype=torch.float32).eval()
         finally:
             for one, level in zip(loggers, levels, strict=True):
                 one.setLevel(level)
@@ -154,7 +156,7 @@ def find(name: str, scratch: Path) -> tuple[Subject, Subject]:
     for model_class, is_stock in ((own_class, False), (stock_class, True)):
         folder = scratch / model_class.__name__
         folder.mkdir()
-        subjects.append(Subject(model_class.__name__, model_class, family, task, source, folder, is_stock))
+        subjects.append(Subject(model_class.__name__, model_class, family, task, source, folder, is_stock, is_bare))
     ours, theirs = subjects
     ours.twin, theirs.twin = theirs, ours
     if is_bare and family == "bert":  # the head is new: stock takes ours

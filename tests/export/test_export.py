@@ -157,3 +157,58 @@ def test_what_computes_something_else_is_not_written(tmp_path, monkeypatch):
     (tmp_path / "run-stock" / "mine.txt").write_text("kept")
     with pytest.raises(UserError, match="run-stock is there already"):
         export(folder)
+
+
+@pytest.mark.parametrize("make", [lambda f: bert(f, "ForMaskedLM"), gpt2, transformer])
+def test_a_hundred_ruined_vectors_or_the_last_positions_are_noticed(make, tmp_path, monkeypatch):
+    """Where a few random rows of a few tokens would not come upon them."""
+    folder = make(tmp_path / "run")
+    kind = hf_xfmr.hub.dual.kind(folder)
+    load = hf_xfmr.export.stock.load
+
+    def ruined(what):
+        def load_ruined(*arguments):
+            model = load(*arguments)
+            with torch.no_grad():
+                what(model)
+            return model
+
+        return load_ruined
+
+    def one_word(model):
+        model.get_input_embeddings().weight[-1] += 1e-6
+
+    for what in (one_word, *([late] if (late := late_position(kind)) else [])):
+        monkeypatch.setattr("hf_xfmr.export.stock.load", ruined(what))
+        with pytest.raises(UserError, match="nothing was written"):
+            export(folder)
+        assert not (tmp_path / "run-stock").exists()
+    monkeypatch.setattr("hf_xfmr.export.stock.load", load)
+    _, notes = export(folder)
+    assert "bit for bit" in notes[0]
+    assert "positions" in notes[0]
+
+
+def late_position(kind):
+    """Ruins what a model makes of its last position; None where that is computed."""
+    if kind.stock_class == "BertForMaskedLM":
+        return lambda model: model.bert.embeddings.position_embeddings.weight[-1].add_(1)
+    if kind.stock_class == "GPT2LMHeadModel":
+        return lambda model: model.transformer.wpe.weight[-1].add_(1)
+    return None
+
+
+def test_a_run_s_own_texts_are_among_what_is_compared(tmp_path):
+    folder = gpt2(tmp_path / "run")
+    (folder / "documents-test.csv").write_text("id,text\n0,the quick brown fox\n1,jugs\n")
+    _, notes = export(folder)
+    assert "2 texts of documents-test.csv" in notes[0]
+    folder = transformer(tmp_path / "pairs")
+    (folder / "translations-test.tsv").write_text("id\tsource\treference\ttranslation\n0\tthe fox\tjugs\tx\n")
+    _, notes = export(folder)
+    assert "1 pairs of translations-test.tsv" in notes[0]
+    pytest.importorskip("ctranslate2")
+    for given in (tmp_path / "run", folder):
+        _, notes = export(given, "ctranslate2")
+        assert "-test." in notes[0]
+        assert "positions" in notes[0]

@@ -9,6 +9,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from ...errors import UserError
 from ...run import loading
+from ...run.finite import fault
 from .collate import ClassificationCollator
 from .kinds import kind_of
 from .overlong import Encoder
@@ -24,8 +25,9 @@ class Classifier:
     """
 
     def __init__(self, model: str, *, temperature: float | None = None):
+        self.name = model
         self.tokenizer = loading.from_pretrained(AutoTokenizer, model)
-        self.model = loading.from_pretrained(AutoModelForSequenceClassification, model).eval()
+        self.model = loading.to_use(AutoModelForSequenceClassification, model)
         self.model.to("cuda" if torch.cuda.is_available() else "cpu")
         config = self.model.config
         self.problem = kind_of(config.problem_type)([config.id2label[i] for i in range(config.num_labels)])
@@ -61,7 +63,8 @@ class Classifier:
     ) -> Iterator[dict]:
         """For each text (with its pair) {"label", "probability", "probabilities"}; without "probability" where several
         labels may hold, and {"value"} alone for regression. In the order of the texts, of which WINDOW batches are read
-        at a time. Raises `UserError` for pairs where the model reads single texts, and the reverse."""
+        at a time; {"error"} for a text whose logits are not finite. Raises `UserError` for pairs where the model reads
+        single texts, and the reverse."""
         reads_pairs = self.text_window.get("pair")
         if reads_pairs is not None and reads_pairs != (pairs is not None):
             wanted, given = ("pairs of texts", "single texts") if reads_pairs else ("single texts", "pairs of texts")
@@ -70,7 +73,12 @@ class Classifier:
         texts, others = iter(texts), None if pairs is None else iter(pairs)
         while some := list(islice(texts, WINDOW * batch_size)):
             beside = None if others is None else list(islice(others, len(some)))
-            yield from self.problem.answers(self._logits(encode, some, beside, batch_size), self.temperature)
+            logits = self._logits(encode, some, beside, batch_size)
+            with np.errstate(over="ignore"):
+                finite: np.ndarray = np.isfinite(logits / self.temperature).all(axis=-1)  # type: ignore[assignment]
+            logits[~finite] = 0.0
+            answers = self.problem.answers(logits, self.temperature)
+            yield from (one if fine else {"error": fault(self.name)} for one, fine in zip(answers, finite, strict=True))
 
     @torch.inference_mode()
     def _logits(self, encode: Encoder, texts: list[str], pairs: list[str] | None, batch_size: int) -> np.ndarray:

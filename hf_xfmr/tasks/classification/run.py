@@ -12,7 +12,7 @@ from datasets import Dataset
 from ... import tokenizer
 from ...errors import UserError
 from ...models.bert import XfmrBertConfig, XfmrBertForSequenceClassification
-from ...run import loading
+from ...run import loading, ranges
 from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
 from ...run.starting_point import check_origin, naming_model_config, new_config, of_checkpoint
@@ -82,6 +82,7 @@ def load_parts(settings: ModelSettings):
     """The config and tokenizer of the checkpoint; from scratch, in its place what makes one from the train texts."""
     if settings.model:
         config, own_tokenizer = of_checkpoint(XfmrBertConfig, settings.model)
+        ranges.check_model_config(settings.model_config or {})
         with naming_model_config():
             config.update(settings.model_config or {})
         return config, own_tokenizer
@@ -117,9 +118,7 @@ def build_model(settings: ModelSettings, config: XfmrBertConfig, corpus: Classif
     )
     if settings.model:
         # A head for other labels than these is no use here: it starts anew, which the loader says in its line.
-        model = loading.from_pretrained(
-            XfmrBertForSequenceClassification, settings.model, config=config, ignore_mismatched_sizes=True
-        )
+        model = loading.to_train(XfmrBertForSequenceClassification, settings.model, config=config, head="classifier")
     else:
         config.update({"vocab_size": len(corpus.tokenizer), "pad_token_id": corpus.tokenizer.pad_token_id})
         model = XfmrBertForSequenceClassification(config)
@@ -166,6 +165,10 @@ def make_trainer(
     splits: dict[str, Dataset] = dict(corpus.splits)
     collate: Callable = ClassificationCollator(corpus.tokenizer)
     args.remove_unused_columns = False  # the collator leaves behind what the model does not read
+    if args.eval_strategy != "no" and (args.metric_for_best_model or "loss").removeprefix("eval_") != "loss":
+        labels = np.asarray(corpus.splits["validation"]["labels"])  # on which it depends what figures there are
+        logits = np.random.default_rng(0).normal(size=(len(labels), len(corpus.problem.label_names) or 1))
+        ranges.check_best(args, corpus.problem.figures(logits, labels))
     if settings.freeze_encoder:
         model.requires_grad_(False)
         model.classifier.requires_grad_(True)

@@ -10,7 +10,8 @@ from ..task import Task
 
 class Classification(Task):
     name = "classification"
-    head = "ForSequenceClassification"
+    heads = ("ForSequenceClassification",)
+    command, recipe = "predict", "classify_bert"
     answers = "predictions-{split}.csv"
 
     def predictor(self, model: str, *, temperature: float | None = None):

@@ -9,7 +9,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, TextStreamer, set_
 
 from ...errors import UserError
 from ...plain import printable_lines
-from ...run import loading
+from ...run import finite, loading, ranges
+from ..task import task_of
 from .pack import end_of_text
 
 MAX_NEW_TOKENS = 100
@@ -29,17 +30,31 @@ class Generator:
     """
 
     def __init__(self, model: str, *, max_new_tokens: int | None = None, **options):
+        task_of(model, "generate")
+        self.name = model
         self.tokenizer = loading.from_pretrained(AutoTokenizer, model, padding_side="left")
         if self.tokenizer.pad_token is None:  # it is masked, so that any will do
             self.tokenizer.pad_token_id = end_of_text(self.tokenizer)
-        self.model = loading.from_pretrained(AutoModelForCausalLM, model).eval()
+        self.model = loading.to_use(AutoModelForCausalLM, model)
         self.model.to("cuda" if torch.cuda.is_available() else "cpu")
         self.max_new_tokens = max_new_tokens
         self.options = {**options, "pad_token_id": self.tokenizer.pad_token_id}
 
     @torch.inference_mode()
     def __call__(self, prompts: list[str], streamer: TextStreamer | None = None) -> list[str]:
-        """Each prompt with its continuation. Raises `UserError` if that is more than the model has positions for."""
+        """Each prompt with its continuation. Raises `UserError` if that is more than the model has positions for, and
+        for a prompt to which the model gives no finite numbers."""
+        try:
+            with finite.watched(self.model):
+                return self._continued(prompts, streamer)
+        except finite.NotFinite:
+            if len(prompts) == 1:
+                raise finite.error(self.name, f'"{prompts[0][:40]}"') from None
+        for prompt in prompts:  # which of them it is
+            self([prompt])
+        raise finite.error(self.name, f'one of {len(prompts):,} prompts read together, the first "{prompts[0][:40]}"')
+
+    def _continued(self, prompts: list[str], streamer: TextStreamer | None) -> list[str]:
         start = self.tokenizer.bos_token or self.tokenizer.eos_token
         inputs = self.tokenizer(
             [prompt or start for prompt in prompts], add_special_tokens=False, padding=True, return_tensors="pt"
@@ -90,6 +105,7 @@ def generate(
     `streamed` prints the text of one prompt as it is written (beams can't be), and yields nothing. Raises `UserError`
     for numbers that can't be, and as `Generator`.
     """
+    ranges.check(seed=seed, batch_size=batch_size)
     options = _options(max_new_tokens, temperature, top_k, top_p, num_beams)
     generator = Generator(model, max_new_tokens=max_new_tokens, **options)
     set_seed(seed)
@@ -103,10 +119,9 @@ def generate(
 
 def _options(max_new_tokens: int | None, temperature: float, top_k: int, top_p: float, num_beams: int) -> dict:
     """The numbers as `model.generate` names them. Raises `UserError` for those that can't be."""
-    if max_new_tokens is not None and max_new_tokens < 1:
-        raise UserError(f"max_new_tokens is {max_new_tokens}; it is at least 1")
-    if temperature < 0 or top_k < 0 or not 0 < top_p <= 1 or num_beams < 1:
-        raise UserError("temperature and top_k are at least 0, top_p is above 0 and at most 1, num_beams at least 1")
+    ranges.check(max_new_tokens=max_new_tokens, temperature=temperature, top_k=top_k, top_p=top_p, num_beams=num_beams)
+    if temperature < 0:
+        raise UserError(f"temperature is {temperature}; it must be at least 0 (0: always the likeliest token)")
     if num_beams > 1 or temperature == 0:
         return {"do_sample": False, "num_beams": num_beams}
     return {"do_sample": True, "temperature": temperature, "top_k": top_k, "top_p": top_p}

@@ -18,7 +18,7 @@ from transformers import (
 
 from ...errors import UserError
 from ...models.gpt2 import XfmrGPT2Config, XfmrGPT2ForCausalLM
-from ...run import loading
+from ...run import loading, ranges
 from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
 from ...run.starting_point import check_end, check_origin, new_config, of_checkpoint
@@ -65,6 +65,7 @@ def check(settings: ModelSettings, data: LanguageModelingSettings, args: XfmrTra
     """Refuse settings that contradict one another. Raises `UserError`."""
     check_origin(settings, "model_config", "tokenizer")
     check_end(data.streaming, args.max_steps)
+    ranges.check_best(args, [])
 
 
 def load_parts(settings: ModelSettings):
@@ -117,7 +118,7 @@ def build_model(settings: ModelSettings, config: XfmrGPT2Config, corpus: Languag
     if not settings.model:
         config.update({"vocab_size": len(tokenizer), **special})
         return XfmrGPT2ForCausalLM(config)
-    model = loading.from_pretrained(XfmrGPT2ForCausalLM, settings.model)
+    model = loading.to_train(XfmrGPT2ForCausalLM, settings.model, whole=True)
     if len(tokenizer) > config.vocab_size:
         model.resize_token_embeddings(len(tokenizer))
         say(

@@ -9,6 +9,8 @@ from ..task import Task
 
 class LanguageModeling(Task):
     name = "language model"
+    heads = ("ForCausalLM", "LMHeadModel")
+    command, recipe = "generate", "finetune_gpt2"
     answers = "documents-{split}.csv"
 
     def compare(self, files: Sequence[Path], runs: Sequence[dict]) -> dict[str, Any]:

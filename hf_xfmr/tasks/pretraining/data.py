@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerBase
 from ...data.corpus import DocumentCorpus
 from ...data.documents import Documents, DocumentSettings, load_documents
 from ...errors import UserError
+from ...training.row_hash import of_arrays
 from .masking import Masker
 from .sentence_pairs import NEXT, NOTHING, RANDOM, Pair, pairs, partners, texts
 from .sentences import Tokens, tokenize
@@ -169,6 +170,10 @@ class MaskedRows(Dataset):
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def row_hash(self) -> str:
+        """A hash of all rows before they are asked."""
+        return of_arrays(list(self.rows))
 
     def __getitem__(self, row: int) -> dict:
         epoch = int(self._epoch)

@@ -6,24 +6,28 @@ import torch
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from ...errors import UserError
-from ...run import loading
+from ...run import finite, loading
+from ..task import task_of
 
 
 class Filler:
     """A masked language model and its tokenizer, from one folder or Hub name."""
 
     def __init__(self, model: str):
+        task_of(model, "fill")
+        self.name = model
         self.tokenizer = loading.from_pretrained(AutoTokenizer, model)
         if self.tokenizer.mask_token is None:
             raise UserError(f"{model}: its tokenizer has no [MASK] token, so it can't fill in words")
-        self.model = loading.from_pretrained(AutoModelForMaskedLM, model).eval()
+        self.model = loading.to_use(AutoModelForMaskedLM, model)
         self.model.to("cuda" if torch.cuda.is_available() else "cpu")
 
     @torch.inference_mode()
     def __call__(self, text: str, *, top_k: int = 5) -> dict:
         """{"text", "masks": for each [MASK] its `top_k` [{"token", "probability"}], "filled": with the first of each}.
 
-        Raises UserError for a text without [MASK], one longer than the model reads, or a `top_k` that can't be.
+        Raises UserError for a text without [MASK], one longer than the model reads, one to which the model gives no
+        finite numbers, or a `top_k` that can't be.
         """
         mask = self.tokenizer.mask_token
         if not 1 <= top_k <= len(self.tokenizer):
@@ -35,7 +39,9 @@ class Filler:
         places = (ids == self.tokenizer.mask_token_id).nonzero().squeeze(1)
         if not len(places):
             raise UserError(f'"{text[:40]}" has no {mask} to fill in: write it where a word is missing')
-        shares = self.model(**inputs).logits[0, places, : len(self.tokenizer)].float().softmax(-1)  # (masks, vocab)
+        logits = self.model(**inputs).logits[0, places, : len(self.tokenizer)].float()
+        finite.check(self.name, f'"{text[:40]}"', logits)
+        shares = logits.softmax(-1)  # (masks, vocab)
         best, tokens = shares.topk(top_k)
         masks = [
             [

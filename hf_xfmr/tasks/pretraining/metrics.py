@@ -10,6 +10,9 @@ from ...errors import UserError
 from ...models.losses import IGNORE
 from ...training.many_processes import in_parts
 
+FIGURES = ("loss", "mlm_loss", "perplexity", "mlm_accuracy", "masked")
+NSP_FIGURES = ("nsp_loss", "nsp_accuracy", "pairs")  # where next sentences are asked for
+
 
 @torch.no_grad()
 def evaluate(model, rows, collate, *, batch_size: int = 32) -> dict[str, float]:

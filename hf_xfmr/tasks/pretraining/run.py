@@ -7,7 +7,7 @@ from transformers import AutoTokenizer
 
 from ...errors import UserError
 from ...models.bert import XfmrBertConfig, XfmrBertForMaskedLM, XfmrBertForPreTraining
-from ...run import loading
+from ...run import loading, ranges
 from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
 from ...run.starting_point import check_end, check_origin, new_config, of_checkpoint
@@ -15,7 +15,7 @@ from ...tokenizer import ENCODER_TOKENS, for_encoder
 from ...tokenizer import train as train_tokenizer
 from ...training import XfmrTrainer, XfmrTrainingArguments
 from .data import MaskedRows, PretrainingCollator, PretrainingData, PretrainingSettings
-from .metrics import evaluate
+from .metrics import FIGURES, NSP_FIGURES, evaluate
 from .trainer import EpochOfRows, PretrainingTrainer
 
 TOKENIZERS = ("wordpiece", "unigram")
@@ -47,6 +47,7 @@ def check(settings: ModelSettings, data: PretrainingSettings, args: XfmrTraining
     """Refuse settings that contradict one another. Raises `UserError`."""
     check_origin(settings, "model_config", "tokenizer")
     check_end(data.streaming, args.max_steps)
+    ranges.check_best(args, (*FIGURES, *NSP_FIGURES) if data.nsp else FIGURES)
 
 
 def load_parts(settings: ModelSettings):
@@ -75,7 +76,7 @@ def build_model(settings: ModelSettings, config: XfmrBertConfig, corpus: Pretrai
     if not settings.model:
         config.update({"vocab_size": size, "pad_token_id": corpus.tokenizer.pad_token_id})
         return model_class(config)
-    model = loading.from_pretrained(model_class, settings.model)
+    model = loading.to_train(model_class, settings.model)
     if size > config.vocab_size:
         model.resize_token_embeddings(size)
         say(f"embeddings: {size - config.vocab_size:,} rows added for tokens that the checkpoint has not")

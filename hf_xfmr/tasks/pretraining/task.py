@@ -9,6 +9,8 @@ from ..task import Task
 
 class Pretraining(Task):
     name = "pre-training"
+    heads = ("ForPreTraining", "ForMaskedLM")
+    command, recipe = "fill", "pretrain_bert"
 
     def refuse_to_compare(self, folders: Sequence[Path], runs: Sequence[dict]) -> None:
         if any("mlm_loss" in figures for run in runs for figures in (run.get("metrics") or {}).values()):

@@ -11,7 +11,7 @@ import numpy as np
 from ... import tokenizer
 from ...errors import UserError
 from ...models.bert import XfmrBertConfig, XfmrBertForTokenClassification
-from ...run import loading
+from ...run import loading, ranges
 from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
 from ...run.starting_point import check_origin, new_config, of_checkpoint
@@ -74,9 +74,7 @@ def build_model(settings: ModelSettings, config: XfmrBertConfig, corpus: Tagging
     names = corpus.label_names
     config.update({"id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}})
     if settings.model:
-        return loading.from_pretrained(
-            XfmrBertForTokenClassification, settings.model, config=config, ignore_mismatched_sizes=True
-        )
+        return loading.to_train(XfmrBertForTokenClassification, settings.model, config=config, head="classifier")
     config.update({"vocab_size": len(corpus.tokenizer), "pad_token_id": corpus.tokenizer.pad_token_id})
     return XfmrBertForTokenClassification(config)
 
@@ -84,6 +82,7 @@ def build_model(settings: ModelSettings, config: XfmrBertConfig, corpus: Tagging
 def make_trainer(args: XfmrTrainingArguments, model, corpus: TaggingData) -> XfmrTrainer:
     """A trainer that keeps predicted labels, not logits, and evaluates whole sentences."""
     args.remove_unused_columns = False  # the collator leaves behind what the model does not read
+    ranges.check_best(args, tagging_metrics([["B-X"]], [["B-X"]]))
     if args.eval_strategy != "no" and "validation" not in corpus.splits:
         raise UserError("nothing is held out to evaluate on: give validation_fraction, or set eval_strategy to 'no'")
     return XfmrTrainer(

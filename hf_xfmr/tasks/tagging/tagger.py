@@ -8,6 +8,7 @@ from transformers import AutoModelForTokenClassification, AutoTokenizer, pipelin
 
 from ...errors import UserError
 from ...run import loading
+from ...run.finite import fault
 
 
 class Tagger:
@@ -16,9 +17,10 @@ class Tagger:
     columns = None  # a text has several entities, or none: no row of a table
 
     def __init__(self, model: str):
+        self.name = model
         self.depends_on: dict = {}
         tokenizer = loading.from_pretrained(AutoTokenizer, model)
-        loaded = loading.from_pretrained(AutoModelForTokenClassification, model)
+        loaded = loading.to_use(AutoModelForTokenClassification, model)
         tokenizer.model_max_length = min(tokenizer.model_max_length, loaded.config.max_position_embeddings)
         self.pipeline = pipeline(
             "token-classification",
@@ -28,12 +30,18 @@ class Tagger:
             aggregation_strategy="simple",
             stride=tokenizer.model_max_length // 4,  # a long text is read in windows that overlap: nothing is cut
         )
+        self._finite = True
+        loaded.register_forward_hook(self._look)  # the pipeline would take NaN for no entity
+
+    def _look(self, module, given, output) -> None:
+        self._finite &= bool(torch.isfinite(output.logits).all())
 
     def __call__(
         self, texts: Iterable[str], pairs: Iterable[str] | None = None, *, batch_size: int = 64
     ) -> Iterator[dict]:
         """For each text {"entities": [{"type", "text", "start", "end", "probability"}]}; characters [start, end), and
-        the mean probability of the entity's tokens. Raises `UserError` for pairs."""
+        the mean probability of the entity's tokens; {"error"} for a text whose logits are not finite. Raises
+        `UserError` for pairs."""
         if pairs is not None:
             raise UserError("the model finds entities in single texts: leave --text_pair_column out")
         return self._answers(texts, batch_size)
@@ -43,7 +51,11 @@ class Tagger:
 
     def _answers(self, texts: Iterable[str], batch_size: int) -> Iterator[dict]:
         for text in texts:
+            self._finite = True
             found: Any = self.pipeline(text, batch_size=batch_size) if text.strip() else []
+            if not self._finite:
+                yield {"error": fault(self.name)}
+                continue
             yield {
                 "entities": [
                     {

@@ -10,7 +10,8 @@ from ..task import Task
 
 class Tagging(Task):
     name = "tagging"
-    head = "ForTokenClassification"
+    heads = ("ForTokenClassification",)
+    command, recipe = "predict", "tag_bert"
     answers = "predictions-{split}.jsonl"
 
     def predictor(self, model: str, *, temperature: float | None = None):

@@ -11,7 +11,7 @@ from ... import tokenizer
 from ...drawing import attention, style
 from ...errors import UserError
 from ...models.transformer import XfmrConfig, XfmrForConditionalGeneration
-from ...run import loading
+from ...run import loading, ranges
 from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
 from ...run.starting_point import check_origin, new_config
@@ -70,6 +70,7 @@ def check(settings: ModelSettings, args: XfmrSeq2SeqArguments) -> None:
     if args.label_smoothing_factor:
         raise UserError("label_smoothing_factor is for models of which Trainer sees all logits: use label_smoothing")
     best = (args.metric_for_best_model or "loss").removeprefix("eval_")
+    ranges.check_best(args, ("bleu", "chrf", "exact_match"))
     if best != "loss" and not args.eval_sentences:
         raise UserError(f"metric_for_best_model {best} needs translations at each evaluation: set eval_sentences")
     if args.average_checkpoints < 1:
@@ -120,7 +121,7 @@ def build_model(settings: ModelSettings, config: XfmrConfig, corpus: Translation
     """The checkpoint's model, or a new one for the corpus's tokenizers; it knows how it is to search."""
     config.label_smoothing = settings.label_smoothing
     if settings.model:
-        model = loading.from_pretrained(XfmrForConditionalGeneration, settings.model, config=config)
+        model = loading.to_train(XfmrForConditionalGeneration, settings.model, config=config, whole=True)
     else:
         source, target = corpus.tokenizers.source, corpus.tokenizers.target
         # Marian's convention: the padding token also begins a target, so that no token serves for that alone.

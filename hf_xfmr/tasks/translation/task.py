@@ -9,6 +9,8 @@ from ..task import Task
 
 class Translation(Task):
     name = "translation"
+    heads = ("ForConditionalGeneration", "MTModel")
+    command, recipe = "translate", "translate"
     answers = "translations-{split}.tsv"
 
     def compare(self, files: Sequence[Path], runs: Sequence[dict]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class TokenizerPair:
 
         Raises `OSError` if there are none.
         """
-        return cls.of(AutoTokenizer.from_pretrained(model), model, config)
+        return cls.of(AutoTokenizer.from_pretrained(model, trust_remote_code=False), model, config)
 
     @classmethod
     def of(cls, source: PreTrainedTokenizerBase, model: str | Path, config=None) -> "TokenizerPair":
@@ -36,7 +36,7 @@ class TokenizerPair:
         apart = config is not None and not getattr(config, "share_encoder_decoder_embeddings", True)
         if not apart or _is_marian(source):
             return cls(source, source)
-        return cls(source, AutoTokenizer.from_pretrained(model, subfolder=TARGET_FOLDER))
+        return cls(source, AutoTokenizer.from_pretrained(model, subfolder=TARGET_FOLDER, trust_remote_code=False))
 
     def save_pretrained(self, folder: str | Path) -> None:
         self.source.save_pretrained(folder)

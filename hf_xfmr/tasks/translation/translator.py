@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import NoReturn
 
 import torch
 from transformers import AutoModelForSeq2SeqLM, Pipeline
@@ -9,8 +10,9 @@ from transformers.pipelines import PIPELINE_REGISTRY
 
 from ...errors import UserError
 from ...models.transformer import XfmrForConditionalGeneration
-from ...run import loading
+from ...run import finite, loading, ranges
 from ...training.many_processes import in_parts, is_spread
+from ..task import task_of
 from .tokenizer_pair import TokenizerPair
 
 TASK = "xfmr-translation"
@@ -27,7 +29,8 @@ class Translator:
     def __call__(self, texts: Sequence[str], *, batch_size: int = 32, **generate) -> list[str]:
         """The translations, in the order of the texts; computed in batches of like lengths. An empty text stays empty.
 
-        `generate` are options of `model.generate`. Raises `UserError` for a text longer than the model can read.
+        `generate` are options of `model.generate`. Raises `UserError` for a text longer than the model can read, and
+        for one to which it gives no finite numbers.
         """
         answers = [""] * len(texts)
         places = [place for place, text in enumerate(texts) if text.strip()]
@@ -37,10 +40,27 @@ class Translator:
         order = sorted(range(len(rows)), key=lambda row: -len(rows[row]))
         for start in range(0, len(order), batch_size):
             batch = order[start : start + batch_size]
-            written = generated(self.model, self._inputs([rows[row] for row in batch]), generate)
+            try:
+                with finite.watched(self.model):
+                    written = generated(self.model, self._inputs([rows[row] for row in batch]), generate)
+            except finite.NotFinite:
+                self._name_the_culprit(texts, [places[row] for row in batch], generate)
             for row, text in zip(batch, self.tokenizers.decode(written.tolist()), strict=True):
                 answers[places[row]] = text
         return answers
+
+    def _name_the_culprit(self, texts: Sequence[str], places: list[int], generate: dict) -> NoReturn:
+        """Translate texts one by one until one of them shows that it is the one without finite numbers."""
+        if len(places) > 1:
+            for place in sorted(places):
+                try:
+                    self([texts[place]], **generate)
+                except UserError:
+                    places = [place]
+                    break
+        what = "text" if len(places) == 1 else "one of the texts read together with text"
+        shown = f"{what} {places[0] + 1}, {texts[places[0]][:40]!r}"
+        raise finite.error(str(self.model.name_or_path) or "the model", shown)
 
     def _inputs(self, rows: list[list[int]]) -> dict[str, torch.Tensor]:
         width = max(map(len, rows))
@@ -79,7 +99,7 @@ def generated(model, inputs: dict[str, torch.Tensor], options: dict) -> torch.Te
 
 def load_translator(name: str, **options) -> Translator:
     """A translator from a run's folder or from a Marian checkpoint. `options` are those of `from_pretrained`."""
-    model = loading.from_pretrained(XfmrForConditionalGeneration, name, **options).eval()
+    model = loading.to_use(XfmrForConditionalGeneration, name, **options)
     tokenizers = loading.from_pretrained(TokenizerPair, name, config=model.config)
     return Translator(model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizers)
 
@@ -87,6 +107,8 @@ def load_translator(name: str, **options) -> Translator:
 def translate(model: str, texts: Iterable[str], *, batch_size: int = 32, num_beams: int | None = None) -> Iterator[str]:
     """The translations of texts, in their order; an empty one stays empty. `model` is a folder or a Hub name, and the
     beams are its own unless told. Raises `UserError` as `Translator`."""
+    ranges.check(batch_size=batch_size, num_beams=num_beams)
+    task_of(model, "translate")
     translator = load_translator(model)
     options = {} if num_beams is None else {"num_beams": num_beams}
     rest = iter(texts)

@@ -1,0 +1,149 @@
+"""What each number may be, of recipes, of Trainer's arguments and of commands: looked at before anything is loaded."""
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from transformers import Trainer, TrainingArguments, get_scheduler
+from transformers.activations import ACT2FN
+from transformers.integrations import integration_utils
+
+from ..errors import UserError
+
+# field: (least, most, in words); a bound that is itself too little or too much is in EXCLUDED
+AT_LEAST_1 = (1, None, "at least 1")
+AT_LEAST_0 = (0, None, "at least 0")
+ABOVE_0 = (0, None, "above 0")
+BELOW_1 = (0, 1, "at least 0 and less than 1")
+SHARE = (0, 1, "above 0 and at most 1")
+SEED = (0, 2**32 - 1, "at least 0 and at most 4,294,967,295")
+RANGES = {
+    **dict.fromkeys(
+        (
+            *("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps", "batch_size"),
+            *("tokens_per_batch", "average_checkpoints", "early_stopping_patience", "save_total_limit", "num_beams"),
+            *("eval_accumulation_steps", "torch_empty_cache_steps", "dataloader_prefetch_factor", "ddp_timeout"),
+            *("max_train_rows", "max_validation_rows", "max_test_rows", "max_train_documents", "vocab_size"),
+            *("max_validation_documents", "task_rows", "task_length", "lora_rank", "lora_alpha", "stride"),
+            *("max_length", "block_size", "model_max_length", "min_frequency", "max_new_tokens"),
+        ),
+        AT_LEAST_1,
+    ),
+    **dict.fromkeys(
+        (
+            *("learning_rate", "weight_decay", "max_grad_norm", "warmup_steps", "skip_nonfinite", "sample_every"),
+            *("eval_sentences", "eval_delay", "dataloader_num_workers", "neftune_noise_alpha", "top_k"),
+        ),
+        AT_LEAST_0,
+    ),
+    **dict.fromkeys(("num_train_epochs", "logging_steps", "eval_steps", "save_steps", "adam_epsilon"), ABOVE_0),
+    **dict.fromkeys(("adam_beta1", "adam_beta2", "label_smoothing_factor", "label_smoothing"), BELOW_1),
+    **dict.fromkeys(("validation_fraction", "test_fraction"), BELOW_1),
+    **dict.fromkeys(("layer_decay", "top_p"), SHARE),
+    **dict.fromkeys(("seed", "data_seed"), SEED),
+    **dict.fromkeys(("temperature", "length_penalty"), (None, None, "a finite number")),
+}
+EXCLUDED = {"above 0": 0, "above 0 and at most 1": 0, "at least 0 and less than 1": 1}
+PARTS = {"logging_steps", "eval_steps", "save_steps", "warmup_steps"}  # below 1: a share of the run
+
+
+def check(**numbers: Any) -> None:
+    """Raises `UserError` for a number outside its range in RANGES, NaN and infinity too. None is none, and fine."""
+    for name, value in numbers.items():
+        if name in RANGES and isinstance(value, int | float) and not isinstance(value, bool):
+            _check(name, value, RANGES[name])
+
+
+def _check(name: str, value: float, allowed: tuple) -> None:
+    least, most, words = allowed
+    within = math.isfinite(value) and (least is None or value >= least) and (most is None or value <= most)
+    if not within or (words in EXCLUDED and value == EXCLUDED[words]):
+        raise UserError(f"{name} is {value}; it must be {words}")
+    if name in PARTS and value > 1 and value != int(value):
+        raise UserError(
+            f"{name} is {value}; from 1 on it must be a whole number of steps (below 1: a share of the run)"
+        )
+
+
+def check_settings(*settings: Any) -> None:
+    """The same for all fields of a recipe's settings and arguments; and for Trainer's also what it would come upon only
+    when it trains: the end of the run, trackers, the optimizer, the learning rate's course, early stopping."""
+    for one in settings:
+        check(**vars(one))
+        if isinstance(one, TrainingArguments):
+            _check_arguments(one)
+
+
+def _check_arguments(args: Any) -> None:
+    if args.max_steps != -1 and args.max_steps < 1:
+        raise UserError(f"max_steps is {args.max_steps}; it must be at least 1, or -1 to train num_train_epochs")
+    known = list(integration_utils.INTEGRATION_TO_CALLBACK)
+    for name in [args.report_to] if isinstance(args.report_to, str) else args.report_to or []:
+        if name not in (*known, "none", "all"):
+            raise UserError(f"report_to is '{name}'{_nearest(name, [*known, 'none', 'all'])}")
+        if name in known and name not in integration_utils.get_available_reporting_integrations():
+            raise UserError(f"report_to is '{name}', whose package is not installed: install it, or give none")
+    if args.early_stopping_patience is not None and not args.metric_for_best_model:
+        raise UserError("early_stopping_patience needs a figure to watch: add --metric_for_best_model loss")
+    try:
+        Trainer.get_optimizer_cls_and_kwargs(args)
+    except (ValueError, ImportError, TypeError) as error:
+        if "model" not in str(error):  # some optimizers ask for the model
+            raise UserError(f"optim {_value(args.optim)} can't be used: {_line(error)}") from error
+    _check_schedule(args)
+
+
+def _check_schedule(args: Any) -> None:
+    """Make the learning rate's course for an optimizer of one number."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=args.learning_rate or 1.0)
+    kind, options = _value(args.lr_scheduler_type), args.lr_scheduler_kwargs
+    try:
+        options = dict(options or {})
+        get_scheduler(
+            kind, optimizer, num_warmup_steps=1, num_training_steps=10, scheduler_specific_kwargs=dict(options)
+        )
+    except (ValueError, TypeError, KeyError, AssertionError) as error:
+        shown = f" with lr_scheduler_kwargs {options}" if options else ""
+        raise UserError(f"lr_scheduler_type {kind}{shown} can't be used: {_line(error)}") from error
+
+
+def check_best(args: Any, names: Iterable[str]) -> None:
+    """Raises `UserError` for a metric_for_best_model that is none of the figures that an evaluation gives."""
+    asked = (args.metric_for_best_model or "loss").removeprefix("eval_")
+    known = ["loss", *(name for name in names if name != "loss")]
+    if asked not in known:
+        raise UserError(f"metric_for_best_model is '{asked}'; it can be {', '.join(known)}")
+
+
+def check_model_config(values: Mapping[str, Any]) -> None:
+    """Raises `UserError` for a field of a model's config that no model can have. What is no number is left to the
+    config itself."""
+    for name, value in values.items():
+        shown = f"model_config: {name}"
+        if name in ("hidden_act", "activation_function") and value not in ACT2FN:
+            raise UserError(f"{shown} is '{value}'{_nearest(str(value), list(ACT2FN))}")
+        if isinstance(value, bool) or not isinstance(value, int | float) or name.endswith("token_id"):
+            continue
+        if "drop" in name or name == "label_smoothing":
+            _check(shown, value, BELOW_1)
+        elif "eps" in name or name in ("initializer_range", "init_std"):
+            _check(shown, value, ABOVE_0)
+        elif isinstance(value, int):
+            _check(shown, value, AT_LEAST_1)
+        elif not math.isfinite(value):
+            raise UserError(f"{shown} is {value}; it must be a finite number")
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean '{near[0]}'?" if near else f"; it can be {', '.join(sorted(known))}"
+
+
+def _value(kind: Any) -> str:
+    return str(getattr(kind, "value", kind))
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
