@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,15 @@ def only_loopback(monkeypatch):
         return connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def nothing_compiled_before():
+    """What one test has torch.compile make of a model's code counts towards the limit of the next one."""
+    yield
+    reset = getattr(sys.modules.get("torch._dynamo"), "reset", None)
+    if reset is not None:
+        reset()
 
 
 @pytest.fixture(params=[True, False], ids=["a Chinese font", "no Chinese font"])
