@@ -16,12 +16,12 @@ def printable(text: object) -> str:
     a byte of a name that is not UTF-8 too. Users and passwords of addresses are left out."""
     words = re.sub(r"\s*[\r\n]+\s*", " ", str(text).strip())
     words = words if len(words) <= MOST else f"{words[: MOST // 2]} … {words[-MOST // 2 :]}"
-    return without_password("".join(map(_shown, words)))
+    return without_password("".join(map(shown, words)))
 
 
 def printable_lines(text: object) -> str:
     """As `printable`, with its line breaks and tabs left as they are, and however long."""
-    return without_password("".join(one if one in "\n\t" else _shown(one) for one in str(text)))
+    return without_password("".join(one if one in "\n\t" else shown(one) for one in str(text)))
 
 
 def json_line(value: object) -> str:
@@ -39,7 +39,8 @@ def without_password(text: str) -> str:
     return _PASSWORD.sub(r"\1…@", text)
 
 
-def _shown(character: str) -> str:
+def shown(character: str) -> str:
+    """A character as it is, or as Python writes it if a terminal would obey it."""
     if character.isprintable() or character in _HARMLESS or unicodedata.category(character) not in _INVISIBLE:
         return character
     code = ord(character)

@@ -23,6 +23,7 @@ from .wording import listed
 MISSING = pa.array(["", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "none"])
 WHOLE = r"^-?(0|[1-9][0-9]{0,17})$"
 NUMBER = r"^[+-]?((0|[1-9][0-9]{0,14})(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$|^[+-]?[Ii]nf(inity)?$"
+DEEPEST = 60  # lists in lists; Arrow hands on no more than 63
 BOOLEAN = r"^([Tt]rue|[Ff]alse|TRUE|FALSE)$"
 
 
@@ -208,7 +209,10 @@ def _with_nul(value) -> str | None:
 
 def _column(path: Path, name: str, values: list) -> pa.Array:
     try:
-        return pa.array(values)
+        array = pa.array(values)
+        if _depth(array.type) > DEEPEST:
+            raise RecursionError
+        return array
     except UnicodeEncodeError:
         row = next(row for row, value in enumerate(values) if not is_unicode(json.dumps(value, ensure_ascii=False)))
         raise UserError(
@@ -227,6 +231,10 @@ def _column(path: Path, name: str, values: list) -> pa.Array:
         raise UserError(
             f'{path}: column "{name}" {why}; give all its rows one kind (rows are counted from 0)'
         ) from None
+
+
+def _depth(kind: pa.DataType) -> int:
+    return 1 + max((_depth(kind.field(i).type) for i in range(kind.num_fields)), default=0)
 
 
 def _parquet(path: Path) -> pa.Table:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from ..plain import shown
+
 SHOWN = 12  # names in a message; a table may have thousands of columns
 LONGEST = 60  # characters of a name
 
@@ -16,8 +18,8 @@ def listed(names: Iterable[str]) -> str:
 def short(text: object, longest: int = LONGEST) -> str:
     """A text as part of a line: its own lines joined, and of a long one the beginning."""
     text = " ".join(str(text)[: 4 * longest].split()) if "\n" in str(text) or "\r" in str(text) else str(text)
-    text = "".join(one if one.isprintable() else "\ufffd" for one in text[: longest + 1])
-    return text if len(text) <= longest else f"{text[:longest]}…"
+    text = text if len(text) <= longest else f"{text[:longest]}…"
+    return "".join(map(shown, text))
 
 
 def at(split: str, rows: Iterable[int]) -> str:

@@ -140,7 +140,7 @@ CHAPTERS: dict[str, tuple[Part, ...]] = {
         Part(
             "writing_on",
             code=(
-                "tasks.language_modeling.generator:Generator.__call__",
+                "tasks.language_modeling.generator:Generator._continued",
                 "models.blocks:Attention.forward@= cache.update(k",
             ),
             pictures=("continuation",),

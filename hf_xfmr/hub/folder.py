@@ -25,15 +25,17 @@ ROWS = ("vocab_size", "decoder_vocab_size", "max_position_embeddings", "n_positi
 BYTES = 4  # of a weight in float32
 
 
-def check_folder(name: str | Path) -> None:
-    """Raises `UserError` for a local folder that no model can be loaded from; what is not here is the Hub's."""
+def check_folder(name: str | Path, *, words_only: bool = False) -> None:
+    """Raises `UserError` for a local folder that no model can be loaded from; what is not here is the Hub's. One that is
+    asked for a tokenizer, `words_only`, need hold no model."""
     folder = Path(name)
     if not os.path.lexists(folder):
         return
     if not os.path.isdir(folder):
         fault = fault_of(folder, "model")
         raise UserError(f"model: {fault}" if fault else f"model: {folder} is a file; give the folder that it lies in")
-    check_config(folder, read_config(folder))
+    if not words_only or os.path.lexists(folder / "config.json"):
+        check_config(folder, read_config(folder))
     for path in (path for pattern in WEIGHTS for path in sorted(folder.glob(pattern))):
         check_regular(path, "file of weights")
 
@@ -107,7 +109,8 @@ def check_config(folder: Path, config: dict[str, Any]) -> None:
         raise UserError(
             f'{path} has no model_type: add "model_type": "bert", "gpt2" or "marian", whichever the checkpoint is of'
         )
-    if kind not in transformers.CONFIG_MAPPING and not any(kind == one.model_type for one in config_classes()):
+    known = "auto_map" in config or kind in transformers.CONFIG_MAPPING  # auto_map: code beside it, refused later
+    if not known and not any(kind == one.model_type for one in config_classes()):
         raise UserError(
             f"{path} is of the model_type {kind!r}, which neither hf_xfmr nor transformers {transformers.__version__} "
             "knows: give a BERT, a GPT-2 or a Marian"

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from ..errors import UserError
 from ..machine import give_back_memory
 from ..plain import printable
-from ..run import ranges
 from .rows import Columns, Row, read
 
 if TYPE_CHECKING:
@@ -40,6 +39,8 @@ def predict(
     that was killed goes on with the next row when it is made again. `temperature` divides the logits; None: by the one
     the run kept. Raises `UserError` for what can't be read or written, and in the end for rows that had no answer.
     """
+    from ..run import ranges  # heavy
+
     if texts and file:
         raise UserError("texts and --file are both given: leave one of them out")
     if not texts and not file and sys.stdin.isatty():

@@ -29,9 +29,9 @@ def check_end(streaming: bool, max_steps: int) -> None:
         raise UserError("streaming needs max_steps, since the length of the corpus is not known: give --max_steps N")
 
 
-def of_checkpoint(config_class: Any, name: str) -> tuple[Any, Any]:
-    """The config and tokenizer of a checkpoint."""
-    return loading.from_pretrained(config_class, name), loading.from_pretrained(AutoTokenizer, name)
+def of_checkpoint(config_class: Any, name: str, *, grows: bool = False) -> tuple[Any, Any]:
+    """The config and tokenizer of a checkpoint, whose embedding `grows` for the tokenizer's new words or does not."""
+    return loading.from_pretrained(config_class, name), loading.from_pretrained(AutoTokenizer, name, grows=grows)
 
 
 WIDTHS = {  # what each number of heads has to divide

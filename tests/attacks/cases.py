@@ -64,7 +64,7 @@ def arguments() -> Iterator[Case]:
     yield Case("arguments", "an escape sequence", lambda p: ["predict", f"./{ESCAPE}", "hi"], r"\\x1b\]0;owned")
     yield Case("arguments", "a byte that is not UTF-8", lambda p: ["predict", "./m\udcff", "hi"], r"m\\xff")
     for recipe in RECIPES:
-        yield Case("arguments", f"{recipe} without any", lambda p, r=recipe: ["recipe", r], "no output folder")
+        yield Case("arguments", f"recipe {recipe} without any", lambda p, r=recipe: ["recipe", r], "no output folder")
         yield Case(
             "arguments", f"{recipe}: an unknown one", lambda p, r=recipe: p.recipe(r, nonsense=1), "'--nonsense'"
         )
@@ -390,7 +390,7 @@ def models() -> Iterator[Case]:
             )
             yield Case(
                 "models",
-                f"{recipe}: {name}",
+                f"recipe {recipe}: {name}",
                 lambda p, mk=make, m=model, r=recipe: p.recipe(
                     r,
                     model=mk(p, m),

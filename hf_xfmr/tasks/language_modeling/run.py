@@ -71,7 +71,7 @@ def check(settings: ModelSettings, data: LanguageModelingSettings, args: XfmrTra
 def load_parts(settings: ModelSettings):
     """The config and tokenizer of the checkpoint; from scratch, in its place what makes one from the train texts."""
     if settings.model:
-        config, own_tokenizer = of_checkpoint(XfmrGPT2Config, settings.model)
+        config, own_tokenizer = of_checkpoint(XfmrGPT2Config, settings.model, grows=True)
         return config, for_documents(own_tokenizer)
     config = new_config(XfmrGPT2Config, settings.model_config)
     kind = settings.tokenizer or "bpe"

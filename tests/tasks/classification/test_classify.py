@@ -361,7 +361,7 @@ def stopped(capsys, **settings) -> str:
         ("non-UTF-8", r"byte \d+ \(line \d+\) is not UTF-8"),
         ("a row of 10,000 words", r"10,0\d\d tokens"),
         ("duplicate column names", r'the header names "text" more than once'),
-        ("ids beyond the embedding", r"ids beyond the embedding"),
+        ("ids beyond the embedding", r"has the id 41 \('extra'\) and the embedding only 41 rows"),
         ("wrong checkpoint kind", r"is a checkpoint of kind 'gpt2'"),
         ("output folder not writable", r"can't be written"),
     ],

@@ -92,7 +92,7 @@ def test_no_more_is_written_than_the_model_has_positions_for(folder, capsys):
     ("words", "message"),
     [
         ([], "no prompts"),
-        (["--file", "nowhere.txt"], "nowhere.txt: no such file of prompts"),
+        (["--file", "nowhere.txt"], "nowhere.txt: there is no such file of prompts"),
         (["a", "--top_p", "0"], "top_p is 0.0; it must be above 0"),
         (["a", "--max_new_tokens", "0"], "max_new_tokens is 0"),
     ],

@@ -342,7 +342,7 @@ def test_where_documents_come_from(tmp_path, letters):
 @pytest.mark.parametrize(
     ("case", "message"),
     [
-        ({"name": "nowhere.txt"}, r"nowhere\.txt: no such file"),
+        ({"name": "nowhere.txt"}, r"nowhere\.txt: there is no such text file"),
         ({"lines": False, "separator": "***"}, r'corpus\.txt: no line is "\*\*\*"'),
         ({"separator": "***"}, "lines and separator exclude one another"),
         ({"name": "table.csv"}, r"lines and separator are for \.txt files"),

@@ -95,7 +95,7 @@ def test_unequal_line_counts_are_an_error_that_names_both(tmp_path, tokenizers):
     ("dataset", "message"),
     [
         ("nowhere.tsv", "no such file"),
-        ("here.en,nowhere.fr", "nowhere.fr: cannot be read"),
+        ("here.en,nowhere.fr", "nowhere.fr: there is no such file"),
         ("task:sort", "no generated task"),
         ("gaps.tsv", r"train rows 1 \(counted from 0\)|train row 1 \(counted from 0\): no text on one of the sides"),
         ("one.tsv", 'has "en": say which'),
