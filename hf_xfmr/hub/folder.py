@@ -26,8 +26,8 @@ BYTES = 4  # of a weight in float32
 
 
 def check_folder(name: str | Path, *, words_only: bool = False) -> None:
-    """Raises `UserError` for a local folder that no model can be loaded from; what is not here is the Hub's. One that is
-    asked for a tokenizer, `words_only`, need hold no model."""
+    """Raises `UserError` for a local folder that no model can be loaded from; what is not here is the Hub's. One
+    that is asked for a tokenizer, `words_only`, need hold no model."""
     folder = Path(name)
     if not os.path.lexists(folder):
         return
