@@ -16,21 +16,21 @@ def printable(text: object) -> str:
     a byte of a name that is not UTF-8 too. Users and passwords of addresses are left out."""
     words = re.sub(r"\s*[\r\n]+\s*", " ", str(text).strip())
     words = words if len(words) <= MOST else f"{words[: MOST // 2]} … {words[-MOST // 2 :]}"
-    return without_password("".join(map(shown, words)))
+    return without_password("".join(map(_shown, words)))
 
 
 def printable_lines(text: object) -> str:
     """As `printable`, with its line breaks and tabs left as they are, and however long."""
-    return without_password("".join(one if one in "\n\t" else shown(one) for one in str(text)))
+    return without_password("".join(one if one in "\n\t" else _shown(one) for one in str(text)))
 
 
 def json_line(value: object) -> str:
     """`value` as JSON on one line, in its own characters but for those that a terminal obeys."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    return text if text.isprintable() else _OBEYED.sub(_escaped, text)
+    return text if text.isprintable() else _OBEYED.sub(_in_json, text)
 
 
-def _escaped(match: re.Match) -> str:
+def _in_json(match: re.Match) -> str:
     return f"\\u{ord(match[0]):04x}"
 
 
@@ -39,10 +39,15 @@ def without_password(text: str) -> str:
     return _PASSWORD.sub(r"\1…@", text)
 
 
-def shown(character: str) -> str:
-    """A character as it is, or as Python writes it if a terminal would obey it."""
+def _shown(character: str) -> str:
+    """A character as it is, or `escaped` if a terminal would obey it."""
     if character.isprintable() or character in _HARMLESS or unicodedata.category(character) not in _INVISIBLE:
         return character
+    return escaped(character)
+
+
+def escaped(character: str) -> str:
+    """A character as Python writes it: `\\x1b`, `\\u3000`."""
     code = ord(character)
     if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte of a name that it can't decode
         return f"\\x{code - 0xDC00:02x}"

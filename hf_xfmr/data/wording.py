@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from ..plain import shown
+from ..plain import escaped
 
 SHOWN = 12  # names in a message; a table may have thousands of columns
 LONGEST = 60  # characters of a name
@@ -19,7 +19,7 @@ def short(text: object, longest: int = LONGEST) -> str:
     """A text as part of a line: its own lines joined, and of a long one the beginning."""
     text = " ".join(str(text)[: 4 * longest].split()) if "\n" in str(text) or "\r" in str(text) else str(text)
     text = text if len(text) <= longest else f"{text[:longest]}…"
-    return "".join(map(shown, text))
+    return "".join(one if one.isprintable() else escaped(one) for one in text)
 
 
 def at(split: str, rows: Iterable[int]) -> str:
