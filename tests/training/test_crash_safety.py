@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
+from places import RECIPES
 from training_runs import Runner, main, make_trainer, rows
 
 from hf_xfmr import machine
@@ -419,7 +420,7 @@ def test_stock_restarts_adam_in_silence_and_takes_a_folder_that_is_half_written(
 
 TIMES = ("_runtime", "_per_second", "memory_gb")
 SIZES = "hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 32"
-RECIPES = {
+FLAGS = {
     "classify_bert": ["--dataset", "{data}", "--model_config", f"{{{SIZES}}}", "--baseline", "false"],
     "finetune_gpt2": ["--dataset", "{data}", "--model_config", "{n_embd: 16, n_layer: 1, n_head: 2, n_positions: 32}"],
     "translate": [
@@ -432,13 +433,13 @@ RECIPES = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", FLAGS)
 def test_a_killed_recipe_ends_with_the_same_model_and_figures(run, tmp_path, name):
     """From the data's reading to the report: SIGKILL and SIGTERM at random moments, until the model stands there."""
     data = tmp_path / "reviews.csv"
     lines = [f"word{i % 7} {'good' if i % 2 else 'bad'} end{i},{'pos' if i % 2 else 'neg'}" for i in range(300)]
     data.write_text("text,label\n" + "\n".join(lines) + "\n")
-    flags = [flag.replace("{data}", str(data)) for flag in RECIPES[name]]
+    flags = [flag.replace("{data}", str(data)) for flag in FLAGS[name]]
     flags += ["--bf16", "false", "--num_train_epochs", "2", "--report_to", "none", "--disable_tqdm", "true"]
     flags += ["--save_strategy", "steps", "--eval_strategy", "steps", "--save_steps", "3", "--eval_steps", "3"]
     recipe = {"recipe": str(RECIPES / f"{name}.py"), "flags": flags}
