@@ -34,6 +34,11 @@ def _in_json(match: re.Match) -> str:
     return f"\\u{ord(match[0]):04x}"
 
 
+def one_line(error: BaseException) -> str:
+    """An error's own words, or its kind if it has none."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def without_password(text: str) -> str:
     """`text` with `user:password@` of every address as `…@`."""
     return _PASSWORD.sub(r"\1…@", text)

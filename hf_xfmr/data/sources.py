@@ -13,7 +13,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineMod
 
 from .. import samples
 from ..errors import UserError
-from ..plain import without_password
+from ..plain import one_line, without_password
 from .files import READERS, read_files
 from .regular import check_regular
 
@@ -89,9 +89,7 @@ def _folder(path: Path) -> dict[str, Dataset]:
         try:
             saved = datasets.load_from_disk(str(path))
         except Exception as error:  # whatever pyarrow, json or the file system say of a damaged folder
-            raise UserError(
-                f"{path}: the saved dataset cannot be loaded ({_one_line(error)}); save it again"
-            ) from error
+            raise UserError(f"{path}: the saved dataset cannot be loaded ({one_line(error)}); save it again") from error
         return saved if isinstance(saved, DatasetDict) else {"train": saved}
     found = split_files(path)
     if "train" not in found:
@@ -129,9 +127,9 @@ def load_hub(name: str, config: str | None, *, streaming: bool = False) -> dict:
             "check the spelling"
         ) from None
     except HfHubHTTPError as error:
-        raise UserError(f"{name}: the Hub refuses it ({_one_line(error)})") from None
+        raise UserError(f"{name}: the Hub refuses it ({one_line(error)})") from None
     except Exception as error:  # no name service, no route, a proxy, offline mode: each library has its own class
-        reason = "offline mode is on" if isinstance(error, OfflineModeIsEnabled) else _one_line(error)
+        reason = "offline mode is on" if isinstance(error, OfflineModeIsEnabled) else one_line(error)
         with _offline():
             return _load(name, config, streaming, unreachable=reason)
     return _load(name, config, streaming)
@@ -146,7 +144,7 @@ def _load(name: str, config: str | None, streaming: bool, *, unreachable: str = 
             "a local file or a sample: name works in the same place"
         ) from None
     except Exception as error:  # the library's own words, for what only the dataset's author or its page can explain
-        raise UserError(f"{name}: the Hub's dataset cannot be loaded: {_one_line(error)}") from error
+        raise UserError(f"{name}: the Hub's dataset cannot be loaded: {one_line(error)}") from error
 
 
 @contextmanager
@@ -158,7 +156,3 @@ def _offline():
         yield
     finally:
         huggingface_hub.constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE = before
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -15,7 +15,7 @@ import transformers
 from ..errors import UserError
 from ..hub.client import command_without_token
 from ..models.stock import CheckpointError
-from ..plain import without_password
+from ..plain import one_line, without_password
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NO_MEMORY = ("can't allocate memory", "out of memory", "Cannot allocate memory")
@@ -56,11 +56,6 @@ def _known(error: BaseException) -> str | None:
 
 def _has(error: BaseException, words: Sequence[str]) -> bool:
     return any(word in str(error) for word in words)
-
-
-def one_line(error: BaseException) -> str:
-    """An error's own words, or its kind if it has none."""
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def traceback_of(error: BaseException) -> str:
