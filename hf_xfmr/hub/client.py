@@ -10,6 +10,8 @@ import httpx2
 from huggingface_hub import HfApi, get_token
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
+from ..plain import one_line
+
 WAITS = (1, 2, 4, 8, 15)  # seconds between attempts
 # hf_xet, which sends large files, has exceptions of Python's own kinds. Before it raises one it has tried for minutes.
 FAILURES = (HfHubHTTPError, httpx2.TransportError, OSError, RuntimeError)
@@ -49,10 +51,8 @@ def reason(error: Exception, api: HfApi) -> str:
         said = getattr(error, "server_message", None) or ""
         return without_token(f"{api.endpoint} answered {code}" + (f": {' '.join(said.split())}" if said else ""))
     if isinstance(error, httpx2.TransportError | ConnectionError):
-        return without_token(
-            f"{api.endpoint} can't be reached ({' '.join(str(error).split()) or type(error).__name__})"
-        )
-    return without_token(" ".join(str(error).split()) or type(error).__name__)
+        return without_token(f"{api.endpoint} can't be reached ({one_line(error)})")
+    return without_token(one_line(error))
 
 
 def without_token(text: str) -> str:

@@ -9,6 +9,7 @@ from .. import samples
 from ..errors import UserError
 from ..hub import folder
 from ..models.stock import CheckpointError, StockModel, stock_name
+from ..plain import one_line
 
 NAMED = 3  # tensors that an error names
 _CODE = re.compile("trust_remote_code|custom code|remote code")  # in what transformers says of a folder with code
@@ -33,7 +34,7 @@ def checkpoint(name: str) -> str:
 def _reason(error: Exception) -> str:
     """A library's words on one line, without advice that no command here can follow, and not the whole list of what it
     knows."""
-    words = " ".join(str(error).split()) or type(error).__name__
+    words = one_line(error)
     if "Unrecognized configuration class" in words or "Model type should be one of" in words:
         return "its model is of another kind; give one that was trained for this"
     return words if len(words) < 400 else f"{words[:400]}…"

@@ -11,6 +11,7 @@ from transformers.activations import ACT2FN
 from transformers.integrations import integration_utils
 
 from ..errors import UserError
+from ..plain import one_line
 
 # field: (least, most, in words); a bound that is itself too little or too much is in EXCLUDED
 AT_LEAST_1 = (1, None, "at least 1")
@@ -91,7 +92,7 @@ def _check_arguments(args: Any) -> None:
         Trainer.get_optimizer_cls_and_kwargs(args)
     except (ValueError, ImportError, TypeError) as error:
         if "model" not in str(error):  # some optimizers ask for the model
-            raise UserError(f"optim {_value(args.optim)} can't be used: {_line(error)}") from error
+            raise UserError(f"optim {_value(args.optim)} can't be used: {one_line(error)}") from error
     _check_schedule(args)
 
 
@@ -106,7 +107,7 @@ def _check_schedule(args: Any) -> None:
         )
     except (ValueError, TypeError, KeyError, AssertionError) as error:
         shown = f" with lr_scheduler_kwargs {options}" if options else ""
-        raise UserError(f"lr_scheduler_type {kind}{shown} can't be used: {_line(error)}") from error
+        raise UserError(f"lr_scheduler_type {kind}{shown} can't be used: {one_line(error)}") from error
 
 
 def check_best(args: Any, names: Iterable[str]) -> None:
@@ -143,7 +144,3 @@ def _nearest(name: str, known: list[str]) -> str:
 
 def _value(kind: Any) -> str:
     return str(getattr(kind, "value", kind))
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())

@@ -60,9 +60,7 @@ def _of_table(rows: datasets.Dataset) -> str:
     for name in sorted(table.column_names):
         for chunk in table.column(name).chunks:
             _add(streams, name, chunk)
-    if (
-        rows._indices is not None
-    ):  # as many rows of the table as are chosen, in their order; gathering them takes longer
+    if rows._indices is not None:  # the chosen rows' places, in their order: gathering the rows takes longer
         for chunk in rows._indices.column(0).chunks:
             _add(streams, "chosen rows", chunk)
     whole = xxhash.xxh3_128()

@@ -10,6 +10,7 @@ from transformers.trainer_pt_utils import safe_globals
 
 from ..errors import UserError
 from ..models.stock import code_in
+from ..plain import one_line
 from .checkpoints import Damaged
 
 _HOLDS = {"optimizer.pt": ("state", "param_groups"), "scheduler.pt": ("last_epoch",), "rng_state": ("python", "cpu")}
@@ -58,7 +59,7 @@ class FittingStates(Trainer):
         except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
             if isinstance(error, UserError):
                 raise
-            reason = " ".join(str(error).split())[:200]
+            reason = one_line(error)[:200]
             raise UserError(
                 f"{checkpoint}: its {what} do not fit this run ({reason}); add --weights_only to begin a new run from "
                 "its weights, or --resume false to train from the beginning"
