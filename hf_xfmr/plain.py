@@ -39,6 +39,15 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def is_unicode(text: str) -> bool:
+    """Whether every character of it is one: no lone surrogate, which UTF-8 has no bytes for."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def without_password(text: str) -> str:
     """`text` with `user:password@` of every address as `…@`."""
     return _PASSWORD.sub(r"\1…@", text)

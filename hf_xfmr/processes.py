@@ -7,11 +7,6 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import datasets
-import torch.distributed as dist
-import transformers
-from tqdm import tqdm
-
 from .errors import UserError
 
 _Result = TypeVar("_Result")
@@ -23,6 +18,8 @@ def once(do: Callable[..., _Result]) -> Callable[..., _Result]:
 
     @functools.wraps(do)
     def run(*args, **kwargs) -> _Result:
+        import torch.distributed as dist  # heavy
+
         if not dist.is_initialized() or dist.get_world_size() == 1:
             return do(*args, **kwargs)
         answer: list[Any] = [None, None]
@@ -47,6 +44,10 @@ def is_main() -> bool:
 def keep_quiet() -> None:
     """Leave progress and warnings to the main process."""
     if not is_main():
+        import datasets
+        import transformers
+        from tqdm import tqdm
+
         logging.getLogger("hf_xfmr").setLevel(logging.ERROR)
         transformers.utils.logging.set_verbosity_error()
         datasets.disable_progress_bars()

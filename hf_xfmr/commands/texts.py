@@ -4,8 +4,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 
-from ..data.files import is_unicode
 from ..errors import UserError
+from ..plain import is_unicode
 
 
 def given(arguments: list[str]) -> Iterator[str]:

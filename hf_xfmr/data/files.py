@@ -16,6 +16,7 @@ from datasets import Dataset
 from datasets.table import InMemoryTable
 
 from ..errors import UserError
+from ..plain import is_unicode
 from .regular import check_regular
 from .wording import listed
 
@@ -187,15 +188,6 @@ def _json(path: Path) -> pa.Table:
         if not is_unicode(name):
             raise UserError(f"{path}: the column {name!r} has half a character (a lone surrogate) in its name; mend it")
     return pa.table({name: _column(path, name, [row.get(name) for row in rows]) for name in names})
-
-
-def is_unicode(text: str) -> bool:
-    """Whether every character of it is one: no lone surrogate, which UTF-8 has no bytes for."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _with_nul(value) -> str | None:

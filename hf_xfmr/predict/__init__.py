@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
-from ..machine import give_back_memory
 from ..plain import printable
 from .rows import Columns, Row, read
 
@@ -113,6 +112,8 @@ def _refuse(faults: list[str]) -> None:
 
 def answer(predictor: "Predictor", rows: list[Row], batch_size: int) -> list[dict]:
     """{"id", "text", ...} for each row, in their order; what can't be read or answered gets an "error"."""
+    from ..machine import give_back_memory  # heavy
+
     good = [row for row in rows if not row.fault]
     texts, pairs = [row.text for row in good], [row.pair for row in good if row.pair is not None]
     found = predictor(texts, pairs or None, batch_size=batch_size) if good else iter(())

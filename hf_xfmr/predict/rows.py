@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from ..data.columns import IDS, TEXTS
-from ..data.files import is_unicode
+from ..data.names import IDS, TEXTS
 from ..data.regular import check_regular
 from ..data.wording import listed
 from ..errors import UserError
+from ..plain import is_unicode
 
 FORMATS = ("csv", "tsv", "jsonl", "txt")  # by their endings
 

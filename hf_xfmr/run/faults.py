@@ -8,13 +8,10 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
-
-import torch
-import transformers
+from contextlib import suppress
+from importlib import metadata
 
 from ..errors import UserError
-from ..hub.client import command_without_token
-from ..models.stock import CheckpointError
 from ..plain import one_line, without_password
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -31,7 +28,7 @@ def sentence(error: BaseException, *, told: bool = False) -> str:
 
 
 def _known(error: BaseException) -> str | None:
-    if isinstance(error, UserError | CheckpointError):
+    if isinstance(error, UserError) or type(error).__name__ == "CheckpointError":  # of models/, which is heavy
         return str(error)
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _has(error, NO_MEMORY)):
         return f"the memory does not suffice ({one_line(error)[:200]}): {LESS}"
@@ -63,11 +60,21 @@ def traceback_of(error: BaseException) -> str:
     return without_password("".join(traceback.format_exception(type(error), error, error.__traceback__)))
 
 
+def _versions() -> str:
+    """`torch 2.13.0, transformers 5.23.0`, nothing imported."""
+    found = []
+    for package in ("torch", "transformers", "datasets"):
+        with suppress(metadata.PackageNotFoundError):
+            found.append(f"{package} {metadata.version(package)}")
+    return ", ".join(found)
+
+
 def _fault(error: BaseException, told: bool) -> str:
     from .. import __version__
+    from ..hub.client import command_without_token, without_token  # heavy
 
     what = f"{type(error).__name__}: {one_line(error)[:300]}" if str(error) else type(error).__name__
-    what = re.sub(r"[.:; ]+$", "", what)
+    what = without_token(re.sub(r"[.:; ]+$", "", what))
     begins = f"{what}; this is a fault of hf_xfmr {__version__}, not yours: please report it"
     if told:
         return f"{begins} with the traceback above"
@@ -76,9 +83,8 @@ def _fault(error: BaseException, told: bool) -> str:
             "w", prefix="hf_xfmr-fault-", suffix=".txt", delete=False, encoding="utf-8", errors="backslashreplace"
         ) as file:
             file.write(
-                f"hf_xfmr {__version__}, Python {platform.python_version()}, torch {torch.__version__}, transformers "
-                f"{transformers.__version__}, {platform.platform()}\n"
-                f"{without_password(command_without_token(sys.argv))}\n\n{traceback_of(error)}"
+                f"hf_xfmr {__version__}, Python {platform.python_version()}, {_versions()}, {platform.platform()}\n"
+                f"{without_password(command_without_token(sys.argv))}\n\n{without_token(traceback_of(error))}"
             )
     except Exception:  # no temporary folder, a full disk
         return f"{begins} with what the same command prints with --traceback"

@@ -10,12 +10,10 @@ from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, NoReturn
 
-import transformers
-
 from ..errors import UserError
 from ..plain import printable
 from ..processes import keep_quiet, let_main_speak_first
-from . import beginnings, faults
+from . import beginnings
 
 TRACEBACK = "--traceback"
 TRACEBACK_HELP = "print where in the code an error arose, beside its one line"
@@ -23,14 +21,21 @@ STOPPED, PIPE_CLOSED = 128 + 2, 128 + 13  # as a shell counts SIGINT and SIGPIPE
 _shows_traceback: ContextVar[bool] = ContextVar("shows_traceback", default=False)
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser of arguments whose errors are those of every program here: one line."""
+class OneLine:
+    """What makes a parser of arguments err as every program here does: a full disk under its help, too."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **{"allow_abbrev": False, **kwargs})
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message} (--help lists the arguments)")
+
+    def print_help(self, file=None) -> None:
+        print(self.format_help(), end="", file=file)  # type: ignore[attr-defined]  # argparse's own drops errors
+
+
+class Parser(OneLine, argparse.ArgumentParser):
+    """A parser of arguments."""
 
 
 def run(program: Callable[[], Any]) -> None:
@@ -40,7 +45,7 @@ def run(program: Callable[[], Any]) -> None:
         with suppress(AttributeError, ValueError, OSError):  # a name's byte that is no character is written as \udc80
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     shows = _shows_traceback.set(_take_traceback() or _shows_traceback.get())  # `check` runs a recipe within
-    transformers.utils.logging.disable_progress_bar()  # those of loading and saving files; training keeps its own
+    _without_bars()
     warnings.filterwarnings("ignore", message="Detected pickle protocol")  # of a file that is then refused by name
     keep_quiet()
     try:
@@ -61,12 +66,23 @@ def run(program: Callable[[], Any]) -> None:
             sys.exit(PIPE_CLOSED)
         let_main_speak_first()
         beginnings.undo()
+        from . import faults
+
         if _shows_traceback.get():
             _say(faults.traceback_of(error).rstrip(), whole=True)
         _say(f"error: {printable(faults.sentence(error, told=_shows_traceback.get()))}")
         sys.exit(2)
     finally:
         _shows_traceback.reset(shows)
+
+
+def _without_bars() -> None:
+    """No progress bars of loading and saving files; training keeps its own. What is not imported yet is not imported
+    for that."""
+    if "transformers" in sys.modules:
+        sys.modules["transformers"].utils.logging.disable_progress_bar()
+    else:
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
 def _take_traceback() -> bool:

@@ -27,6 +27,10 @@ seed_of_several: ContextVar[int | None] = ContextVar("seed_of_several", default=
 NAMES = ("dataset", "model", "output_dir", "text_column", "label_column", "text_pair_column", "tokenizer")
 
 
+class _Parser(program.OneLine, HfArgumentParser):  # type: ignore[misc]
+    """transformers' parser of dataclasses."""
+
+
 class SeveralSeeds(Exception):
     """`parse` found `seeds`, and none of them runs yet: seeds.py then runs the recipe for each.
 
@@ -47,7 +51,7 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
     output folder that cannot be written.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
-    parser = HfArgumentParser(
+    parser = _Parser(
         [settings_class, arguments_class],  # type: ignore[list-item]
         description=sys.modules[settings_class.__module__].__doc__,
         usage="%(prog)s [CONFIG.yaml] [--key value ...]",
@@ -198,11 +202,6 @@ def _read_flags(parser: argparse.ArgumentParser, argv: list[str], actions: dict)
         if word.startswith("--") and key not in actions and key != "help":
             raise UserError(f"unknown option '--{key}'{_nearest(key, actions)}")
 
-    def stop(message: str):
-        raise UserError(message)
-
-    parser.error = stop  # type: ignore[method-assign]
-    parser.allow_abbrev = False
     words: list[str] = []
     for word in argv:
         if word == "null" and words and words[-1].startswith("--") and "=" not in words[-1]:
