@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import UserError
@@ -44,6 +44,9 @@ def unlink_link(path: Path) -> None:
 
 
 def away(path: Path) -> None:
-    """Delete a folder with what is in it, or, of a symbolic link, the link alone."""
-    unlink_link(path)
-    shutil.rmtree(path, ignore_errors=True)
+    """Delete a folder with what is in it; of a symbolic link, a pipe or a device the thing alone, never opened."""
+    if path.is_symlink() or not path.is_dir():
+        with suppress(OSError):
+            path.unlink()
+    else:
+        shutil.rmtree(path, ignore_errors=True)

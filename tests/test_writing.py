@@ -58,6 +58,9 @@ def test_of_a_linked_folder_only_the_link_is_deleted(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "disk")
     away(tmp_path / "link")
     away(tmp_path / "not there")
+    os.mkfifo(tmp_path / "pipe")
+    away(tmp_path / "pipe")  # opening it would wait for whoever writes
+    assert not (tmp_path / "pipe").exists()
     assert os.listdir(tmp_path) == ["disk"]
     assert os.listdir(tmp_path / "disk") == ["file"]
     away(tmp_path / "disk")
