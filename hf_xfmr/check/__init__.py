@@ -70,8 +70,9 @@ def _check(trainer, settings: Any, corpus: Corpus) -> None:
         **figures,
     }
     if errors:
-        words = "1 error" if errors == 1 else f"{errors} errors"
-        raise UserError(f"the check found {words}" + (" (strict)" if settings.strict else "") + ", named above")
+        words = "an error" if errors == 1 else f"{errors} errors, named above, the first"
+        first = str(next(one for one in found if one.level == "error")).removeprefix("error: ")
+        raise UserError(f"the check found {words}" + (" (strict)" if settings.strict else "") + f": {first}")
     if settings.check_only:
         say(f"check: ready to train, {warnings} warning{'' if warnings == 1 else 's'}")
         with suppress(OSError):

@@ -76,6 +76,11 @@ def _tokens(tokenizer, rows: int, folder: str) -> list[str]:
 def _specials(config, tokenizer) -> None:
     """CTranslate2's special tokens; where the tokenizer has none of a kind, one that the texts it writes contain."""
     end = tokenizer.eos_token
+    if end is None:
+        raise UserError(
+            f"{tokenizer.name_or_path}: the tokenizer has no end-of-text token, without which CTranslate2 never ends a "
+            'text: name it in tokenizer_config.json, as "eos_token": "<|endoftext|>"'
+        )
     config.bos_token = tokenizer.bos_token or end
     config.eos_token = end
     config.unk_token = tokenizer.unk_token or end

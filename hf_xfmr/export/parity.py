@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
-from ..hub.dual import Kind
+from ..hub.dual import Kind, read_config
 from ..models.stock import CheckpointError, to_own_names
 from ..run import loading
 
@@ -17,7 +17,13 @@ TOLERANCE = 1e-4  # of the largest output, or of 1 if that is more: some 1,000 r
 
 
 def load(kind: Kind, folder: Path):
-    """Our model in `folder`, float32, in evaluation mode."""
+    """Our model in `folder`, float32, in evaluation mode. Raises `UserError` for one that has no counterpart."""
+    labels = read_config(folder).get("id2label")
+    if isinstance(labels, dict) and len(labels) != 2 and "QuestionAnswering" in kind.own_class:
+        raise UserError(
+            f"{folder}/config.json gives {len(labels)} labels (id2label) to a {kind.own_class}, and an answer has two "
+            "scores a token, of its begin and its end: take id2label, label2id and num_labels out of it, and try again"
+        )
     own_class = getattr(sys.modules[kind.config_class.__module__], kind.own_class)
     try:
         return loading.to_use(own_class, str(folder), dtype=torch.float32)

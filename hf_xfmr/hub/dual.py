@@ -50,7 +50,7 @@ def kind(folder: Path) -> Kind:
                     return one
     raise UserError(
         f"{folder}/config.json is of a {config.get('model_type')!r} model, class {architecture!r}: what can be pushed "
-        "is a BERT, GPT-2 or Transformer that hf_xfmr saved"
+        "or exported is a BERT, GPT-2 or Transformer that hf_xfmr saved"
     )
 
 

@@ -109,11 +109,11 @@ def check_config(folder: Path, config: dict[str, Any]) -> None:
         raise UserError(
             f'{path} has no model_type: add "model_type": "bert", "gpt2" or "marian", whichever the checkpoint is of'
         )
-    known = "auto_map" in config or kind in transformers.CONFIG_MAPPING  # auto_map: code beside it, refused later
-    if not known and not any(kind == one.model_type for one in config_classes()):
+    if kind not in transformers.CONFIG_MAPPING and not any(kind == one.model_type for one in config_classes()):
+        code = ", and code that comes with a checkpoint (auto_map) is not run" if "auto_map" in config else ""
         raise UserError(
             f"{path} is of the model_type {kind!r}, which neither hf_xfmr nor transformers {transformers.__version__} "
-            "knows: give a BERT, a GPT-2 or a Marian"
+            f"knows{code}: give a BERT, a GPT-2 or a Marian"
         )
     for name in (*WIDTHS, *LAYERS, *INNER, *HEADS, *ROWS):
         value = config.get(name)
