@@ -1,18 +1,30 @@
 """Which rows a split has, by a hash of their text: carved from train where a dataset lacks it, and limited."""
 
+from collections.abc import Collection, Sequence
+
 from datasets import Dataset
 
 from ..errors import UserError
 from ..splits import position, split_of
+from .wording import listed
 
 
-def carve(splits: dict[str, Dataset], column: str, *, validation: float, test: float) -> dict[str, Dataset]:
+def carve(
+    splits: dict[str, Dataset],
+    column: str,
+    *,
+    validation: float,
+    test: float,
+    learned: Sequence[Collection] | None = None,
+    notes: list[str] | None = None,
+) -> dict[str, Dataset]:
     """The same splits, with a missing `validation` or `test` taken out of `train`; a given one is never touched.
 
     `validation` and `test` are shares of the train split, in [0, 1); 0 makes no such split. The side of a row depends
     on the text in `column` alone, so rows with equal texts (up to case, width and white space) share a side, and
-    neither the order of the rows nor other rows matter. Raises UserError for impossible shares and for a train split
-    too small to share.
+    neither the order of the rows nor other rows matter. But where `learned` says for each row of train what has to be
+    learned of it (its labels), no split takes the last rows of a label: they stay in train, with all of equal texts,
+    and `notes` says how many. Raises UserError for impossible shares and for a train split too small to share.
     """
     if min(validation, test) < 0 or validation + test >= 1:
         raise UserError(
@@ -24,7 +36,10 @@ def carve(splits: dict[str, Dataset], column: str, *, validation: float, test: f
     if not any(shares.values()):
         return dict(splits)
     train = splits["train"]
-    sides = [split_of(text, **shares) for text in train[column][:]]
+    texts = train[column][:]
+    sides = [split_of(text, **shares) for text in texts]
+    if learned is not None:
+        _keep_the_last(sides, texts, learned, notes)
     carved = dict(splits)
     for split in ("train", *(split for split, share in shares.items() if share)):
         if split not in sides:
@@ -34,6 +49,25 @@ def carve(splits: dict[str, Dataset], column: str, *, validation: float, test: f
             )
         carved[split] = train.select([row for row, side in enumerate(sides) if side == split])
     return carved
+
+
+def _keep_the_last(
+    sides: list[str], texts: Sequence[str], learned: Sequence[Collection], notes: list[str] | None
+) -> None:
+    """Change `sides` such that whatever is in a row of `learned` is in one of train."""
+    known = {one for side, labels in zip(sides, learned, strict=True) if side == "train" for one in labels}
+    lost = {one for labels in learned for one in labels} - known
+    if not lost:
+        return
+    kept = {position(text) for text, labels in zip(texts, learned, strict=True) if not lost.isdisjoint(labels)}
+    moved = [row for row, text in enumerate(texts) if sides[row] != "train" and position(text) in kept]
+    for row in moved:
+        sides[row] = "train"
+    if notes is not None:
+        notes.append(
+            f"kept in train: {len(moved):,} rows that a hash of the text would have held out, among them all of "
+            f"{len(lost):,} rare label{'s' if len(lost) > 1 else ''} ({listed(sorted(map(str, lost)))})"
+        )
 
 
 def limit_rows(rows: Dataset, limit: int | None, *, split: str, notes: list[str], column: str = "text") -> Dataset:

@@ -153,7 +153,16 @@ def classification(
 
     notes: list[str] = []
     given = _read(loaded, columns, kind, drop_empty=settings.drop_empty, notes=notes)
-    carved = carve(given, "text", validation=settings.validation_fraction, test=settings.test_fraction)
+    carved = carve(
+        given,
+        "text",
+        validation=settings.validation_fraction,
+        test=settings.test_fraction,
+        learned=[one if isinstance(one, list) else [one] for one in given["train"]["label"][:]]
+        if kind.has_names
+        else None,
+        notes=notes,
+    )
     splits = {split: carved[split] for split in SPLITS if split in carved}
     source = {split: split if split in given else "train" for split in splits}
     problem = kind()

@@ -108,7 +108,14 @@ def tagging(
     given = {
         split: _sentences(rows, split, types, scheme, separator=separator, notes=report) for split, rows in read.items()
     }
-    carved = carve(given, "text", validation=settings.validation_fraction, test=settings.test_fraction)
+    carved = carve(
+        given,
+        "text",
+        validation=settings.validation_fraction,
+        test=settings.test_fraction,
+        learned=[{entity.type for entity in entities(tags)} for tags in given["train"]["tags"][:]],
+        notes=report,
+    )
     sentences = {
         split: limit_rows(carved[split], getattr(settings, f"max_{split}_rows"), split=split, notes=report)
         for split in SPLITS
