@@ -11,6 +11,37 @@ from .text import plain
 
 FEW = 5  # rows of train below which a label is hardly learned
 UNEVEN = 20  # times as many rows of one label as of another
+MISSING = {
+    "-1",
+    "-100",
+    "-99",
+    "-9",
+    "-999",
+    "999",
+    "9999",
+    "nan",
+    "null",
+    "none",
+    "n/a",
+    "na",
+    "?",
+    "-",
+    "--",
+    "unknown",
+}
+MISSING |= {
+    "undefined",
+    "missing",
+    "unlabeled",
+    "unlabelled",
+    "not labeled",
+    "unk",
+    "无",
+    "空",
+    "缺失",
+    "未知",
+    "未标注",
+}
 OUTLIER = 8  # standard deviations
 
 
@@ -34,6 +65,7 @@ def check_labels(parts: Mapping[str, Part], names: Sequence[str]) -> Iterator[Fi
                 split="train",
                 column=column,
             )
+    yield from _like_missing(names, train, column)
     spelt = defaultdict(list)
     for name in names:
         spelt[plain(name)].append(name)
@@ -62,6 +94,21 @@ def check_labels(parts: Mapping[str, Part], names: Sequence[str]) -> Iterator[Fi
         )
     for split in (split for split in parts if split != "train"):
         yield from _held_out(parts[split], train)
+
+
+def _like_missing(names: Sequence[str], train: Counter, column: str) -> Iterator[Finding]:
+    """A label that among others looks like what a table has where there is none."""
+    for name in names:
+        if len(names) > 2 and plain(name) in MISSING:
+            yield Finding(
+                level="warning",
+                name="missing-label",
+                message=f'label "{name}" of column "{column}" ({train[name]:,} train rows) looks like a missing label, '
+                "and is learned as one of its own",
+                advice=f"if it is missing, give --missing_label={name} --drop_unlabelled true",
+                split="train",
+                column=column,
+            )
 
 
 def _held_out(part: Part, train: Counter) -> Iterator[Finding]:

@@ -9,14 +9,14 @@ from transformers import PreTrainedTokenizerBase
 from transformers.tokenization_utils_base import LARGE_INTEGER
 
 from ...data.carve import carve, limit_rows
-from ...data.columns import Columns, find_columns
+from ...data.columns import Columns
 from ...data.corpus import Corpus
 from ...data.part import Part, part_of_rows
 from ...data.sources import load_dataset_dict, with_usual_names
 from ...data.summary import splits_line
 from ...data.wording import listed
 from ...errors import UserError
-from . import summary
+from . import label_column, summary
 from .encode import check_ids, encode_rows
 from .kinds import KINDS, kind_of_column
 from .labels import check_seen, distinct_labels
@@ -39,11 +39,25 @@ class ClassificationSettings:
         default=None, metadata={"help": "column of a second text, read as segment B; none: single texts"}
     )
     label_column: str | None = field(default=None, metadata={"help": "column of the label; none: found by name"})
+    label_columns: str | None = field(
+        default=None,
+        metadata={"help": "columns of 0 and 1, one for each of several labels, as toxic,insult,threat"},
+    )
+    label_separator: str | None = field(
+        default=None,
+        metadata={"help": "what stands between several labels in a text, as | in a|b; none: found out, and said"},
+    )
+    missing_label: str | None = field(
+        default=None, metadata={"help": "a label that means there is none, as -1; none: only empty cells do"}
+    )
+    drop_unlabelled: bool = field(
+        default=False, metadata={"help": "leave out rows without a label instead of stopping at them"}
+    )
     problem_type: str | None = field(
         default=None,
         metadata={
-            "help": f"{', '.join(KINDS)}; none: decimal numbers are ratings to regress on, lists are "
-            "multi-label, the rest is single-label"
+            "help": f"{', '.join(KINDS)}; none: decimal numbers are ratings to regress on, lists (written out, too) "
+            "are multi-label, the rest is single-label"
         },
     )
     max_length: int | None = field(
@@ -145,14 +159,12 @@ def classification(
         loaded = with_usual_names(dataset)
     if "train" not in loaded:
         raise UserError(f"the dataset has no train split, only {listed(loaded)}; there is nothing to train on")
-    columns = find_columns(
-        loaded["train"], text=settings.text_column, pair=settings.text_pair_column, label=settings.label_column
-    )
+    notes: list[str] = []
+    loaded, columns = label_column.find(loaded, settings, notes)
     feature = loaded["train"].features[columns.label]
     kind = kind_of_column(feature, column=columns.label, told=settings.problem_type)
 
-    notes: list[str] = []
-    given = _read(loaded, columns, kind, drop_empty=settings.drop_empty, notes=notes)
+    given = _read(loaded, columns, kind, settings, notes)
     carved = carve(
         given,
         "text",
@@ -222,7 +234,7 @@ def classification(
 
 
 def _read(
-    loaded: DatasetDict, columns: Columns, kind: type[Problem], *, drop_empty: bool, notes: list[str]
+    loaded: DatasetDict, columns: Columns, kind: type[Problem], settings: ClassificationSettings, notes: list[str]
 ) -> dict[str, Dataset]:
     """The checked rows of train, validation and test, as far as they were given and can be scored."""
     usable = [split for split in SPLITS if split in loaded]
@@ -232,7 +244,15 @@ def _read(
             f"test: the given split's {len(loaded['test']):,} rows have no labels and cannot be scored; left out"
         )
     return {
-        split: read_rows(loaded[split], split, columns, kind=kind, drop_empty=drop_empty, notes=notes)
+        split: read_rows(
+            loaded[split],
+            split,
+            columns,
+            kind=kind,
+            drop_empty=settings.drop_empty,
+            drop_unlabelled=settings.drop_unlabelled,
+            notes=notes,
+        )
         for split in usable
     }
 

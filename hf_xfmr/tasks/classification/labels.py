@@ -21,7 +21,9 @@ def check_labels(values: list, kind: type[Problem], *, column: str, split: str, 
             )
 
     missing = [kind.is_missing(value) for value in values]
-    refuse(missing, f"has no {kind.noun} there (empty or NaN); fill it in, or remove the rows")
+    refuse(
+        missing, f"has no {kind.noun} there (empty or NaN); fill it in, or leave such rows out by drop_unlabelled: true"
+    )
     return kind.checked(values, refuse)
 
 

@@ -12,7 +12,14 @@ from .problem import Problem
 
 
 def read_rows(
-    dataset: Dataset, split: str, columns: Columns, *, kind: type[Problem], drop_empty: bool, notes: list[str]
+    dataset: Dataset,
+    split: str,
+    columns: Columns,
+    *,
+    kind: type[Problem],
+    drop_empty: bool,
+    drop_unlabelled: bool,
+    notes: list[str],
 ) -> Dataset:
     """The columns `text`, `text_pair` (for pairs), `label` (see `Problem.raw`), `id` and `row`, the row's number.
 
@@ -41,6 +48,15 @@ def read_rows(
         if not rows:
             raise UserError(f"no {split} row has a text; nothing is left of the split")
     labels = kind.raw(dataset[columns.label][:], dataset.features[columns.label])
+    unlabelled = {row for row in rows if kind.is_missing(labels[row])} if drop_unlabelled else set()
+    if unlabelled:
+        notes.append(
+            f"dropped: {len(unlabelled):,} of {len(dataset):,} {split} rows, which have no label: "
+            f"{at(split, sorted(unlabelled))}"
+        )
+        rows = [row for row in rows if row not in unlabelled]
+        if not rows:
+            raise UserError(f'no {split} row has a label in column "{columns.label}"; nothing is left of the split')
     labels = check_labels([labels[row] for row in rows], kind, column=columns.label, split=split, rows=rows)
     ids = dataset[columns.id][:] if columns.id in dataset.column_names else list(range(len(dataset)))
     if None in ids:

@@ -443,7 +443,7 @@ BAD = [
         dataset([0.5, float("nan"), 1.0, None]),
         {},
         'train rows 1, 3 (counted from 0): column "label" has no rating there (empty or NaN); fill it in, or '
-        "remove the rows",
+        "leave such rows out by drop_unlabelled: true",
     ),
     (
         dataset([0.5, float("inf"), 1.0]),
@@ -461,20 +461,19 @@ BAD = [
         dataset([1, None, 0, 1, None, None, None, None, None]),
         {},
         'train rows 1, 4, 5, 6, 7 and 1 more (counted from 0): column "label" has no label there (empty or NaN); '
-        "fill it "
-        "in, or remove the rows",
+        "fill it in, or leave such rows out by drop_unlabelled: true",
     ),
     (
         dataset([0, 1, -1], feature=ClassLabel(names=["neg", "pos"])),
         {},
-        'train row 2 (counted from 0): column "label" has no label there (empty or NaN); fill it in, or remove '
-        "the rows",
+        'train row 2 (counted from 0): column "label" has no label there (empty or NaN); fill it in, or leave '
+        "such rows out by drop_unlabelled: true",
     ),
     (
         DatasetDict(train=dataset(["a", "b"]), validation=dataset(["a", ""])),
         {},
         'validation row 1 (counted from 0): column "label" has no label there (empty or NaN); fill it in, or '
-        "remove the rows",
+        "leave such rows out by drop_unlabelled: true",
     ),
     (
         dataset([[1, 0, 1], [0, 1, 0]]),
@@ -589,7 +588,7 @@ def test_class_weights_balance(tokenizer):
 
 def test_many_labels_are_summed_up(tokenizer):
     labels = [n for n in range(20) for _ in range(20 - n)]
-    line = run(dataset(labels, text=texts(len(labels))), tokenizer).report[3]
+    line = run(dataset(labels, text=texts(len(labels))), tokenizer).report[4]
     assert line.startswith("labels of train: 0 20 (9.5 %), 1 19 (9.0 %), ")
     assert line.endswith(", 9 11 (5.2 %), and 10 more with 1 to 10 rows")
 
