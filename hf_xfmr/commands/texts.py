@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 
-from ..data.files import is_unicode
+from ..data.table.columns import is_unicode
 from ..errors import UserError
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from ..data.columns import IDS, TEXTS
-from ..data.files import is_unicode
 from ..data.regular import check_regular
+from ..data.table.columns import is_unicode
 from ..data.wording import listed
 from ..errors import UserError
 
