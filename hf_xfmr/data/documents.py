@@ -1,13 +1,14 @@
 """A corpus's name -> its documents: plain texts, one long text, or the text column of a dataset; whole or streamed."""
 
+import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
-import datasets
 import pyarrow as pa
 from datasets import Dataset
 from datasets.table import InMemoryTable
@@ -18,17 +19,21 @@ from ..splits import split_of
 from . import text_files
 from .carve import carve
 from .columns import find_text_column
-from .files import READERS, read_text
+from .files import read_text
 from .regular import check_regular
-from .sources import load_dataset_dict, load_hub, local_path, split_files, with_usual_names
+from .sources import load_dataset_dict, load_hub, local_path, split_files, split_parts, table_files, with_usual_names
+from .table import kinds, reading
+from .table.packed import bare
+from .table.reading import Reading
+from .table.rows import streamed
+from .table.settings import TableSettings
 from .wording import listed
 
 SPLITS = ("train", "validation", "test")
-BUILDERS = {".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}
 
 
 @dataclass(kw_only=True)
-class DocumentSettings:
+class DocumentSettings(TableSettings):
     """Which texts a corpus consists of; everything has a default."""
 
     dataset_config: str | None = field(default=None, metadata={"help": "configuration of a Hub dataset"})
@@ -84,7 +89,7 @@ class Documents:
         return self if limit is None else Documents(lambda: islice(self.read(), limit))
 
 
-def load_documents(name: str, settings: DocumentSettings) -> tuple[dict[str, Documents], list[str]]:
+def load_documents(name: Any, settings: DocumentSettings) -> tuple[dict[str, Documents], list[str]]:
     """The documents of a corpus: its splits in the order train, validation, test, and what was done to get them, line
     by line.
 
@@ -100,12 +105,15 @@ def load_documents(name: str, settings: DocumentSettings) -> tuple[dict[str, Doc
     limits = dict.fromkeys(SPLITS, settings.max_validation_documents) | {"train": settings.max_train_documents}
     if any(limit is not None and limit < 1 for limit in limits.values()):
         raise UserError("max_train_documents and max_validation_documents are at least 1")
-    sources = _sources(name, settings)
+    readings: list[Reading] = []
+    called = reading.called(name)
+    sources = _sources(name, settings, readings)
     if "train" not in sources:
-        raise UserError(f"{name} has no train split, only {listed(sources)}; there is nothing to train on")
+        raise UserError(f"{called} has no train split, only {listed(sources)}; there is nothing to train on")
     sources = {split: sources[split].first(limits[split]) for split in SPLITS if split in sources}
-    report = [f"data: {name}"]
-    splits = _streams(sources, share, report) if settings.streaming else _held(name, sources, settings, report)
+    report = [f"data: {called}"]
+    splits = _streams(sources, share, report) if settings.streaming else _held(called, sources, settings, report)
+    report[1:1] = reading.lines(readings)  # those of text files are read by now
     if "validation" in splits:
         splits["validation"] = splits["validation"].first(limits["validation"])
     return {split: splits[split] for split in SPLITS if split in splits}, report
@@ -160,36 +168,47 @@ def _carve(texts: dict[str, list[str]], share: float, report: list[str]) -> None
     )
 
 
-def _sources(name: str, settings: DocumentSettings) -> dict[str, Documents]:
+def _sources(name: Any, settings: DocumentSettings, readings: list[Reading]) -> dict[str, Documents]:
+    if not isinstance(name, str):
+        loaded = load_dataset_dict(name, config=settings.dataset_config, table=settings, readings=readings)
+        return {split: _column(loaded[split], split, settings.text_column) for split in loaded}
     path = local_path(name)
-    if path.suffix.lower() == ".txt" and not samples.is_sample(name):
+    if bare(path).suffix.lower() == ".txt" and not samples.is_sample(name):
         check_regular(path, "text file")
         if settings.streaming and not settings.lines and settings.separator is None:
             raise UserError(f"{name} is one document, which streaming would have to hold: say what separates documents")
-        return {"train": _text_file(path, settings)}
+        return {"train": _text_file(path, settings, readings)}
     if os.path.isdir(path):
         if "train" in (files := split_files(path, (".txt",))):
-            return {split: _text_file(file, settings) for split, file in files.items()}
-        if "train" not in split_files(path) and (found := sorted(path.rglob("*.txt"))):
-            parts = [_text_file(file, settings) for file in found]
+            return {split: _text_file(file, settings, readings) for split, file in files.items()}
+        if "train" not in split_parts(path, kinds.SUFFIXES) and (found := sorted(path.rglob("*.txt"))):
+            parts = [_text_file(file, settings, readings) for file in found]
             return {"train": Documents(lambda: chain.from_iterable(part.read() for part in parts))}
     if settings.lines or settings.separator is not None:
         raise UserError(f"lines and separator are for .txt files, which {name} is not: leave them out")
-    rows = _streamed(path, name, settings) if settings.streaming else None
+    rows = _streamed(path, name, settings, readings) if settings.streaming else None
     if rows is None:
-        rows = load_dataset_dict(name, config=settings.dataset_config)
+        rows = load_dataset_dict(name, config=settings.dataset_config, table=settings, readings=readings)
     return {split: _column(rows[split], split, settings.text_column) for split in rows}
 
 
-def _text_file(path: Path, settings: DocumentSettings) -> Documents:
+def _text_file(path: Path, settings: DocumentSettings, readings: list[Reading]) -> Documents:
+    read = Reading(str(path), "text")
+
+    def noted(texts: Iterable[str]) -> Iterator[str]:
+        """The texts; how they were written is said where it is not as most are."""
+        yield from texts
+        if (read.compression or read.encoding != "UTF-8") and read not in readings:
+            readings.append(read)
+
     if settings.lines and settings.separator is not None:
         raise UserError("lines and separator exclude one another: leave one of them out")
     if settings.lines:
-        return Documents(lambda: text_files.lines(path, streaming=settings.streaming))
+        return Documents(lambda: noted(text_files.lines(path, settings, read)))
     if settings.separator is not None:
         separator = settings.separator.strip()
-        return Documents(lambda: text_files.between(path, separator, streaming=settings.streaming))
-    return Documents(lambda: [read_text(path)])
+        return Documents(lambda: noted(text_files.between(path, separator, settings, read)))
+    return Documents(lambda: noted([read_text(path, settings, read)]))
 
 
 def _column(rows, split: str, told: str | None) -> Documents:
@@ -197,8 +216,11 @@ def _column(rows, split: str, told: str | None) -> Documents:
     if isinstance(rows, Dataset):
         column = find_text_column(rows, told)
         return Documents(lambda: rows[column])
+    if isinstance(rows, list):  # of `streamed` files
+        column = find_text_column(rows[0][0], told)
+        return Documents(lambda: (_text(row.get(column)) for _, stream in rows for row in stream))
     try:
-        head = Dataset.from_list(list(islice(rows, 1)))
+        head = Dataset.from_list(list(islice(rows, 1000)))  # the first alone may lack its text
     except Exception as error:
         raise UserError(f"the {split} split can't be read: {' '.join(str(error).split())}") from error
     column = find_text_column(head, told)
@@ -212,21 +234,29 @@ def _column(rows, split: str, told: str | None) -> Documents:
     return Documents(read)
 
 
-def _streamed(path: Path, name: str, settings: DocumentSettings) -> dict | None:
-    """The splits of table files or of a Hub dataset as streams; None for what is mapped into memory anyway."""
+def _text(value) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _streamed(path: Path, name: str, settings: DocumentSettings, readings: list[Reading]) -> dict | None:
+    """The splits of table files or of a Hub dataset as streams; None for what is held whole anyway."""
     if samples.is_sample(name):
         return None
-    files = split_files(path) if os.path.isdir(path) else {"train": path} if path.suffix.lower() in READERS else {}
-    if files and os.path.lexists(path):
-        suffixes = {file.suffix.lower() for file in files.values()}
-        if len(suffixes) > 1:
-            raise UserError(f"{name}: its splits end in {listed(sorted(suffixes))}; streaming needs files of one kind")
-        (suffix,) = suffixes
-        for file in files.values():
-            check_regular(file, "data file")
-        options = {"sep": "\t"} if suffix == ".tsv" else {}
-        paths = {split: str(file) for split, file in files.items()}
-        return datasets.load_dataset(BUILDERS[suffix], data_files=paths, streaming=True, **options)
-    if os.path.lexists(path) or path.suffix.lower() in READERS:
+    if not os.path.lexists(path):
+        if kinds.is_table(path):
+            return None
+        return with_usual_names(load_hub(name, settings.dataset_config, streaming=True))
+    if os.path.isdir(path) and ((path / "dataset_dict.json").exists() or (path / "state.json").exists()):
         return None
-    return with_usual_names(load_hub(name, settings.dataset_config, streaming=True))
+    files = table_files(path) if os.path.isdir(path) else {"train": [path]}
+    splits = {}
+    for split, parts in files.items():
+        streams = []
+        for part in parts:
+            read = Reading(str(part))
+            if (stream := streamed(part, settings, read)) is None:
+                return None
+            readings.append(read)
+            streams.append(stream)
+        splits[split] = streams
+    return splits

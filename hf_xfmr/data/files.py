@@ -1,245 +1,199 @@
-"""Local files -> Arrow tables: CSV, TSV, JSON, JSON lines and Parquet, with errors that name file, line and column."""
+"""Local files -> datasets: read as they are, with what was understood of each, or one sentence on what is wrong."""
 
-import csv
-import io
-import json
-import sys
 import unicodedata
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from datasets import Dataset
-from datasets.table import InMemoryTable
 
 from ..errors import UserError
-from ..plain import is_unicode
-from .regular import check_regular
+from .table import delimited, kinds, objects, packed
+from .table.columns import of_rows
+from .table.encoding import as_utf8
+from .table.reading import Reading
+from .table.settings import TableSettings
+from .table.types import typed
 from .wording import listed
 
-# How a missing value is written in a column of numbers. In a column of texts these are texts.
-MISSING = pa.array(["", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "none"])
-WHOLE = r"^-?(0|[1-9][0-9]{0,17})$"
-NUMBER = r"^[+-]?((0|[1-9][0-9]{0,14})(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$|^[+-]?[Ii]nf(inity)?$"
-DEEPEST = 60  # lists in lists; Arrow hands on no more than 63
-BOOLEAN = r"^([Tt]rue|[Ff]alse|TRUE|FALSE)$"
+TEXTS = ("CSV", "TSV", "JSON", "JSON lines", "text")
 
 
-def read_files(paths: dict[str, Path]) -> dict[str, Dataset]:
-    """Read one file per split. Raises UserError for anything that cannot be read whole and as it stands.
+def read_files(
+    paths: Mapping[str, Path | Sequence[Path]],
+    table: TableSettings | None = None,
+    readings: list[Reading] | None = None,
+) -> dict[str, Dataset]:
+    """Read the file of each split, or its parts. What was understood of each is added to `readings`.
 
-    A CSV or TSV column gets one type for all splits: int64 if every value is a whole number, else float64 if every
-    value is a number, else bool, else text exactly as written ("NA" and "007" too).
+    A column of a table of text gets one type for all splits: int64 if every value is a whole number, else float64 if
+    every value is a number, else bool, else text exactly as written ("NA" and "007" too). Raises UserError for anything
+    that cannot be read whole and as it stands, and for a question only the user can answer.
     """
-    tables = {}
-    for split, path in paths.items():
-        check_regular(path, "data file")
-        try:
-            tables[split] = READERS[path.suffix.lower()](path)
-        except OSError as error:
-            raise UserError(
-                f"{path}: cannot be read ({error.strerror or error}); check the path and its permissions"
-            ) from None
-        _check_names(path, tables[split].column_names)
-        if tables[split].num_rows == 0:
-            raise UserError(f"{path}: has no rows, only {listed(tables[split].column_names)}; nothing to read")
-    untyped = [split for split, path in paths.items() if path.suffix.lower() in (".csv", ".tsv")]
-    for name in {name: None for split in untyped for name in tables[split].column_names}:
-        among = [split for split in untyped if name in tables[split].column_names]
-        kind = _type([tables[split][name] for split in among])
-        for split in among:
-            place = tables[split].column_names.index(name)
-            tables[split] = tables[split].set_column(place, name, _as(tables[split][name], kind))
-    return {split: Dataset(InMemoryTable(table)) for split, table in tables.items()}
+    settings, found = table or TableSettings(), []
+    parts: dict[str, list[pa.Table]] = {}
+    untyped: set[str] = set()
+    for split, given in paths.items():
+        for path in [given] if isinstance(given, Path) else given:
+            reading = Reading(str(path))
+            for own, rows in read_tables(path, settings, reading).items():
+                _check(path, rows)
+                parts.setdefault(own or split, []).append(rows)
+                reading.count(rows.num_rows)
+                reading.columns = reading.columns or rows.column_names
+                if reading.delimiter or reading.format in ("CSV", "TSV", "text") or "sheet" in (reading.part or ""):
+                    untyped.add(own or split)
+            found.append(reading)
+    _check_used(settings, found)
+    if untyped:
+        flat = [(split, rows) for split, tables in parts.items() if split in untyped for rows in tables]
+        tables = typed([rows for _, rows in flat])
+        for split in untyped:
+            parts[split] = [rows for (one, _), rows in zip(flat, tables, strict=True) if one == split]
+    if readings is not None:
+        readings += found
+    return {split: _joined(split, paths, tables) for split, tables in parts.items()}
 
 
-def read_text(path: Path) -> str:
-    """The whole file as text; a byte order mark is dropped. Raises UserError for what is no file, or no UTF-8."""
-    check_regular(path, "file")
-    raw = path.read_bytes()
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise UserError(
-            f"{path}: is UTF-16, not UTF-8; convert it: iconv -f UTF-16 -t UTF-8 {path.name} > new{path.suffix}"
-        )
+def read_tables(path: Path, settings: TableSettings, reading: Reading) -> dict[str | None, pa.Table]:
+    """The tables in a file, by split where the file itself names splits, else under None; those of text untyped."""
+    with packed.opened(path) as (file, reading.compression, name):
+        head = file.peek(16)[:16]  # type: ignore[attr-defined]  # all of these streams have it
+        kind = kinds.kind_of(name, head)
+        if kind in ("sqlite", "duckdb"):
+            return {None: _of_database(path, kind, settings, reading)}
+        data = file.read()
+    if kind == "parquet":
+        from .table import arrow
+
+        reading.format = "Parquet"
+        return {None: arrow.read_parquet(path, pa.py_buffer(data), reading)}
+    if kind == "arrow":
+        from .table import arrow
+
+        reading.format = "Arrow"
+        return {None: arrow.read_arrow(path, pa.py_buffer(data), reading)}
+    if kind == "workbook":
+        from .table import sheets
+
+        reading.format = sheets.FORMATS.get(Path(name).suffix.lower(), "an Excel workbook")
+        return {None: sheets.read(path, data, settings, reading)}
+    return _of_text(path, name, kind, data, settings, reading)
+
+
+def _of_database(path: Path, kind: str, settings: TableSettings, reading: Reading) -> pa.Table:
+    from .table import databases
+
+    if reading.compression:
+        raise UserError(f"{path}: a database can't be read while it is packed; unpack it, and give the file")
+    if kind == "sqlite":
+        reading.format = "SQLite"
+        return databases.read_sqlite(path, settings, reading)
+    reading.format = "DuckDB"
+    return databases.read_duckdb(path, settings, reading)
+
+
+def _of_text(
+    path: Path, name: str, kind: str | None, data: bytes, settings: TableSettings, reading: Reading
+) -> dict[str | None, pa.Table]:
+    suffix = Path(name).suffix.lower()
     try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise UserError(
-            f"{path}: byte {error.start} (line {line}) is not UTF-8; convert the file from the encoding it is in, "
-            f"for example: iconv -f GB18030 -t UTF-8 {path.name} > new{path.suffix} (or -f WINDOWS-1252)"
-        ) from None
-    if not text.strip("\ufeff \t\r\n"):
+        text, reading.encoding = as_utf8(path, data, settings.encoding)
+    except UserError:
+        if kind is None and suffix not in (".txt", "") and settings.encoding is None:
+            raise _unknown(path, suffix) from None
+        raise
+    first = bytes(memoryview(text)[:4096]).lstrip()
+    if not first and not bytes(text).strip():
         raise UserError(f"{path}: the file is empty; it should hold rows")
-    return text.removeprefix("\ufeff")
+    if kind is None and first[:1] in (b"{", b"[") and settings.delimiter is None:
+        try:
+            return _of_json(path, text, reading, lines=False)
+        except UserError:  # a line that only begins so
+            reading.format, reading.notes = "", []
+    if kind in ("json", "lines"):
+        return _of_json(path, text, reading, lines=kind == "lines")
+    reading.format = "TSV" if suffix in (".tsv", ".tab") else "CSV"
+    if kind is None and settings.delimiter is None:
+        return {None: _of_anything(path, suffix, text, settings, reading)}
+    return {None: delimited.read(path, text, settings, kinds.DELIMITED.get(suffix), reading)}
 
 
-def _check_names(path: Path, names: list[str]) -> None:
-    for name in names:
+def _of_json(path: Path, text, reading: Reading, *, lines: bool) -> dict[str | None, pa.Table]:
+    found = objects.read(path, str(text, "utf-8"), reading, lines=lines)
+    return {split: of_rows(path, rows, reading) for split, rows in found.items()}
+
+
+def _of_anything(path: Path, suffix: str, text, settings: TableSettings, reading: Reading) -> pa.Table:
+    """A table of text, or, where nothing stands in columns, lines of text."""
+    table = delimited.read_if_wide(path, text, settings, reading)
+    if table is not None:
+        return table
+    if suffix not in (".txt", ""):
+        raise _unknown(path, suffix)
+    reading.format = "text"
+    return delimited.read_lines(path, text, settings, reading)
+
+
+def _unknown(path: Path, suffix: str) -> UserError:
+    return UserError(
+        f"{path}: files that end in {suffix or 'nothing'} cannot be read, and no table stands in it; give one of "
+        f"{kinds.FORMATS}"
+    )
+
+
+def _check(path: Path, table: pa.Table) -> None:
+    for name in table.column_names:
         if any(unicodedata.category(one) == "Cc" for one in name):
             raise UserError(f"{path}: the column {name!r} has a control character in its name; rename the column")
+    if table.num_rows == 0:
+        raise UserError(f"{path}: has no rows, only {listed(table.column_names)}; nothing to read")
 
 
-def _csv(path: Path) -> pa.Table:
-    return _table(list(_rows(path, read_text(path), ",", csv.QUOTE_MINIMAL)))
+def _check_used(settings: TableSettings, readings: list[Reading]) -> None:
+    """Raises UserError for a flag that says something of no file that was read."""
+    formats = {reading.format for reading in readings}
+    tables = bool(formats & {"CSV", "TSV", "text"})
+    books = any("sheet" in (reading.part or "") for reading in readings)
+    uses = {
+        "delimiter": (tables, "tables of text (CSV)"),
+        "quotechar": (tables, "tables of text (CSV)"),
+        "header": (tables or books, "tables of text (CSV) and workbooks"),
+        "encoding": (bool(formats & set(TEXTS)), "files of text"),
+        "sheet": (books, "workbooks (.xlsx, .ods, .xls)"),
+        "query": (bool(formats & {"SQLite", "DuckDB"}), "SQLite and DuckDB files"),
+    }
+    for name, (used, what) in uses.items():
+        if getattr(settings, name) is not None and not used:
+            raise UserError(f"--{name} is for {what}, which {readings[0].path} is not; leave it out")
 
 
-def _tsv(path: Path) -> pa.Table:
-    """Quotes are read as in CSV (what spreadsheets and pandas write), or, where that fails, as plain characters."""
-    text = read_text(path)
-    try:
-        quoted = list(_rows(path, text, "\t", csv.QUOTE_MINIMAL))
-    except UserError:
-        return _table(list(_rows(path, text, "\t", csv.QUOTE_NONE)))
-    # A tab inside a field: two quotation marks of the text may have swallowed what lay between them.
-    if any("\t" in field for row in quoted for field in row):
-        with suppress(UserError):  # no: the tabs were meant
-            return _table(list(_rows(path, text, "\t", csv.QUOTE_NONE)))
-    return _table(quoted)
+def _joined(split: str, paths: Mapping, tables: list[pa.Table]) -> Dataset:
+    from .table import arrow
 
-
-def _rows(path: Path, text: str, delimiter: str, quoting) -> Iterator[list[str]]:
-    """The header and every row after it, all of one width; blank lines are no rows."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
-    limit = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # the default, 131,072 characters, is shorter than a book
-    width, line = 0, 0
-    try:
-        for row in reader:
-            first, line = line + 1, reader.line_num
-            if not row:
-                continue
-            if not width:
-                width = len(row)
-                if twice := sorted({name for name in row if row.count(name) > 1}):
-                    raise UserError(
-                        f"{path}: the header names {listed(twice)} more than once; rename one of the columns"
-                    )
-            elif len(row) != width:
-                raise UserError(
-                    f"{path}: line {first} has {len(row)} fields but the header has {width}; "
-                    f"put quotes around a field that contains {'a tab' if delimiter == chr(9) else 'a comma'}"
-                )
-            yield row
-    except csv.Error as error:
-        raise UserError(
-            f"{path}: the quotes of the row at line {line + 1} do not match ({error}); a field that contains quotes is "
-            'put in quotes and its own are doubled: "she said ""yes"""'
-        ) from None
-    finally:
-        csv.field_size_limit(limit)
-
-
-def _table(rows: list[list[str]]) -> pa.Table:
-    header, *body = rows
-    columns = zip(*body, strict=True) if body else [()] * len(header)
-    return pa.table({name: pa.array(column, pa.string()) for name, column in zip(header, columns, strict=True)})
-
-
-def _type(columns: list[pa.ChunkedArray]) -> pa.DataType:
-    """The narrowest type that holds every value of the columns and loses nothing of any."""
-    values = pa.chunked_array([chunk for column in columns for chunk in column.chunks], pa.string())
-    values = pc.utf8_trim_whitespace(values).filter(pc.invert(pc.is_in(pc.utf8_trim_whitespace(values), MISSING)))
-    if len(values):
-        for pattern, kind in ((WHOLE, pa.int64()), (NUMBER, pa.float64()), (BOOLEAN, pa.bool_())):
-            if pc.all(pc.match_substring_regex(values, pattern)).as_py():
-                return kind
-    return pa.string()
-
-
-def _as(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    if kind == pa.string():
-        return column
-    trimmed = pc.utf8_trim_whitespace(column)
-    return pc.if_else(pc.is_in(trimmed, MISSING), pa.scalar(None, pa.string()), trimmed).cast(kind)
-
-
-def _json(path: Path) -> pa.Table:
-    """A list of objects, or one object a line; a key an object lacks is missing (None) there."""
-    text = read_text(path)
-    whole = text.lstrip().startswith("[")
-    rows: list = []
-    for line, part in [(1, text)] if whole else enumerate(text.split("\n"), 1):
-        if not part.strip():
-            continue
-        try:
-            value = json.loads(part)
-        except json.JSONDecodeError as error:
+    if len(tables) == 1:
+        return arrow.dataset_of(tables[0])
+    names = tables[0].column_names
+    for number, table in enumerate(tables):
+        if set(table.column_names) != set(names):
             raise UserError(
-                f"{path}: line {line + error.lineno - 1} is not JSON ({error.msg}, column {error.colno}); "
-                "the file holds one list of objects, or one object a line"
-            ) from None
-        except RecursionError:
-            raise UserError(f"{path}: line {line} is nested too deep to be read; flatten it") from None
-        except ValueError as error:  # a number of thousands of digits
-            raise UserError(f"{path}: line {line} can't be read ({str(error).partition(';')[0]}); mend it") from None
-        rows.extend(value if whole else [value])
-    for number, row in enumerate(rows):
-        if not isinstance(row, dict):
-            raise UserError(
-                f"{path}: row {number} is {json.dumps(row)[:40]}, not an object with the columns as its keys"
+                f"the {split} split's parts have other columns: {listed(names)} and, in part {number + 1}, "
+                f"{listed(table.column_names)}; give parts of one table"
             )
-    names = {name: None for row in rows for name in row}
-    if "\\u0000" in text and (name := _with_nul(rows)) is not None:
-        raise UserError(f"{path}: a key has the character U+0000 in it ({name!r}), which no column can; rename it")
-    for name in names:
-        if not is_unicode(name):
-            raise UserError(f"{path}: the column {name!r} has half a character (a lone surrogate) in its name; mend it")
-    return pa.table({name: _column(path, name, [row.get(name) for row in rows]) for name in names})
-
-
-def _with_nul(value) -> str | None:
-    """A key within that Arrow, which ends names there, would take for another."""
-    if isinstance(value, list):
-        return next((name for one in value if (name := _with_nul(one)) is not None), None)
-    if not isinstance(value, dict):
-        return None
-    return next((name for name in value if "\0" in name), None) or _with_nul(list(value.values()))
-
-
-def _column(path: Path, name: str, values: list) -> pa.Array:
     try:
-        array = pa.array(values)
-        if _depth(array.type) > DEEPEST:
-            raise RecursionError
-        return array
-    except UnicodeEncodeError:
-        row = next(row for row, value in enumerate(values) if not is_unicode(json.dumps(value, ensure_ascii=False)))
-        raise UserError(
-            f'{path}: column "{name}" has half a character (a lone surrogate, as \\ud800) in row {row} '
-            "(counted from 0); take it out, or mend what wrote it"
-        ) from None
-    except RecursionError:
-        raise UserError(f'{path}: column "{name}" is nested too deep to be read; flatten it') from None
-    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-        kinds: dict[str, int] = {}
-        for row, value in enumerate(values):
-            if value is not None:
-                kinds.setdefault(type(value).__name__, row)
-        found = ", ".join(f"{kind} in row {row}" for kind, row in kinds.items())
-        why = f"mixes kinds of values ({found})" if len(kinds) > 1 else f"cannot be read ({error})"
-        raise UserError(
-            f'{path}: column "{name}" {why}; give all its rows one kind (rows are counted from 0)'
-        ) from None
-
-
-def _depth(kind: pa.DataType) -> int:
-    return 1 + max((_depth(kind.field(i).type) for i in range(kind.num_fields)), default=0)
-
-
-def _parquet(path: Path) -> pa.Table:
-    try:
-        return pq.read_table(path)
+        return arrow.dataset_of(pa.concat_tables(tables, promote_options="permissive"))
     except pa.ArrowException as error:
-        raise UserError(f"{path}: is not a readable Parquet file ({error}); write or download it again") from None
+        raise UserError(f"the {split} split's parts have columns of other types ({error}); write them alike") from None
 
 
-READERS: dict[str, Callable[[Path], pa.Table]] = {
-    ".csv": _csv,
-    ".tsv": _tsv,
-    ".json": _json,
-    ".jsonl": _json,
-    ".parquet": _parquet,
-}
+def read_text(path: Path, table: TableSettings | None = None, reading: Reading | None = None) -> str:
+    """The whole file as text, in whatever encoding and however packed; a byte order mark is dropped. Raises UserError
+    for what is no file or no text, and where its encoding is not sure."""
+    data, compression, _ = packed.contents(path)
+    text, encoding = as_utf8(path, data, table.encoding if table else None)
+    if reading is not None:
+        reading.format, reading.compression, reading.encoding = "text", compression, encoding
+    words = str(text, "utf-8")
+    if not words.strip("\ufeff \t\r\n"):
+        raise UserError(f"{path}: the file is empty; it should hold rows")
+    return words

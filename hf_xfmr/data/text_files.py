@@ -4,29 +4,31 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import UserError
-from .files import read_text
-from .regular import check_regular
+from .table.reading import Reading
+from .table.settings import TableSettings
+from .table.stream import text_of
 
 
-def lines(path: Path, *, streaming: bool = False) -> Iterator[str]:
-    """The lines of a file, without what ends them; with `streaming` one at a time. Raises UserError as `read_text`."""
-    if not streaming:
-        yield from (line.removesuffix("\r") for line in read_text(path).split("\n"))
-        return
-    check_regular(path, "file")
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            yield from (line.removesuffix("\n") for line in file)
-    except UnicodeDecodeError:
-        read_text(path)  # the same error, with the line it is in
+def lines(path: Path, table: TableSettings | None = None, reading: Reading | None = None) -> Iterator[str]:
+    """The lines of a file, without what ends them, one at a time. Raises UserError as `text_of`, and for a file without
+    text."""
+    empty = True
+    with text_of(path, table, reading, newline="\n") as file:
+        for line in file:
+            empty = empty and not line.strip("\ufeff \t\r\n")
+            yield line.removesuffix("\n").removesuffix("\r")
+    if empty:
+        raise UserError(f"{path}: the file is empty; it should hold rows")
 
 
-def between(path: Path, separator: str, *, streaming: bool = False) -> Iterator[str]:
+def between(
+    path: Path, separator: str, table: TableSettings | None = None, reading: Reading | None = None
+) -> Iterator[str]:
     """The texts between the lines that are the separator (but for white space around it), their own lines joined by a
     newline. Raises UserError if there is no such line."""
     text: list[str] = []
     separated = False
-    for line in lines(path, streaming=streaming):
+    for line in lines(path, table, reading):
         if line.strip() == separator:
             yield "\n".join(text)
             text, separated = [], True

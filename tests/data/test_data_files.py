@@ -10,6 +10,7 @@ import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
 from hf_xfmr.data.sources import load_dataset_dict
+from hf_xfmr.data.table.kinds import FORMATS
 from hf_xfmr.errors import UserError
 
 
@@ -160,15 +161,9 @@ BAD = [
     (
         "x.csv",
         "text,label\n好\n".encode() + "好,1\n".encode("gb18030"),
-        "byte 15 (line 3) is not UTF-8; convert the file from the encoding it is in, for example: "
-        "iconv -f GB18030 -t UTF-8 x.csv > new.csv (or -f WINDOWS-1252)",
+        "byte 15 (line 3) is not UTF-8, and no other encoding makes sense of the whole; say which it is in with "
+        "--encoding, as in --encoding gb18030 or --encoding windows-1252",
     ),
-    (
-        "x.csv",
-        "text,label\na,1\n".encode("utf-16"),
-        "is UTF-16, not UTF-8; convert it: iconv -f UTF-16 -t UTF-8 x.csv > new.csv",
-    ),
-    ("x.csv", "text,label,text\na,1,b\n", 'the header names "text" more than once; rename one of the columns'),
     (
         "x.csv",
         'text,label\n"a\nb",1\n\nyes, it is,0\n',
@@ -204,11 +199,16 @@ BAD = [
     ("x.json", '[{"text": "a"}, ["b"]]', 'row 1 is ["b"], not an object with the columns as its keys'),
     (
         "x.jsonl",
-        '{"label": 1}\n{"label": null}\n{"label": "good"}\n',
-        'column "label" mixes kinds of values (int in row 0, str in row 2); give all its rows one kind '
+        '{"label": [1]}\n{"label": null}\n{"label": "good"}\n',
+        'column "label" mixes kinds of values (list in row 0, str in row 2); give all its rows one kind '
         "(rows are counted from 0)",
     ),
-    ("x.xlsx", "PK", "files that end in .xlsx cannot be read; give one of csv, tsv, json, jsonl, parquet"),
+    ("x.xlsx", "PK", "is not a readable workbook (Cannot detect file format); save it again, or as CSV"),
+    (
+        "x.md",
+        "# About\n\nNothing to read, really.\n",
+        f"files that end in .md cannot be read, and no table stands in it; give one of {FORMATS}",
+    ),
 ]
 
 
@@ -235,8 +235,7 @@ def test_missing_files(tmp_path, monkeypatch, name):
 
 def test_folders_that_are_none(tmp_path, write):
     assert message(str(tmp_path)) == (
-        f"{tmp_path}: the folder has no train file; name it train.EXT, where EXT is one of csv, tsv, json, jsonl, "
-        "parquet"
+        f"{tmp_path}: the folder has no train file; name it train.EXT, where EXT is one of {FORMATS}"
     )
     write("train.csv", "text,label\na,1\n")
     write("dev.csv", "text,label\na,1\n")

@@ -12,8 +12,10 @@ from ...data.carve import carve, limit_rows
 from ...data.columns import Columns
 from ...data.corpus import Corpus
 from ...data.part import Part, part_of_rows
-from ...data.sources import load_dataset_dict, with_usual_names
+from ...data.sources import load_dataset_dict
 from ...data.summary import splits_line
+from ...data.table import reading
+from ...data.table.settings import TableSettings
 from ...data.wording import listed
 from ...errors import UserError
 from . import label_column, summary
@@ -28,7 +30,7 @@ SPLITS = ("train", "validation", "test")
 
 
 @dataclass(kw_only=True)
-class ClassificationSettings:
+class ClassificationSettings(TableSettings):
     """What a recipe's user may say about the data; everything has a default."""
 
     dataset_config: str | None = field(
@@ -153,10 +155,8 @@ def classification(
 
     Raises UserError, one sentence, for every input that cannot be used as it stands.
     """
-    if isinstance(dataset, str):
-        loaded = load_dataset_dict(dataset, config=settings.dataset_config)
-    else:
-        loaded = with_usual_names(dataset)
+    readings: list[reading.Reading] = []
+    loaded = load_dataset_dict(dataset, config=settings.dataset_config, table=settings, readings=readings)
     if "train" not in loaded:
         raise UserError(f"the dataset has no train split, only {listed(loaded)}; there is nothing to train on")
     notes: list[str] = []
@@ -202,7 +202,8 @@ def classification(
         check_ids(encoded[split], tokenizer, vocab_size)
 
     report = [
-        f"data: {dataset if isinstance(dataset, str) else 'a DatasetDict'}, {problem.problem_type.replace('_', ' ')}",
+        f"data: {reading.called(dataset)}, {problem.problem_type.replace('_', ' ')}",
+        *reading.lines(readings),
         splits_line(encoded, source, unused=[split for split in loaded if split not in SPLITS]),
         summary.columns_line(columns),
         *notes,

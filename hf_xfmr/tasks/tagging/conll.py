@@ -5,20 +5,23 @@ from pathlib import Path
 from datasets import Dataset, Features, List, Value
 
 from ...data.files import read_text
+from ...data.table.reading import Reading
+from ...data.table.settings import TableSettings
 from ...errors import UserError
 
 SUFFIXES = (".conll", ".bio", ".iob", ".iob2", ".bioes", ".bmes", ".txt")
 FEATURES = Features({"tokens": List(Value("string")), "tags": List(Value("string"))})
 
 
-def read_conll(path: Path) -> Dataset:
+def read_conll(path: Path, table: TableSettings | None = None, readings: list[Reading] | None = None) -> Dataset:
     """The columns `tokens` and `tags`. The word is a line's first field and the tag its last; fields stand apart by
     tabs, or by spaces in a file without tabs. Lines of -DOCSTART- are left out.
 
     Raises UserError, naming file and line, for a line with other than as many fields as the first, and for a file
     without sentences.
     """
-    text = read_text(path)
+    reading = Reading(str(path))
+    text = read_text(path, table, reading)
     separator = "\t" if "\t" in text else None
     rows: list[dict] = []
     tokens: list[str] = []
@@ -41,4 +44,7 @@ def read_conll(path: Path) -> Dataset:
         tags.append(fields[-1])
     if not rows:
         raise UserError(f"{path}: has no sentences; a line holds a word and its tag, an empty line ends a sentence")
+    if readings is not None:
+        reading.format, reading.rows, reading.delimiter = "CoNLL's layout", len(rows), separator or " "
+        readings.append(reading)
     return Dataset.from_list(rows, features=FEATURES)

@@ -14,6 +14,9 @@ from ...data.corpus import Corpus
 from ...data.part import Part, part_of_rows
 from ...data.sources import load_dataset_dict, split_files
 from ...data.summary import splits_line
+from ...data.table import reading
+from ...data.table.packed import bare
+from ...data.table.settings import TableSettings
 from ...data.wording import at, listed
 from ...errors import UserError
 from . import conll
@@ -28,7 +31,7 @@ CHINESE = range(0x3400, 0xA000)
 
 
 @dataclass(kw_only=True)
-class TaggingSettings:
+class TaggingSettings(TableSettings):
     """What a recipe's user may say about the data; everything has a default."""
 
     dataset_config: str | None = field(default=None, metadata={"help": "configuration of a Hub dataset"})
@@ -92,7 +95,8 @@ def tagging(
     Instead of a tokenizer, a function can be given that makes one of the texts of the train split, and of no other.
     `max_positions` and `vocab_size` are the model's. Raises UserError, one sentence, for input that can't be used.
     """
-    loaded = load(dataset, settings.dataset_config)
+    readings: list[reading.Reading] = []
+    loaded = load(dataset, settings.dataset_config, table=settings, readings=readings)
     if "train" not in loaded:
         raise UserError(f"{dataset} has no train split, only {listed(loaded)}; there is nothing to train on")
     names = [split for split in SPLITS if split in loaded]
@@ -104,7 +108,7 @@ def tagging(
     if not types:
         raise UserError(f'column "{tags_column}" of train has no tag but O: there is no entity to learn')
     separator = _separator(read["train"]) if settings.word_separator is None else settings.word_separator
-    report = [f"data: {dataset}, tags {scheme} of {', '.join(types)}; the model learns BIO"]
+    report = [f"data: {reading.called(dataset)}, tags {scheme} of {', '.join(types)}; the model learns BIO"]
     given = {
         split: _sentences(rows, split, types, scheme, separator=separator, notes=report) for split, rows in read.items()
     }
@@ -122,7 +126,8 @@ def tagging(
         if split in carved
     }
     source = {split: split if split in given else "train" for split in sentences}
-    report.insert(1, splits_line(sentences, source, unused=[split for split in loaded if split not in SPLITS]))
+    unused = [split for split in loaded if split not in SPLITS]
+    report[1:1] = [*reading.lines(readings), splits_line(sentences, source, unused=unused)]
     report += [_entity_line(split, rows["tags"][:]) for split, rows in sentences.items()]
 
     if not isinstance(tokenizer, PreTrainedTokenizerBase):
@@ -148,15 +153,23 @@ def tagging(
     )
 
 
-def load(name: str, config: str | None) -> DatasetDict | dict[str, Dataset]:
-    """The splits of a file or folder in CoNLL's layout, or of any other dataset."""
+def load(
+    name: str,
+    config: str | None,
+    *,
+    table: TableSettings | None = None,
+    readings: list[reading.Reading] | None = None,
+) -> DatasetDict | dict[str, Dataset]:
+    """The splits of a file or folder in CoNLL's layout, or of any other dataset (see `load_dataset_dict`)."""
+    if not isinstance(name, str):
+        return load_dataset_dict(name, config=config, table=table, readings=readings)
     path = Path(name).expanduser()
     if not samples.is_sample(name):
-        if path.is_file() and path.suffix.lower() in conll.SUFFIXES:
-            return {"train": conll.read_conll(path)}
+        if path.is_file() and bare(path).suffix.lower() in conll.SUFFIXES:
+            return {"train": conll.read_conll(path, table, readings)}
         if path.is_dir() and (files := split_files(path, conll.SUFFIXES)):
-            return {split: conll.read_conll(file) for split, file in files.items()}
-    return load_dataset_dict(name, config=config)
+            return {split: conll.read_conll(file, table, readings) for split, file in files.items()}
+    return load_dataset_dict(name, config=config, table=table, readings=readings)
 
 
 def _column(rows: Dataset, told: str | None, known: Sequence[str], *, option: str) -> str:

@@ -9,6 +9,8 @@ from datasets import Dataset, DatasetDict
 from ...data.carve import carve, limit_rows
 from ...data.corpus import Corpus, Encode
 from ...data.summary import splits_line
+from ...data.table import reading
+from ...data.table.settings import TableSettings
 from ...errors import UserError
 from ...splits import position
 from .encode import check_ids, encode_pairs, length_lines, unknown_line
@@ -21,7 +23,7 @@ SHARED = ("drop", "keep")
 
 
 @dataclass(kw_only=True)
-class TranslationSettings:
+class TranslationSettings(TableSettings):
     """What a recipe's user may say about the data."""
 
     dataset: str = field(metadata={"help": PAIR})
@@ -107,6 +109,7 @@ def translation(
         if getattr(settings, option) not in known:
             raise UserError(f'{option} is "{getattr(settings, option)}"; it can be {", ".join(known)}')
     notes: list[str] = []
+    readings: list[reading.Reading] = []
     pairs = read_pairs(
         dataset,
         config=settings.dataset_config,
@@ -116,6 +119,8 @@ def translation(
         task_length=settings.task_length,
         drop_empty=settings.drop_empty,
         notes=notes,
+        table=settings,
+        readings=readings,
     )
     carved = carve(pairs, "source", validation=settings.validation_fraction, test=settings.test_fraction)
     splits = {split: carved[split] for split in SPLITS if split in carved}
@@ -144,7 +149,8 @@ def translation(
     if vocab_sizes is not None:
         check_ids(encoded, vocab_sizes)
     report = [
-        f"data: {dataset if isinstance(dataset, str) else 'a DatasetDict'}, {pairs.source_lang} to {pairs.target_lang}",
+        f"data: {reading.called(dataset)}, {pairs.source_lang} to {pairs.target_lang}",
+        *reading.lines(readings),
         splits_line(encoded, origin, unused=[]),
         *notes,
         *length_lines(encoded["train"]),

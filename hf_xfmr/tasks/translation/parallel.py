@@ -11,8 +11,11 @@ from datasets.features import Translation
 from datasets.table import InMemoryTable
 
 from ...data.columns import IDS
-from ...data.files import READERS, read_text
-from ...data.sources import ALIASES, load_dataset_dict, with_usual_names
+from ...data.files import read_text
+from ...data.sources import ALIASES, load_dataset_dict
+from ...data.table import kinds
+from ...data.table.reading import Reading
+from ...data.table.settings import TableSettings
 from ...data.wording import at, listed
 from ...errors import UserError
 from ...splits import split_of
@@ -38,6 +41,8 @@ def read_pairs(
     task_length: int = 12,
     drop_empty: bool = False,
     notes: list[str],
+    table: TableSettings | None = None,
+    readings: list[Reading] | None = None,
 ) -> Pairs:
     """The pairs of a dataset, as they stand. `source` and `target` are names of languages or of columns.
 
@@ -48,9 +53,11 @@ def read_pairs(
         loaded, source, target = generated(name, rows=task_rows, longest=task_length), "source", "target"
     elif files := _parallel_files(name, source, target):
         source, target = source or files[0][1].suffix[1:] or "source", target or files[0][2].suffix[1:] or "target"
-        loaded = DatasetDict({split: _zipped(one, other, source, target) for split, one, other in files})
+        loaded = DatasetDict(
+            {split: _zipped(one, other, source, target, table, readings) for split, one, other in files}
+        )
     else:
-        loaded = load_dataset_dict(name, config=config) if name else with_usual_names(dataset)  # type: ignore[arg-type]
+        loaded = load_dataset_dict(dataset, config=config, table=table, readings=readings)
     if "train" not in loaded:
         raise UserError(f"the dataset has no train split, only {listed(loaded)}; there is nothing to train on")
     source, target, nested = _columns(loaded["train"], source, target)
@@ -95,7 +102,7 @@ def _parallel_files(name: str, source: str | None, target: str | None) -> list[t
     """(split, source file, target file) of `SOURCE,TARGET`, or of a folder with files as train.en and train.fr."""
     if name.count(",") == 1 and not Path(name).exists():
         one, other = (Path(part.strip()).expanduser() for part in name.split(","))
-        if one.suffix.lower() in READERS or other.suffix.lower() in READERS:
+        if kinds.is_table(one) or kinds.is_table(other):
             raise UserError(
                 f"{name}: SOURCE,TARGET are two files of plain text, one sentence a line; give one table alone"
             )
@@ -103,7 +110,7 @@ def _parallel_files(name: str, source: str | None, target: str | None) -> list[t
     folder = Path(name).expanduser()
     if not name or not folder.is_dir():
         return []
-    texts = [file for file in sorted(folder.iterdir()) if file.is_file() and file.suffix.lower() not in READERS]
+    texts = [file for file in sorted(folder.iterdir()) if file.is_file() and not kinds.is_table(file)]
     splits = {ALIASES.get(file.stem.lower(), file.stem.lower()): file.stem for file in texts}
     splits = {split: stem for split, stem in splits.items() if split in ("train", "validation", "test")}
     if "train" not in splits:
@@ -117,14 +124,25 @@ def _parallel_files(name: str, source: str | None, target: str | None) -> list[t
     return [(split, folder / f"{stem}.{source}", folder / f"{stem}.{target}") for split, stem in splits.items()]
 
 
-def _zipped(one: Path, other: Path, source: str, target: str) -> Dataset:
+def _zipped(
+    one: Path,
+    other: Path,
+    source: str,
+    target: str,
+    table: TableSettings | None,
+    readings: list[Reading] | None,
+) -> Dataset:
     columns = {}
     for name, path in ((source, one), (target, other)):
         try:
-            text = read_text(path)
+            reading = Reading(str(path))
+            text = read_text(path, table, reading)
         except OSError as error:
             raise UserError(f"{path}: cannot be read ({error.strerror or error}); give {PAIR}") from None
         columns[name] = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
+        reading.rows = len(columns[name])
+        if readings is not None:
+            readings.append(reading)
     counts = {len(column) for column in columns.values()}
     if len(counts) > 1:
         (a, b) = (len(columns[name]) for name in (source, target))
