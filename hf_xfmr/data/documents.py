@@ -24,6 +24,10 @@ from .sources import load_dataset_dict, load_hub, local_path, split_files, with_
 from .wording import listed
 
 SPLITS = ("train", "validation", "test")
+STREAMED = (  # what a resumed run sees of it
+    "when it is resumed, the train rows read before are read again and must be the same; whether held-out texts are is "
+    "not looked at"
+)
 BUILDERS = {".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}
 
 
