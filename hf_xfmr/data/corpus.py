@@ -20,6 +20,10 @@ class Corpus:
     tokenizer: Any
     report: list[str]
 
+    def held_out(self) -> dict[str, Any]:
+        """The rows of each split that is not trained on."""
+        return {split: rows for split, rows in self.splits.items() if split != "train"}
+
     def parts(self, most: int) -> dict[str, Part]:
         """At most `most` rows of each split."""
         return {split: part_of_rows(split, rows, most)[0] for split, rows in self.splits.items()}
@@ -38,6 +42,11 @@ class DocumentCorpus(Corpus):
     """A corpus made of whole texts."""
 
     documents: Mapping[str, Any]
+
+    def held_out(self) -> dict[str, Any]:
+        """Its texts where they are held in memory, a stream else."""
+        rows = super().held_out()
+        return {split: list(self.documents[split]) if hasattr(one, "__len__") else one for split, one in rows.items()}
 
     def parts(self, most: int) -> dict[str, Part]:
         return {split: part_of_documents(split, texts, most) for split, texts in self.documents.items()}

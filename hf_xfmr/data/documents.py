@@ -30,6 +30,10 @@ from .table.settings import TableSettings
 from .wording import listed
 
 SPLITS = ("train", "validation", "test")
+STREAMED = (  # what a resumed run sees of it
+    "when it is resumed, the train rows read before are read again and must be the same; whether held-out texts are is "
+    "not looked at"
+)
 
 
 @dataclass(kw_only=True)

@@ -1,12 +1,15 @@
 """Files that are files: no folder, device, pipe or dangling link is opened in the place of one."""
 
+import json
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 from ..errors import UserError
 
 SMALL = 16 * 2**20  # bytes of a file of settings at most
+JSON = 200 * 2**20  # of a JSON file; the tokenizers of a hundred languages have some 20 MiB
 _KINDS = (
     (stat.S_ISDIR, "is a folder"),
     (stat.S_ISFIFO, "is a pipe"),
@@ -44,17 +47,31 @@ def fault_of(path: str | Path, what: str) -> str | None:
     return None
 
 
-def read_small(path: Path, what: str) -> str:
-    """The text of a plain file of settings, UTF-8. Raises `UserError` for any other."""
+def read_small(path: Path, what: str, *, most: int = SMALL, encoding: str = "utf-8-sig") -> str:
+    """The text of a plain file of settings, UTF-8, of `most` bytes at most. Raises `UserError` for any other."""
     check_regular(path, what)
-    if path.stat().st_size > SMALL:
+    if path.stat().st_size > most:
         raise UserError(f"{path}: has {path.stat().st_size / 2**20:,.0f} MiB, too many for a {what}; give another file")
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding=encoding)
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: byte {error.start} is not UTF-8; save the {what} as UTF-8") from None
     except OSError as error:
         raise UserError(f"{path}: can't be read ({error.strerror}); check the path and its permissions") from None
+
+
+def read_json(path: Path, what: str) -> dict[str, Any]:
+    """The object in a JSON file. Raises `UserError`, naming the file, for anything else."""
+    text = read_small(path, what, most=JSON, encoding="utf-8")  # transformers, too, reads no byte order mark
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise UserError(f"{path} is nested too deep to be read: save the {what} again") from None
+    except ValueError as error:
+        raise UserError(f"{path} is not JSON ({error}): save the {what} again") from None
+    if not isinstance(value, dict):
+        raise UserError(f"{path} holds a {type(value).__name__}, not an object: save the {what} again")
+    return value
 
 
 def _short(path: str | Path) -> str:

@@ -1,27 +1,24 @@
 """A model's folder before anything of it is loaded: files that are files, a config that makes sense, room for it."""
 
+import functools
 import json
-import math
 import os
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import psutil
 import transformers
 
-from ..data.regular import check_regular, fault_of
+from ..data.regular import check_regular, fault_of, read_json
 from ..errors import UserError
 from ..registration import config_classes
+from . import sizes
 
-MOST = 200 * 2**20  # bytes of one JSON file; the tokenizers of a hundred languages have some 20 MiB
 TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json")
 VOCABULARIES = (*TOKENIZERS[:1], "vocab.txt", "vocab.json", "*.model", "*.spm", "tokenizer_config.json")
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin", "pytorch_model.bin.index.json")
-WIDTHS = ("hidden_size", "n_embd", "d_model")
-LAYERS = ("num_hidden_layers", "n_layer", "encoder_layers", "decoder_layers")
-INNER = ("intermediate_size", "n_inner", "encoder_ffn_dim", "decoder_ffn_dim")
-HEADS = ("num_attention_heads", "n_head", "encoder_attention_heads", "decoder_attention_heads")
-ROWS = ("vocab_size", "decoder_vocab_size", "max_position_embeddings", "n_positions", "type_vocab_size")
+ADAPTER = "adapter_config.json"
 BYTES = 4  # of a weight in float32
 
 
@@ -34,6 +31,7 @@ def check_folder(name: str | Path, *, words_only: bool = False) -> None:
     if not os.path.isdir(folder):
         fault = fault_of(folder, "model")
         raise UserError(f"model: {fault}" if fault else f"model: {folder} is a file; give the folder that it lies in")
+    check_no_adapter(folder)
     if not words_only or os.path.lexists(folder / "config.json"):
         check_config(folder, read_config(folder))
     for path in (path for pattern in WEIGHTS for path in sorted(folder.glob(pattern))):
@@ -79,26 +77,33 @@ def read_config(folder: Path) -> dict[str, Any]:
     """config.json of a model folder."""
     path = folder / "config.json"
     if os.path.isdir(folder) and not os.path.lexists(path):
+        check_no_adapter(folder)
         raise UserError(f"{folder} holds no config.json: give a folder that a recipe or save_pretrained made")
+    try:
+        about = path.stat()
+    except (OSError, ValueError):
+        return read_json(path, "config")  # which says what it is
+    return deepcopy(_read_once(path, about.st_ino, about.st_mtime_ns, about.st_size))
+
+
+@functools.lru_cache(maxsize=16)
+def _read_once(path: Path, *_: int) -> dict[str, Any]:
+    """A config is asked for with its model, its tokenizer and its ids: it is read anew where the file is another."""
     return read_json(path, "config")
 
 
-def read_json(path: Path, what: str) -> dict[str, Any]:
-    """The object in a JSON file. Raises `UserError`, naming the file, for anything else."""
-    check_regular(path, what)
-    if path.stat().st_size > MOST:
-        raise UserError(f"{path} has {path.stat().st_size / 2**20:,.0f} MiB, too many for a {what}: save it again")
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is not UTF-8: save the {what} again") from None
-    except RecursionError:
-        raise UserError(f"{path} is nested too deep to be read: save the {what} again") from None
-    except ValueError as error:
-        raise UserError(f"{path} is not JSON ({error}): save the {what} again") from None
-    if not isinstance(value, dict):
-        raise UserError(f"{path} holds a {type(value).__name__}, not an object: save the {what} again")
-    return value
+def check_no_adapter(name: str | Path) -> None:
+    """Raises `UserError` for an adapter's folder, in whose place transformers would load the base model it names."""
+    if os.path.lexists(os.path.join(name, ADAPTER)):
+        raise UserError(holds_adapter(name))
+
+
+def holds_adapter(name: str | Path) -> str:
+    """What is said of an adapter."""
+    return (
+        f"model: {name} holds an adapter ({ADAPTER}), not a model: give the folder of the run that trained it, whose "
+        "model has it merged, or merge it with peft: merge_and_unload(), then save_pretrained()"
+    )
 
 
 def check_config(folder: Path, config: dict[str, Any]) -> None:
@@ -115,7 +120,7 @@ def check_config(folder: Path, config: dict[str, Any]) -> None:
             f"{path} is of the model_type {kind!r}, which neither hf_xfmr nor transformers {transformers.__version__} "
             f"knows{code}: give a BERT, a GPT-2 or a Marian"
         )
-    for name in (*WIDTHS, *LAYERS, *INNER, *HEADS, *ROWS):
+    for name in sizes.ALL:
         value = config.get(name)
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
             raise UserError(f"{path}: {name} is {json.dumps(value)[:40]}; it must be a whole number above 0: mend it")
@@ -132,31 +137,19 @@ def check_config(folder: Path, config: dict[str, Any]) -> None:
     labels = config.get("id2label")
     if labels is not None and not (isinstance(labels, dict) and all(str(one).isdecimal() for one in labels)):
         raise UserError(f"{path}: id2label is {json.dumps(labels)[:40]}; it must give a name to each number: mend it")
-    for heads, width in zip(HEADS, (*WIDTHS, WIDTHS[-1]), strict=True):
-        if config.get(heads) and config.get(width) and config[width] % config[heads]:
-            raise UserError(
-                f"{path}: {width} {config[width]} is no multiple of {heads} {config[heads]}, which share it: mend it"
-            )
+    for width, heads in sizes.uneven(config):
+        raise UserError(
+            f"{path}: {width} {config[width]} is no multiple of {heads} {config[heads]}, which share it: mend it"
+        )
     _check_memory(path, config)
 
 
 def _check_memory(path: Path, config: dict[str, Any]) -> None:
-    weights, room = parameters(config), psutil.virtual_memory().available
+    weights, room = sizes.parameters(config), psutil.virtual_memory().available
     if BYTES * weights > room:
-        sizes = ", ".join(f"{name} {config[name]:,}" for name in (*WIDTHS, *LAYERS, *ROWS[:2]) if config.get(name))
+        named = (*sizes.WIDTHS, *sizes.LAYERS, *sizes.ROWS[:2])
+        told = ", ".join(f"{name} {config[name]:,}" for name in named if config.get(name))
         raise UserError(
-            f"{path} is of a model with {weights:.1e} weights ({sizes}), {BYTES * weights / 2**30:,.0f} GiB, and "
+            f"{path} is of a model with {weights:.1e} weights ({told}), {BYTES * weights / 2**30:,.0f} GiB, and "
             f"{room / 2**30:,.1f} GiB of memory are free: mend the config, or take a machine with more"
         )
-
-
-def parameters(config: dict[str, Any]) -> int:
-    """About how many weights a model of this config has: tables of words and positions, and the blocks' matrices."""
-    width = next((config[name] for name in WIDTHS if config.get(name)), 0)
-    layers = sum(config.get(name) or 0 for name in LAYERS)
-    if config.get("encoder_layers"):  # Marian's configs repeat it as num_hidden_layers
-        layers -= config.get("num_hidden_layers") or 0
-    inner = max((config[name] for name in INNER if config.get(name)), default=4 * width)
-    rows = max((config.get(name) or 0 for name in ROWS[:2]), default=0)
-    positions = max((config.get(name) or 0 for name in ROWS[2:]), default=0)
-    return math.ceil(width * (rows + positions) + layers * (4 * width**2 + 2 * width * inner))

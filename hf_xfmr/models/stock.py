@@ -15,7 +15,7 @@ from collections import defaultdict
 from copy import deepcopy
 from pathlib import Path
 
-from transformers import PreTrainedConfig
+from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.conversion_mapping import get_model_conversion_mapping, register_checkpoint_conversion_mapping
 from transformers.core_model_loading import (
     PrefixChange,
@@ -28,6 +28,7 @@ from transformers.modeling_utils import load_state_dict
 
 # transformers' own, so that what it says of a checkpoint and what is said here are silenced together.
 logger = logging.getLogger("transformers.modeling_utils")
+adapter_logger = logging.getLogger("transformers.integrations.peft")
 
 
 class CheckpointError(ValueError, RuntimeError):
@@ -105,8 +106,8 @@ class LoadOnlyRename(PrefixChange):
 
 
 class _ReportFilter(logging.Filter):
-    """Keeps off the screen what `check_loading` replaces: transformers' table of missing and unexpected tensors, and
-    its suspicion of every checkpoint on which a head with tied weights is new."""
+    """Keeps off the screen what `check_loading` replaces: transformers' table of missing and unexpected tensors, its
+    suspicion of every checkpoint on which a head with tied weights is new, and that it unties what is one."""
 
     report = ""
 
@@ -114,7 +115,7 @@ class _ReportFilter(logging.Filter):
         text = record.getMessage()
         if "LOAD REPORT" in text:
             self.report = text
-        return not ("LOAD REPORT" in text or "checkpoint seem corrupted" in text)
+        return not any(words in text for words in ("LOAD REPORT", "checkpoint seem corrupted", "will NOT tie them"))
 
 
 class StockModel:
@@ -133,8 +134,9 @@ class StockModel:
     def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
         """As `PreTrainedModel.from_pretrained`. Raises `CheckpointError` where stock classes print a table: a tensor
         of the model that is not in the checkpoint and not a new head, a tensor of the checkpoint that nothing took,
-        or (without `ignore_mismatched_sizes`) one of another shape; and for a file that is cut off or damaged. With
-        `output_loading_info=True` what is missing and left over is returned, not judged."""
+        or (without `ignore_mismatched_sizes`) one of another shape; two that differ where the config makes one of
+        them; and for a file that is cut off or damaged. Of an adapter's folder that holds for its base model, and for
+        the adapter. With `output_loading_info=True` what is missing and left over is returned, not judged."""
         config = kwargs.get("config")
         if isinstance(config, PreTrainedConfig) and not isinstance(config, cls.config_class):
             cls.config_class.check_kind(config.model_type, f"the config given for {pretrained_model_name_or_path}")
@@ -142,6 +144,7 @@ class StockModel:
             kwargs["config"]._attn_implementation = config._attn_implementation
         report = _ReportFilter()
         logger.addFilter(report)
+        adapter_logger.addFilter(report)
         wants_info = kwargs.pop("output_loading_info", False)
         ignore_sizes = kwargs.pop("ignore_mismatched_sizes", False)
         try:
@@ -152,6 +155,8 @@ class StockModel:
                 ignore_mismatched_sizes=True,
                 **kwargs,
             )
+        except CheckpointError:
+            raise
         except Exception as error:
             damaged = _damaged_file(pretrained_model_name_or_path)
             if damaged and (words := code_in(damaged)):
@@ -165,9 +170,34 @@ class StockModel:
             raise
         finally:
             logger.removeFilter(report)
+            adapter_logger.removeFilter(report)
+        model.__dict__.pop("_base_loading", None)
         if not wants_info or (info["mismatched_keys"] and not ignore_sizes):
             model.check_loading(pretrained_model_name_or_path, info, ignore_sizes)
         return (model, info) if wants_info else model
+
+    @staticmethod
+    def _finalize_model_loading(model, load_config, loading_info):
+        """transformers would untie, in a warning, two tables that are there and differ, against the config."""
+        tied = dict(model.all_tied_weights_keys)
+        info = PreTrainedModel._finalize_model_loading(model, load_config, loading_info)
+        if differ := [pair for pair in tied.items() if pair[0] not in model.all_tied_weights_keys]:
+            raise CheckpointError(model._not_one(load_config.pretrained_model_name_or_path, *differ[0]))
+        model._base_loading = load_config.pretrained_model_name_or_path, info.to_dict()
+        return info
+
+    def _not_one(self, name, key: str, other: str) -> str:
+        return (
+            f"{name} holds {self._both_names(other)} and {self._both_names(key)}, which differ, and its config says "
+            'that they are one: set "tie_word_embeddings": false there to keep both, or take out the one not meant.'
+        )
+
+    def load_adapter(self, *args, **kwargs):
+        """As `PreTrainedModel.load_adapter`; within `from_pretrained`, which forgets what the base model lacked, that
+        is judged first."""
+        if "_base_loading" in self.__dict__:
+            self.check_loading(*self.__dict__.pop("_base_loading"))
+        return super().load_adapter(*args, **kwargs)
 
     def check_loading(self, name, info: dict, ignore_mismatched_sizes: bool = False) -> None:
         """Judge what a checkpoint lacked and left over; log new heads and known leftovers in one line.
@@ -178,10 +208,15 @@ class StockModel:
         sizes = sorted(info["mismatched_keys"])
         if sizes and not ignore_mismatched_sizes:
             key, there, here = sizes[0]
+            advice = (
+                "The adapter was trained on a base model of other sizes: give that one as base_model_name_or_path."
+                if self._has_adapter
+                else "Give the checkpoint's sizes (num_labels, vocab_size, …) in the config, or "
+                "ignore_mismatched_sizes=True to start such tensors anew."
+            )
             raise CheckpointError(
                 f"{name}: {key} is {list(there)} in the checkpoint and {list(here)} in {type(self).__name__}"
-                f"{_and_more(sizes[1:])}. Give the checkpoint's sizes (num_labels, vocab_size, …) in the config, or "
-                "ignore_mismatched_sizes=True to start such tensors anew."
+                f"{_and_more(sizes[1:])}. {advice}"
             )
         new, lost = self._new_heads(missing)
         if lost:
@@ -220,8 +255,12 @@ class StockModel:
         excused = tuple(prefix for head in new for prefix in self._prefixes(head))
         return new, [name for name in missing if not name.startswith(excused)]
 
+    @property
+    def _has_adapter(self) -> bool:
+        return getattr(self, "_hf_peft_config_loaded", False)
+
     def _both_names(self, key: str) -> str:
-        on_disk = stock_name(self, key)
+        on_disk = key if self._has_adapter else stock_name(self, key)  # an adapter's names are ours
         return key if on_disk == key else f"{key} (on disk {on_disk})"
 
     def _prefixes(self, head: str) -> tuple[str, str]:
@@ -245,11 +284,20 @@ class StockModel:
         own = self.state_dict().keys()
         if any(key not in own for key in state_dict):
             state_dict = to_own_names(self, state_dict)
+        for key, source in getattr(self, "all_tied_weights_keys", {}).items():
+            if key in state_dict and source in state_dict and not _same(state_dict[key], state_dict[source]):
+                raise CheckpointError(self._not_one("The state dict", key, source))
         result = super().load_state_dict(state_dict, strict=strict, assign=assign)
         # A tied tensor is in the file once, under the other name: nothing is missing, and Trainer need not warn.
         tied = getattr(self, "all_tied_weights_keys", {})
         result.missing_keys[:] = [key for key in result.missing_keys if tied.get(key, key) not in state_dict]
         return result
+
+
+def _same(a, b) -> bool:
+    if a is b or a.is_meta or b.is_meta:
+        return True
+    return a.shape == b.shape and bool(((a == b.to(a.device)) | (a != a) & (b != b).to(a.device)).all())
 
 
 def to_own_names(model, state_dict: dict) -> dict:

@@ -1,9 +1,12 @@
 """Checkpoints by name: a folder, a `sample:`, or a name on the Hub; and whether one has what a model is made of."""
 
+import functools
 import os
 import re
 from pathlib import Path
 from typing import Any
+
+from huggingface_hub import file_exists, try_to_load_from_cache
 
 from .. import samples
 from ..errors import UserError
@@ -23,12 +26,21 @@ def checkpoint(name: str) -> str:
         return str(samples.checkpoint(name))
     if not os.path.lexists(name) and (len(name) > 200 or name.startswith((".", "/", "~")) or name.count("/") > 1):
         raise UserError(f"model: there is no folder {name}")
-    if (Path(name) / "adapter_config.json").is_file():  # transformers would load the base model that it names
-        raise UserError(
-            f"model: {name} holds an adapter (adapter_config.json), not a model: give the folder of the run that "
-            "trained it, whose model has it merged, or merge it with peft: merge_and_unload(), then save_pretrained()"
-        )
+    folder.check_no_adapter(name)
+    if not os.path.lexists(name) and _is_adapter(name):
+        raise UserError(folder.holds_adapter(name))
     return name
+
+
+@functools.lru_cache(maxsize=16)
+def _is_adapter(name: str) -> bool:
+    """Whether a name on the Hub is an adapter's; not where it can't be had, which loading says."""
+    try:
+        if isinstance(try_to_load_from_cache(name, folder.ADAPTER), str):
+            return True
+        return file_exists(name, folder.ADAPTER)  # once: loading tries again and again
+    except Exception:  # each kind of an absence has its own
+        return False
 
 
 def _reason(error: Exception) -> str:

@@ -13,6 +13,7 @@ from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoTokenizer
 
 from ..errors import UserError
+from ..hub import sizes
 from . import loading, ranges
 
 
@@ -34,21 +35,6 @@ def of_checkpoint(config_class: Any, name: str, *, grows: bool = False) -> tuple
     return loading.from_pretrained(config_class, name), loading.from_pretrained(AutoTokenizer, name, grows=grows)
 
 
-WIDTHS = {  # what each number of heads has to divide
-    "num_attention_heads": "hidden_size",
-    "n_head": "n_embd",
-    "encoder_attention_heads": "d_model",
-    "decoder_attention_heads": "d_model",
-}
-
-
-SIZES = (
-    *("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"),
-    *("max_position_embeddings", "encoder_layers", "decoder_layers", "encoder_attention_heads"),
-    *("decoder_attention_heads", "encoder_ffn_dim", "decoder_ffn_dim", "n_inner"),
-)
-
-
 def new_config(config_class: Any, values: dict[str, Any] | None) -> Any:
     """The config of a new model with the fields of `model_config`. Raises `UserError` for an unknown field, a value of
     the wrong type, or heads that do not share the width evenly, before any data are read."""
@@ -62,33 +48,20 @@ def new_config(config_class: Any, values: dict[str, Any] | None) -> Any:
     ranges.check_model_config(values)
     with naming_model_config():
         config = config_class(**values)
-    for name in SIZES:
-        if isinstance(size := getattr(config, name, None), int) and size < 1:
+    told = config.to_dict()
+    for name in sizes.ALL:
+        if isinstance(size := told.get(name), int) and size < 1:
             raise UserError(f"model_config: {name} is {size}; it must be at least 1")
-    for heads, width in WIDTHS.items():
-        if heads in fields and getattr(config, width) % getattr(config, heads):
-            raise UserError(
-                f"model_config: {width} {getattr(config, width)} must be a multiple of {heads} {getattr(config, heads)}"
-            )
+    for width, heads in sizes.uneven(told):
+        raise UserError(f"model_config: {width} {told[width]} must be a multiple of {heads} {told[heads]}")
     _check_fits(config)
     return config
-
-
-def parameters(config: Any) -> int:
-    """About how many weights a model of this config has: matrices and embeddings, not heads, biases and norms."""
-    width, embedded = config.hidden_size, getattr(config, "max_position_embeddings", 0) + config.vocab_size
-    if config.is_encoder_decoder:
-        encoder = config.encoder_layers * (4 * width + 2 * config.encoder_ffn_dim)
-        decoder = config.decoder_layers * (8 * width + 2 * config.decoder_ffn_dim)
-        return width * (config.vocab_size + encoder + decoder)  # its positions are no weights
-    inner = getattr(config, "intermediate_size", None) or getattr(config, "n_inner", None) or 4 * width
-    return width * (embedded + config.num_hidden_layers * (4 * width + 2 * inner))
 
 
 def _check_fits(config: Any) -> None:
     """Raises `UserError` for a model whose weights and gradients are more than this machine's memory. What training
     takes besides is measured before the first step."""
-    count, memory = parameters(config), psutil.virtual_memory().total
+    count, memory = sizes.parameters(config.to_dict()), psutil.virtual_memory().total
     if torch.cuda.is_available():
         memory = max(memory, torch.cuda.get_device_properties(0).total_memory)
     need = count * (4 if int(os.environ.get("WORLD_SIZE", 1)) > 1 else 8)  # float32; gradients may be spread

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from ..data.regular import read_json
 from ..errors import UserError
-from ..hub.folder import read_json
 from .task import all_tasks
 
 

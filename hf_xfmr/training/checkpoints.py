@@ -75,7 +75,7 @@ def seal(folder: Path, facts: dict) -> None:
     for path in files:
         _readable(path)
     body = {**facts, "saved": time.time_ns(), "files": {str(path.relative_to(folder)): digest(path) for path in files}}
-    text = json.dumps({**body, "sha256": _seal_of(body)}, indent=1)
+    text = json.dumps({**body, "sha256": _seal_of(body)}, indent=1, allow_nan=False)
     with (folder / MANIFEST).open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
@@ -129,7 +129,7 @@ def read(folder: Path) -> dict:
     try:
         if os.path.lexists(folder / MANIFEST) and not os.path.isfile(folder / MANIFEST):
             raise ValueError  # a pipe would be waited for
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"), parse_constant=_refused)
         body = {name: value for name, value in manifest.items() if name != "sha256"}
         if _seal_of(body) != manifest["sha256"]:
             raise ValueError
@@ -138,8 +138,12 @@ def read(folder: Path) -> dict:
         return body
     except FileNotFoundError:
         raise Damaged(f"it has no {MANIFEST}, so it was not written to its end, or not by XfmrTrainer") from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, OSError):
         raise Damaged(f"its {MANIFEST} is damaged") from None
+
+
+def _refused(word: str):
+    raise ValueError(f"{word} is not JSON")
 
 
 def check(folder: Path, *, only: Callable[[str], bool] = lambda name: True) -> dict:

@@ -3,7 +3,7 @@
 import shutil
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ from ..plain import printable_lines
 from . import checkpoints, data_order, lock, log_goes_on, same_settings
 from .checkpoints import Damaged
 from .interrupts import Interrupted, Interrupts
-from .states import FittingStates, check_states
+from .states import FittingStates, check_fits, check_states, numbers_again, write_state
 
 STATE = "trainer_state.json"
 
@@ -33,6 +33,9 @@ class CrashSafety(FittingStates):
     """
 
     args: Any  # XfmrTrainingArguments
+    held_out: Mapping[str, Any] = {}  # rows by split that the run ends with figures of, to be the same when it goes on
+    _share: Any  # of ManyProcesses
+    _streamed_before: Any
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -89,7 +92,7 @@ class CrashSafety(FittingStates):
             self._facts = data_order.describe(self) | {"weights_only": bool(self.args.weights_only)}
             self._facts["settings"] = same_settings.describe(self)
             self._machine = machine.describe(self.args.device)
-            source, self._log = None, None
+            source, self._log, self._streamed_before = None, None, None
             if chosen := self._on_main(lambda: self._choose(resume_from_checkpoint)):
                 source, manifest = chosen
                 if self.args.weights_only and not manifest["data"]["weights_only"]:
@@ -97,10 +100,12 @@ class CrashSafety(FittingStates):
                     source = None
                 else:
                     self._say(f"resumed from {source}, step {manifest['step']:,}")
-                    if line := machine.change(manifest.get("machine", {}), self._machine):
+                    if line := machine.change(manifest["machine"], self._machine):
                         self._say(line)
                     self._seconds_before, self._run = manifest["seconds"], manifest["run"]
-                    self._log = manifest.get("log")
+                    self._log = manifest["log"]
+                    if streamed := manifest.get("streamed"):
+                        self._streamed_before = streamed["rows"], streamed["hash"], str(source)
             evaluates, self.args.eval_on_start = self.args.eval_on_start, self.args.eval_on_start and source is None
             self._began = time.perf_counter()
             with Interrupts() as self._interrupts:
@@ -130,6 +135,11 @@ class CrashSafety(FittingStates):
             if not self.args.weights_only or manifest["data"]["weights_only"]:
                 data_order.compare(manifest["data"], self._facts, path)
                 same_settings.compare(manifest["data"], self._facts, path)
+                try:
+                    self._check_fits(path)
+                except Damaged as reason:
+                    skipped.append(f"{path} ({reason})")
+                    continue
             else:
                 same_settings.compare_weights(manifest["data"], self._facts, path)
             for line in skipped:
@@ -160,13 +170,23 @@ class CrashSafety(FittingStates):
             if not any(file.startswith(name) for file in manifest["files"]):
                 raise Damaged(f"it was saved without {what}")
         check_states(path, STATE, manifest["step"])
-        best = manifest.get("best")
+        best = manifest["best"]
         if self.args.load_best_model_at_end and best and best != path.name:
             try:
                 checkpoints.check(path.parent / best)
             except Damaged as reason:
                 raise Damaged(f"the best checkpoint of that time, {best}, is damaged: {reason}") from None
         return manifest
+
+    def _check_fits(self, path: Path) -> None:
+        """Raises `Damaged` for an optimizer's state that this run's optimizer can't take."""
+        if self.is_fsdp_enabled or self.is_deepspeed_enabled:  # of which each process has a part, in files of their own
+            return
+        given = self.optimizer
+        try:
+            check_fits(path, cast(torch.optim.Optimizer, self.create_optimizer()))
+        finally:
+            self.optimizer = given  # Trainer makes its own later
 
     def _take_weights(self, path: Path) -> None:
         if self.is_fsdp_enabled or self.is_deepspeed_enabled:
@@ -176,7 +196,7 @@ class CrashSafety(FittingStates):
 
     def _init_training_state(self, max_steps, num_update_steps_per_epoch, num_train_epochs, *args, **kwargs):
         begun = super()._init_training_state(max_steps, num_update_steps_per_epoch, num_train_epochs, *args, **kwargs)
-        state = self.state
+        state = numbers_again(self.state)
         state.compute_steps(self.args, max_steps)  # of this run: Trainer takes those of the checkpoint
         best = self._folder / f"checkpoint-{state.best_global_step}"
         if state.best_global_step and self._is_own(best):  # the folder may have been moved since
@@ -269,21 +289,21 @@ class CrashSafety(FittingStates):
         self.accelerator.wait_for_everyone()
 
     def _complete(self, aside: Path, run: Path, name: str, log: dict) -> None:
-        self.state.save_to_json(str(aside / name / STATE))
+        write_state(self.state, aside / name / STATE)
         best = Path(self.state.best_model_checkpoint).name if self.state.best_model_checkpoint else None
-        checkpoints.seal(
-            aside / name,
-            {
-                "run": self._run,
-                "step": self.state.global_step,
-                "best": best,
-                "scheduled": self._scheduled,
-                "seconds": self.seconds,
-                "data": self._facts,
-                "machine": self._machine,
-                "log": log,
-            },
-        )
+        facts = {
+            "run": self._run,
+            "step": self.state.global_step,
+            "best": best,
+            "scheduled": self._scheduled,
+            "seconds": self.seconds,
+            "data": self._facts,
+            "machine": self._machine,
+            "log": log,
+        }
+        if self._share is not None:  # a stream: what of it has been read
+            facts["streamed"] = {"rows": self._share.passed.rows, "hash": self._share.passed.hash}
+        checkpoints.seal(aside / name, facts)
         checkpoints.replace(aside / name, run / name)
         aside.rmdir()
         if self._scheduled:

@@ -6,14 +6,13 @@ from collections.abc import Iterator, Sized
 from itertools import islice
 from typing import Any
 
-import datasets
 import torch
 from transformers import Trainer
 
 from ..errors import UserError
 from .row_hash import hash_of
 
-MAYBE = ("all_rows", "evaluated")  # what an older checkpoint does not know, or a run without evaluations
+MAYBE = ("all_rows", "evaluated")  # not of a stream, or a run without evaluations
 BATCHES = 100  # whose row numbers are recorded
 WORDS = {
     "seed": "seed",
@@ -43,17 +42,26 @@ def describe(trainer: Trainer) -> dict:
     if facts["tokens_per_batch"] is not None:
         facts["batch_size"] = None
     if _numbered(trainer.train_dataset):
-        rows: Any = trainer.train_dataset
-        rows = rows.with_format(None) if isinstance(rows, datasets.Dataset) else rows  # without transforms at random
-        facts["rows"] = len(rows)
+        facts["rows"] = len(trainer.train_dataset)  # type: ignore[arg-type]
+        facts["all_rows"] = _hash_of_rows(trainer.train_dataset)
         with torch.random.fork_rng(devices=[]):
-            facts["all_rows"] = hash_of(rows)
             facts["order"] = _hash(islice(batches(trainer, 0), BATCHES))
-    held_out: Any = trainer.eval_dataset
-    if held_out is not None and not isinstance(held_out, dict) and _numbered(held_out):
-        with torch.random.fork_rng(devices=[]):
-            facts["evaluated"] = hash_of(held_out.with_format(None) if hasattr(held_out, "with_format") else held_out)
+    evaluated: Any = trainer.eval_dataset
+    if isinstance(evaluated, dict):
+        facts["evaluated"] = {str(name): _hash_of_rows(rows) for name, rows in evaluated.items()}
+    elif evaluated is not None and _numbered(evaluated):
+        facts["evaluated"] = _hash_of_rows(evaluated)
+    held_out: dict = getattr(trainer, "held_out", {})
+    facts["held_out"] = {split: _hash_of_rows(rows) for split, rows in held_out.items()}
     return facts
+
+
+def _hash_of_rows(rows: Any) -> str | None:
+    """The hash of all of them; None for a stream, which ends who knows when."""
+    if not _numbered(rows):
+        return None
+    with torch.random.fork_rng(devices=[]):
+        return hash_of(rows.with_format(None) if hasattr(rows, "with_format") else rows)  # no transforms at random
 
 
 def _numbered(rows) -> bool:
@@ -73,6 +81,11 @@ def compare(before: dict, now: dict, checkpoint) -> None:
         both = name in before and name in now
         if before.get(name) != now.get(name) and (both or name not in MAYBE):
             raise not_the_same(checkpoint, words, before.get(name), now.get(name))
+    splits = before["held_out"], now["held_out"]
+    for split in sorted({*splits[0], *splits[1]}):
+        was, found = (one.get(split, "not there") for one in splits)
+        if was != found:
+            raise not_the_same(checkpoint, f"the {split} rows (a hash of all of them)", was, found)
 
 
 def not_the_same(checkpoint, what: str, before, now) -> UserError:

@@ -3,6 +3,7 @@
 Trainer forgets it: its first entry then would be of the steps since the resume only, and `train_loss` too.
 """
 
+import math
 from typing import Any
 
 from accelerate.utils import gather_object
@@ -13,11 +14,20 @@ def state(trainer: Any) -> dict:
     losses = [trainer._tr_loss.item()]
     if trainer.args.world_size > 1:
         losses = gather_object(losses)
-    return {"losses": losses, "total": trainer._total_loss_scalar, "logged_at": trainer._globalstep_last_logged}
+    return {
+        "losses": list(map(_in_json, losses)),
+        "total": _in_json(trainer._total_loss_scalar),
+        "logged_at": trainer._globalstep_last_logged,
+    }
+
+
+def _in_json(number: float) -> float | str:
+    """A number, or what Python's `float` reads as one that JSON has not."""
+    return number if math.isfinite(number) else str(number)
 
 
 def restore(trainer: Any, saved: dict) -> None:
     """Put back what `state` gave, once Trainer has begun anew."""
-    trainer._tr_loss.fill_(saved["losses"][trainer.args.process_index])
-    trainer._total_loss_scalar = saved["total"]
+    trainer._tr_loss.fill_(float(saved["losses"][trainer.args.process_index]))
+    trainer._total_loss_scalar = float(saved["total"])
     trainer._globalstep_last_logged = saved["logged_at"]

@@ -104,6 +104,8 @@ class ManyProcesses(Trainer):
     """
 
     args: Any  # XfmrTrainingArguments
+    _share: ShareOfStream | None = None  # of a stream that is trained on
+    _streamed_before: tuple[int, str, str] | None = None  # what to `expect` of it
 
     def get_train_dataloader(self) -> DataLoader:
         if isinstance(self.train_dataset, IterableDataset):
@@ -129,6 +131,10 @@ class ManyProcesses(Trainer):
             collate_fn=self._get_collator_with_removed_columns(self.data_collator, description=description),
             pin_memory=args.dataloader_pin_memory,
         )
+        if endless:
+            self._share = share
+            if self._streamed_before is not None:
+                share.expect(*self._streamed_before)
         # The rows are this process's own already: accelerate is only to put them on the device.
         return prepare_data_loader(
             loader, args.device, num_processes=1, process_index=0, put_on_device=True, dispatch_batches=False

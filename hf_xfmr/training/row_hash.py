@@ -26,6 +26,24 @@ def hash_of(rows: Any) -> str | None:
     return _json(rows[place] for place in range(len(rows)))
 
 
+class Passing:
+    """A hash of rows while they pass: of their number and of what each of them holds."""
+
+    def __init__(self) -> None:
+        self.rows, self._sha = 0, xxhash.xxh3_128()
+
+    def add(self, row: Any) -> None:
+        """A row of a stream: numbers, texts and arrays, in mappings and lists."""
+        self.rows += 1
+        self._sha.update(json.dumps(row, sort_keys=True, default=_plain).encode())
+        self._sha.update(b"\n")
+
+    @property
+    def hash(self) -> str:
+        """16 hexadecimal digits of the rows until now."""
+        return self._sha.hexdigest()[:16]
+
+
 def of_arrays(rows: Iterable) -> str:
     """The hash of rows that are arrays, or tuples or lists of them."""
     sha = xxhash.xxh3_128()

@@ -20,7 +20,10 @@ MAY_CHANGE = {
     *("include_num_input_tokens_seen", "torch_empty_cache_steps", "local_rank", "load_best_model_at_end"),
     *("early_stopping_patience", "skip_nonfinite", "average_checkpoints", "per_device_eval_batch_size"),
     *("eval_strategy", "eval_steps", "eval_delay", "eval_on_start", "eval_accumulation_steps", "prediction_loss_only"),
-    *("enable_jit_checkpoint", "restore_callback_states_from_checkpoint", "deepspeed", "fsdp", "fsdp_config"),
+    *(
+        "enable_jit_checkpoint",
+        "restore_callback_states_from_checkpoint",
+    ),
     # of the recipes
     *("baseline", "stride", "sample_every", "sample_prompt", "strict", "check_only"),
 }
@@ -45,12 +48,15 @@ def describe(trainer: Trainer) -> dict[str, Any]:
     }
     if getattr(args, "bf16_chosen_here", False):
         arguments["bf16"] = "chosen by the machine"
+    if isinstance(where := arguments.get("deepspeed"), str):  # a file: what it says, wherever it lies
+        arguments["deepspeed"] = json.loads(Path(where).read_text(encoding="utf-8"))
+    arguments["sharding"] = "deepspeed" if trainer.is_deepspeed_enabled else "fsdp" * trainer.is_fsdp_enabled
     facts = {
         "recipe": getattr(args, "recipe_settings", None) or {},
         "arguments": {name: value for name, value in arguments.items() if not _may_change(name)},
         "config": {name: value for name, value in config.items() if name not in OF_THE_FILE},
     }
-    return json.loads(json.dumps(facts, default=str, sort_keys=True))
+    return json.loads(json.dumps(facts, default=str, sort_keys=True), parse_constant=str)
 
 
 def _may_change(name: str) -> bool:
@@ -61,9 +67,7 @@ def _may_change(name: str) -> bool:
 
 def compare(before: dict, now: dict, checkpoint: Path) -> None:
     """Raises `UserError` for the first setting that a run described by `now` can't have changed."""
-    told, tells = (one.get("settings") for one in (before, now))
-    if told is None or tells is None:  # an older checkpoint
-        return
+    told, tells = before["settings"], now["settings"]
     arguments = told["arguments"]
     endless = arguments.get("lr_scheduler_type") in WITHOUT_END and not 0 < arguments.get("warmup_steps", 0) < 1
     same_rows = now.get("all_rows") is not None and before.get("all_rows") == now.get("all_rows")
@@ -77,9 +81,8 @@ def compare(before: dict, now: dict, checkpoint: Path) -> None:
 
 def compare_weights(before: dict, now: dict, checkpoint: Path) -> None:
     """Raises `UserError` for a model that the checkpoint's weights are not of."""
-    told, tells = (one.get("settings") for one in (before, now))
-    for name, (old, new) in _changes((told or {}).get("config", {}), (tells or {}).get("config", {})).items():
-        if told and not any(word in name for word in OF_TRAINING):
+    for name, (old, new) in _changes(before["settings"]["config"], now["settings"]["config"]).items():
+        if not any(word in name for word in OF_TRAINING):
             raise UserError(
                 f"{checkpoint} can't lend its weights: {name} of its model was {old} and is now {new}; go back to what "
                 "it was, or add --resume false to train from the beginning"

@@ -7,6 +7,7 @@ from typing import Any
 from torch.utils.data import IterableDataset
 
 from ..errors import UserError
+from .row_hash import Passing
 
 
 class ShareOfStream(IterableDataset):
@@ -16,15 +17,37 @@ class ShareOfStream(IterableDataset):
 
     `endless`: the stream is read again and again, and a batch goes on where a pass ends. Otherwise the last batch may
     be short, and a process that has none of it repeats a row; `repeats` then says so.
+
+    `passed` hashes the rows of an `endless` one as they pass, whichever process's they are. After `expect`, rows that
+    are not those of before are a `UserError` as soon as so many have passed.
     """
 
     def __init__(self, rows: Any, *, batch_size: int, processes: int, process: int, endless: bool):
         self.rows, self.batch_size, self.endless = rows, batch_size, endless
         self.processes, self.process = processes, process
         self.repeats = False
+        self.passed = Passing()
+        self._expected: tuple[int, str, str] | None = None
+
+    def expect(self, rows: int, hash_of_them: str, checkpoint: str) -> None:
+        """What the first `rows` rows were when `checkpoint` was saved."""
+        self._expected = rows, hash_of_them, checkpoint
+
+    def _pass(self, row: Any) -> None:
+        self.passed.add(row)
+        if self._expected is None or self.passed.rows != self._expected[0]:
+            return
+        rows, before, checkpoint = self._expected
+        if self.passed.hash != before:
+            raise UserError(
+                f"{checkpoint} can't be resumed: the first {rows:,} rows of the stream (a hash of them) were {before} "
+                f"and are now {self.passed.hash}; go back to what they were, or add --resume false to train from the "
+                "beginning, or --weights_only to begin a new run from its weights"
+            )
 
     def __iter__(self) -> Iterator:
         self.repeats = False
+        self.passed = Passing()
         rows, start = self._passes(), self.process * self.batch_size
         while batch := list(islice(rows, self.processes * self.batch_size)):
             own = batch[start : start + self.batch_size]
@@ -40,6 +63,8 @@ class ShareOfStream(IterableDataset):
             found = False
             for row in self.rows:
                 found = True
+                if self.endless:
+                    self._pass(row)
                 yield row
             if not found:
                 raise UserError("the stream has no row: there is nothing to train on or to evaluate")

@@ -16,7 +16,9 @@ import translate
 from safetensors.torch import load_file, save_file
 from small_checkpoints import CLASSES, WORDS, make, said
 
+import hf_xfmr
 from hf_xfmr.errors import UserError
+from hf_xfmr.models.stock import CheckpointError
 from hf_xfmr.tasks.language_modeling.generator import generate
 from hf_xfmr.tasks.pretraining.filler import fill
 from hf_xfmr.tasks.translation.translator import translate as translated
@@ -105,6 +107,121 @@ def test_an_adapter_s_folder_is_called_what_it_is(checkpoints, tmp_path, capsys,
     (tmp_path / "adapter" / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "elsewhere"}))
     line = said(capsys, lambda: module.main([*data(tmp_path, module), "--model", str(tmp_path / "adapter")]))
     assert "holds an adapter (adapter_config.json), not a model" in line
+
+
+TABLES = {  # both names of what is one where the config says so
+    "gpt2": ("generate", "transformer.wte.weight", "lm_head.weight"),
+    "masked": ("fill", "bert.embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"),
+    "transformer": ("translate", "model.shared.weight", "lm_head.weight"),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_two_tables_that_the_config_says_are_one_are_one_or_an_error_or_two_where_it_says_so(
+    checkpoints, tmp_path, capsys, name
+):
+    command, table, twin = TABLES[name]
+    same = changed(checkpoints / name, tmp_path / "same", lambda all_: {**all_, twin: all_[table].clone()})
+    assert COMMANDS[command](same)
+
+    def differ(all_):
+        bias = {"cls.predictions.decoder.bias": all_["cls.predictions.bias"].clone()} if name == "masked" else {}
+        return {**all_, **bias, twin: all_[table] + torch.eye(*all_[table].shape)}
+
+    other = changed(checkpoints / name, tmp_path / "other", differ)
+    line = said(capsys, lambda: COMMANDS[command](other))
+    assert f"{other} holds " in line
+    assert table in line
+    assert twin in line
+    assert 'set "tie_word_embeddings": false' in line
+    if name != "transformer":  # whose other tables are then asked for too
+        assert COMMANDS[command](changed(checkpoints / name, tmp_path / "two", differ, tie_word_embeddings=False))
+    loaded = getattr(hf_xfmr, CLASSES[name]).from_pretrained(checkpoints / name)
+    with pytest.raises(CheckpointError, match="which differ"):
+        loaded.load_state_dict(load_file(tmp_path / "other" / "model.safetensors"), strict=False)
+
+
+@pytest.fixture(scope="module")
+def adapter(checkpoints, tmp_path_factory) -> Path:
+    """An adapter of the tiny GPT-2, with what both compute beside it."""
+    peft = pytest.importorskip("peft")
+    folder = tmp_path_factory.mktemp("adapter")
+    base = hf_xfmr.XfmrGPT2ForCausalLM.from_pretrained(checkpoints / "gpt2")
+    options = peft.LoraConfig(r=2, target_modules=["query", "value"], init_lora_weights=False)
+    tuned = peft.get_peft_model(base, options).eval()
+    tuned.save_pretrained(folder)
+    with torch.no_grad():
+        torch.save(tuned(input_ids=torch.arange(5, 12)[None]).logits, folder / "logits.pt")
+    return folder
+
+
+def of_adapter(adapter: Path, into: Path, tensors=lambda all_: all_, base: str | None = None):
+    """What our class makes of a copy of it, with other tensors or another base model."""
+    shutil.copytree(adapter, into)
+    fields = json.loads((into / "adapter_config.json").read_text())
+    (into / "adapter_config.json").write_text(json.dumps(fields | ({"base_model_name_or_path": base} if base else {})))
+    file = into / "adapter_model.safetensors"
+    save_file(tensors(load_file(file)), file, {"format": "pt"})
+    return hf_xfmr.XfmrGPT2ForCausalLM.from_pretrained(into).eval()
+
+
+def test_an_adapter_loads_on_its_base_model_or_is_an_error_that_names_the_tensor(checkpoints, adapter, tmp_path):
+    with torch.no_grad():
+        logits = of_adapter(adapter, tmp_path / "right")(input_ids=torch.arange(5, 12)[None]).logits
+    assert torch.equal(logits, torch.load(adapter / "logits.pt"))
+    wide = hf_xfmr.XfmrGPT2Config.from_pretrained(checkpoints / "gpt2", n_embd=32)
+    hf_xfmr.XfmrGPT2ForCausalLM(wide).save_pretrained(tmp_path / "wide")
+    thin = changed(
+        checkpoints / "gpt2", tmp_path / "thin", lambda all_: {k: v for k, v in all_.items() if "h.1.attn" not in k}
+    )
+    odd = {"base_model.model.nothing.lora_A.weight": torch.zeros(2, 3)}
+    for number, (options, message) in enumerate(
+        [
+            (
+                {"tensors": lambda all_: dict(list(all_.items())[1:])},
+                r"lacks transformer\.blocks\.0\.\S*lora_A\S* with",
+            ),
+            ({"tensors": lambda all_: all_ | odd}, r"holds nothing\.lora_A\S*, which nothing"),
+            (
+                {"base": str(tmp_path / "wide")},
+                r"lora_\S* is \[.*The adapter was trained on a base model of other sizes",
+            ),
+            ({"base": thin}, r"thin lacks transformer\.blocks\.1\.attention\.\S+ \(on disk transformer\.h\.1\.attn"),
+        ]
+    ):
+        with pytest.raises(CheckpointError, match=message):
+            of_adapter(adapter, tmp_path / str(number), **options)
+
+
+@pytest.mark.parametrize("damage", ["none", "another base", "no base", "tensors missing", "nested deep"])
+def test_an_adapter_is_called_one_by_every_command_whatever_it_holds(checkpoints, adapter, tmp_path, capsys, damage):
+    folder = tmp_path / "adapter"
+    shutil.copytree(adapter, folder)
+    fields = json.loads((folder / "adapter_config.json").read_text())
+    if damage == "tensors missing":
+        (folder / "adapter_model.safetensors").unlink()
+    if damage == "nested deep":
+        (folder / "adapter_config.json").write_text("[" * 100_000)
+    if "base" in damage:
+        base = str(checkpoints / "masked") if damage == "another base" else str(tmp_path / "nowhere")
+        (folder / "adapter_config.json").write_text(json.dumps(fields | {"base_model_name_or_path": base}))
+    others = {name: getattr(importlib.import_module(f"hf_xfmr.{name}"), name) for name in ("export", "verify")}
+    for name, call in {**COMMANDS, **others}.items():
+        line = said(capsys, lambda call=call: call(str(folder)))
+        assert f"{folder} holds an adapter (adapter_config.json), not a model" in line, name
+
+
+def test_an_adapter_on_the_hub_is_called_one_too(adapter, tmp_path, capsys, monkeypatch):
+    """Where transformers would load the base model that it names; as it lies in the cache, so that no hub is asked."""
+    commit = "0" * 40
+    repository = tmp_path / "hub" / "models--someone--tuned"
+    shutil.copytree(adapter, repository / "snapshots" / commit)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(commit)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    line = said(capsys, lambda: COMMANDS["generate"]("someone/tuned"))
+    assert "someone/tuned holds an adapter (adapter_config.json), not a model" in line
 
 
 COMMANDS = {

@@ -12,8 +12,8 @@ import torch
 import translate
 
 import hf_xfmr
+from hf_xfmr.hub.sizes import parameters
 from hf_xfmr.run import program
-from hf_xfmr.run.starting_point import parameters
 
 BERTS = [classify_bert, tag_bert, pretrain_bert]
 
@@ -96,7 +96,7 @@ def test_a_size_below_one_is_one_line(tmp_path, capsys, module, fields):
 def test_the_number_of_weights_is_known_before_they_are_made(config, model):
     with torch.device("meta"):
         made = sum(weight.numel() for weight in model(config).parameters())
-    assert parameters(config) == pytest.approx(made, rel=0.02)
+    assert parameters(config.to_dict()) == pytest.approx(made, rel=0.02)
 
 
 @pytest.mark.parametrize("module", [finetune_gpt2, pretrain_bert])

@@ -288,15 +288,6 @@ def test_a_run_resumed_on_another_machine_goes_on_and_says_that_its_bits_may_dif
     assert older.startswith(f"resumed with another version of torch ({torch.__version__}, was 2.0): bits may differ")
 
 
-def test_a_checkpoint_of_before_it_named_its_machine_is_resumed_without_a_word(finished, capsys, monkeypatch):
-    manifest = checkpoints.read(finished / "checkpoint-54")
-    (finished / "checkpoint-54" / checkpoints.MANIFEST).unlink()
-    facts = {key: value for key, value in manifest.items() if key not in ("files", "saved", "machine")}
-    checkpoints.seal(finished / "checkpoint-54", facts)
-    monkeypatch.setattr(machine, "processor_name", lambda: "Another")
-    assert resumed_at_54(finished, capsys) == []
-
-
 @pytest.mark.parametrize("cpuinfo", ["processor\t: 0\nmodel name\t: Some Processor 3000\n", "", None])
 def test_a_processor_has_a_name_where_the_system_tells_it_and_where_not(monkeypatch, tmp_path, cpuinfo):
     read, file = machine._read, tmp_path / "cpuinfo"

@@ -187,6 +187,7 @@ def make_trainer(
         data_collator=collate,
         compute_metrics=lambda outcome: corpus.problem.figures(outcome.predictions, outcome.label_ids),
     )
+    trainer.held_out = corpus.held_out()
     return trainer, splits
 
 

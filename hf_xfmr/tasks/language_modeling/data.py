@@ -11,7 +11,7 @@ from datasets.table import InMemoryTable
 from transformers import PreTrainedTokenizerBase
 
 from ...data.corpus import DocumentCorpus
-from ...data.documents import Documents, DocumentSettings, load_documents
+from ...data.documents import STREAMED, Documents, DocumentSettings, load_documents
 from ...errors import UserError
 from .pack import PACKINGS, end_of_text, pack
 
@@ -93,6 +93,7 @@ def language_modeling(
             report += lines
     if settings.streaming:
         report.append("streamed: tokenized and packed while it is read, in the corpus's order, so not counted before")
+        report.append(STREAMED)
     return LanguageModelingData(
         splits=splits, documents=documents, tokenizer=tokenizer, block_size=block_size, report=report
     )

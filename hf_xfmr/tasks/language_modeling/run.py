@@ -181,7 +181,7 @@ def make_trainer(
     callbacks: list[TrainerCallback] = []
     if settings.sample_every:
         callbacks.append(SampleCallback(corpus.tokenizer, prompt(settings, corpus), settings.sample_every))
-    return XfmrTrainer(
+    trainer = XfmrTrainer(
         model,
         args,
         train_dataset=corpus.splits["train"],
@@ -189,6 +189,8 @@ def make_trainer(
         data_collator=LanguageModelingCollator(corpus.tokenizer),
         callbacks=callbacks,
     )
+    trainer.held_out = corpus.held_out()
+    return trainer
 
 
 def prompt(settings: ModelSettings, corpus: LanguageModelingData) -> str:

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset, IterableDataset, get_worker_info
 from transformers import PreTrainedTokenizerBase
 
 from ...data.corpus import DocumentCorpus
-from ...data.documents import Documents, DocumentSettings, load_documents
+from ...data.documents import STREAMED, Documents, DocumentSettings, load_documents
 from ...errors import UserError
 from ...training.row_hash import of_arrays
 from .masking import Masker
@@ -97,6 +97,7 @@ def pretraining(
     )
     if settings.streaming:
         report.append("streamed: tokenized while it is read, in the corpus's order, so not counted before")
+        report.append(STREAMED)
     return PretrainingData(
         splits=splits, documents=documents, tokenizer=tokenizer, max_length=longest, nsp=settings.nsp, report=report
     )

@@ -89,7 +89,7 @@ def make_trainer(args: XfmrTrainingArguments, model, corpus: PretrainingData) ->
         raise UserError("nothing is held out to evaluate on: give validation_fraction, or set eval_strategy to 'no'")
     args.remove_unused_columns = False
     train = corpus.splits["train"]
-    return PretrainingTrainer(
+    trainer = PretrainingTrainer(
         model,
         args,
         train_dataset=train,
@@ -97,6 +97,8 @@ def make_trainer(args: XfmrTrainingArguments, model, corpus: PretrainingData) ->
         data_collator=PretrainingCollator(corpus.tokenizer),
         callbacks=[EpochOfRows(train)] if isinstance(train, MaskedRows) else None,
     )
+    trainer.held_out = corpus.held_out()
+    return trainer
 
 
 def finish(trainer: XfmrTrainer, settings: ModelSettings, corpus: PretrainingData, seconds: float) -> dict:

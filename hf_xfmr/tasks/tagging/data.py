@@ -77,6 +77,9 @@ class TaggingData(Corpus):
     word_separator: str
     report: list[str]
 
+    def held_out(self) -> dict[str, Dataset]:
+        return {split: rows for split, rows in self.sentences.items() if split != "train"}
+
     def parts(self, most: int) -> dict[str, Part]:
         return {split: part_of_rows(split, rows, most)[0] for split, rows in self.sentences.items()}
 

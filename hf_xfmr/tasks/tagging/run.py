@@ -85,7 +85,7 @@ def make_trainer(args: XfmrTrainingArguments, model, corpus: TaggingData) -> Xfm
     ranges.check_best(args, tagging_metrics([["B-X"]], [["B-X"]]))
     if args.eval_strategy != "no" and "validation" not in corpus.splits:
         raise UserError("nothing is held out to evaluate on: give validation_fraction, or set eval_strategy to 'no'")
-    return XfmrTrainer(
+    trainer = XfmrTrainer(
         model,
         args,
         train_dataset=corpus.splits["train"],
@@ -96,6 +96,8 @@ def make_trainer(args: XfmrTrainingArguments, model, corpus: TaggingData) -> Xfm
             corpus.sentences["validation"]["tags"][:], sentence_tags(outcome.predictions, corpus, "validation")
         ),
     )
+    trainer.held_out = corpus.held_out()
+    return trainer
 
 
 def sentence_tags(labels: np.ndarray, corpus: TaggingData, split: str) -> list[list[str]]:

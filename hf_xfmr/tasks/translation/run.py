@@ -173,6 +173,7 @@ def make_trainer(
             translations, references, language=corpus.target_lang
         )[0],
     )
+    trainer.held_out = corpus.held_out()
     batches = trainer.get_train_dataloader()
     say(
         f"batches: {len(batches):,} an epoch of at most {args.tokens_per_batch:,} tokens a side, "
