@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-import psutil
 import transformers
 
+from .. import machine
 from ..data.regular import check_regular, fault_of
 from ..errors import UserError
 from ..registration import config_classes
@@ -141,7 +141,7 @@ def check_config(folder: Path, config: dict[str, Any]) -> None:
 
 
 def _check_memory(path: Path, config: dict[str, Any]) -> None:
-    weights, room = parameters(config), psutil.virtual_memory().available
+    weights, room = parameters(config), machine.free_memory()
     if BYTES * weights > room:
         sizes = ", ".join(f"{name} {config[name]:,}" for name in (*WIDTHS, *LAYERS, *ROWS[:2]) if config.get(name))
         raise UserError(
