@@ -1,13 +1,16 @@
 """What a machine computes with. The bits of a result depend on it: in which order a sum is taken, and by which
-instructions, a library chooses by processor, threads and version."""
+instructions, a library chooses by processor, threads and version. And how much memory it lets a process have."""
 
 import ctypes
 import functools
 import os
 import platform
 import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import torch
 
 WORDS = {
@@ -15,6 +18,8 @@ WORDS = {
     "threads": "with another number of threads",
     "torch": "with another version of torch",
 }
+CGROUPS = Path("/sys/fs/cgroup")  # where Linux keeps the limits of containers, jobs and services
+OWN_GROUPS = "/proc/self/cgroup"
 
 
 def processor() -> str:
@@ -44,6 +49,57 @@ def change(before: dict, now: dict) -> str | None:
         if name in before and name in now and before[name] != now[name]
     ]
     return f"resumed {' and '.join(changed)}: bits may differ from an undisturbed run" if changed else None
+
+
+def memory() -> int:
+    """Bytes that this process can have in all: the machine's, or what its container, job or `ulimit -v` allows."""
+    return min(psutil.virtual_memory().total, *(limit for limit, _ in _limits()))
+
+
+def free_memory() -> int:
+    """Bytes that this process can have beyond what it has: the least that the machine and each limit leave."""
+    left = (limit - used for limit, used in _limits())
+    return max(0, min(psutil.virtual_memory().available, *left))
+
+
+def _limits() -> Iterator[tuple[int, int]]:
+    """(limit, used) of the address space, and of each group of processes that holds this one."""
+    yield _address_space()
+    for line in _read(OWN_GROUPS).splitlines():
+        _, kinds, place = line.split(":", 2)
+        if not kinds:  # version 2
+            yield from _groups(CGROUPS, place, "memory.max", "memory.current", "inactive_file")
+        elif "memory" in kinds.split(","):
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            yield from _groups(CGROUPS / "memory", place, *names)
+
+
+def _groups(root: Path, place: str, limit: str, usage: str, cached: str) -> Iterator[tuple[int, int]]:
+    """Those of the group at `place` and of all above it. Within a container the root itself is the container's, and
+    `place` may be one that only the host sees. What files have read can be had back, so that it is not used."""
+    own = root / place.strip("/")
+    for folder in (own, *own.parents):
+        if not folder.is_relative_to(root):
+            return
+        most, used = _number(folder / limit), _number(folder / usage)
+        if most is not None and used is not None:
+            found = re.search(rf"^{cached} (\d+)$", _read(str(folder / "memory.stat")), re.MULTILINE)
+            yield most, max(0, used - (int(found[1]) if found else 0))
+
+
+def _number(path: Path) -> int | None:
+    """What a file of one number holds; None for `max` and where there is none."""
+    text = _read(str(path)).strip()
+    return int(text) if text.isdecimal() else None
+
+
+def _address_space() -> tuple[int, int]:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return sys.maxsize, 0
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return (sys.maxsize, 0) if soft == resource.RLIM_INFINITY else (soft, psutil.Process().memory_info().vms)
 
 
 def give_back_memory() -> None:

@@ -3,10 +3,10 @@
 import math
 import shutil
 import time
-from pathlib import Path
 
 import torch
 
+from .. import machine
 from .findings import Finding
 from .timing import Timing
 
@@ -81,7 +81,7 @@ def disk(model, args, total_steps: int) -> tuple[str, list[Finding]]:
     return line, [found]
 
 
-def memory(model, timing: Timing, available: int | None) -> tuple[str, list[Finding]]:
+def memory(model, timing: Timing, available: int) -> tuple[str, list[Finding]]:
     """What a step fills, and whether that is free: weights are there already, the rest is to come."""
     total, trained = _parameters(model)
     parts = {
@@ -91,8 +91,6 @@ def memory(model, timing: Timing, available: int | None) -> tuple[str, list[Find
         "activations": timing.activations,
     }
     line = f"memory: about {size(sum(parts.values()))}: " + ", ".join(f"{k} {size(v)}" for k, v in parts.items())
-    if available is None:
-        return line, []
     line += f"; {size(available)} free"
     need = sum(parts.values()) - parts["weights"]
     if need <= available:
@@ -107,15 +105,11 @@ def memory(model, timing: Timing, available: int | None) -> tuple[str, list[Find
     return line, [found]
 
 
-def free_memory(device: torch.device) -> int | None:
-    """Bytes free on the device; None where nobody says."""
+def free_memory(device: torch.device) -> int:
+    """Bytes free on the device."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    try:
-        lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-        return int(lines["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        return None
+    return machine.free_memory()
 
 
 def finish_line(timing: Timing, total_steps: int) -> str:

@@ -7,9 +7,9 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-import psutil
 import transformers
 
+from .. import machine
 from ..data.regular import check_regular, fault_of, read_json
 from ..errors import UserError
 from ..registration import config_classes
@@ -145,7 +145,7 @@ def check_config(folder: Path, config: dict[str, Any]) -> None:
 
 
 def _check_memory(path: Path, config: dict[str, Any]) -> None:
-    weights, room = sizes.parameters(config), psutil.virtual_memory().available
+    weights, room = sizes.parameters(config), machine.free_memory()
     if BYTES * weights > room:
         named = (*sizes.WIDTHS, *sizes.LAYERS, *sizes.ROWS[:2])
         told = ", ".join(f"{name} {config[name]:,}" for name in named if config.get(name))

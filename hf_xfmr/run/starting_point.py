@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import psutil
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoTokenizer
 
+from .. import machine
 from ..errors import UserError
 from ..hub import sizes
 from . import loading, ranges
@@ -59,16 +59,16 @@ def new_config(config_class: Any, values: dict[str, Any] | None) -> Any:
 
 
 def _check_fits(config: Any) -> None:
-    """Raises `UserError` for a model whose weights and gradients are more than this machine's memory. What training
+    """Raises `UserError` for a model whose weights and gradients are more than the memory that there is. What training
     takes besides is measured before the first step."""
-    count, memory = sizes.parameters(config.to_dict()), psutil.virtual_memory().total
+    count, memory = sizes.parameters(config.to_dict()), machine.memory()
     if torch.cuda.is_available():
         memory = max(memory, torch.cuda.get_device_properties(0).total_memory)
     need = count * (4 if int(os.environ.get("WORLD_SIZE", 1)) > 1 else 8)  # float32; gradients may be spread
     if need > memory:
         raise UserError(
             f"model_config makes a model of about {count / 1e9:,.1f} billion parameters, {need / 1e9:,.0f} GB of "
-            f"weights and gradients, and this machine has {memory / 1e9:,.0f} GB of memory: give smaller sizes"
+            f"weights and gradients, and {memory / 1e9:,.0f} GB of memory can be had here: give smaller sizes"
         )
 
 

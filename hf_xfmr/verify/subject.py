@@ -7,11 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 import transformers
 from transformers import AutoConfig, PreTrainedModel
 
+from .. import machine
 from ..errors import UserError
 from ..models import bert, gpt2, transformer
 from ..run import loading
@@ -99,7 +99,7 @@ class Subject:
     def needs(self, *, copies: float = 0, disk: float = 0) -> None:
         """Raises `Inapplicable` if so many more copies of the weights have no room in memory, or on the disk."""
         size = 4 * (self.parameters if "model" in vars(self) else 0)
-        room = {"memory": psutil.virtual_memory().available, "disk space": shutil.disk_usage(self.scratch).free}
+        room = {"memory": machine.free_memory(), "disk space": shutil.disk_usage(self.scratch).free}
         for what, wanted in (("memory", copies * size), ("disk space", disk * size)):
             if wanted > SHARE * room[what]:
                 raise Inapplicable(

@@ -131,10 +131,7 @@ def test_an_error_within_a_check_is_a_line_and_not_a_traceback(tmp_path, monkeyp
 
 
 def test_what_has_no_room_is_left_out_with_the_reason(tmp_path, monkeypatch, capsys):
-    class Memory:
-        available = 400_000  # the tiny model has 77 kB
-
-    monkeypatch.setattr(subject.psutil, "virtual_memory", lambda: Memory)
+    monkeypatch.setattr(subject.machine, "free_memory", lambda: 400_000)  # the tiny model has 77 kB
     monkeypatch.setattr(verify, "CHECKS", {"r": training.resuming, "p": forward.right_padding})
     assert verify.verify(saved(tmp_path, "BertForMaskedLM"))
     said = capsys.readouterr().out
