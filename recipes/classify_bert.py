@@ -14,10 +14,11 @@ from hf_xfmr.run.console import say
 from hf_xfmr.run.settings import parse
 from hf_xfmr.run.training import train
 from hf_xfmr.tasks.classification import baseline, data, run
+from hf_xfmr.tasks.classification.settings import ClassificationSettings
 
 
 @dataclass(kw_only=True)
-class Settings(data.ClassificationSettings, run.ModelSettings, check.Settings):
+class Settings(ClassificationSettings, run.ModelSettings, check.Settings):
     dataset: str = field(
         metadata={"help": "sample:NAME, a CSV, TSV, JSON(L) or Parquet file, a folder of them, or a dataset on the Hub"}
     )

@@ -2,90 +2,23 @@
 them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from datasets import Dataset, DatasetDict
+from datasets import DatasetDict
 from transformers import PreTrainedTokenizerBase
 from transformers.tokenization_utils_base import LARGE_INTEGER
 
-from ...data.carve import carve, limit_rows
-from ...data.columns import Columns
 from ...data.corpus import Corpus
 from ...data.part import Part, part_of_rows
-from ...data.sources import load_dataset_dict
 from ...data.summary import splits_line
 from ...data.table import reading
-from ...data.table.settings import TableSettings
-from ...data.wording import listed
 from ...errors import UserError
-from . import label_column, summary
+from . import summary
 from .encode import check_ids, encode_rows
-from .kinds import KINDS, kind_of_column
-from .labels import check_seen, distinct_labels
-from .overlong import STRATEGIES, Encoder
+from .overlong import Encoder
 from .problem import Problem
-from .rows import has_no_labels, read_rows
-
-SPLITS = ("train", "validation", "test")
-
-
-@dataclass(kw_only=True)
-class ClassificationSettings(TableSettings):
-    """What a recipe's user may say about the data; everything has a default."""
-
-    dataset_config: str | None = field(
-        default=None, metadata={"help": "configuration of a Hub dataset, as mrpc of glue"}
-    )
-    text_column: str | None = field(default=None, metadata={"help": "column of the text; none: found by name"})
-    text_pair_column: str | None = field(
-        default=None, metadata={"help": "column of a second text, read as segment B; none: single texts"}
-    )
-    label_column: str | None = field(default=None, metadata={"help": "column of the label; none: found by name"})
-    label_columns: str | None = field(
-        default=None,
-        metadata={"help": "columns of 0 and 1, one for each of several labels, as toxic,insult,threat"},
-    )
-    label_separator: str | None = field(
-        default=None,
-        metadata={"help": "what stands between several labels in a text, as | in a|b; none: found out, and said"},
-    )
-    missing_label: str | None = field(
-        default=None, metadata={"help": "a label that means there is none, as -1; none: only empty cells do"}
-    )
-    drop_unlabelled: bool = field(
-        default=False, metadata={"help": "leave out rows without a label instead of stopping at them"}
-    )
-    problem_type: str | None = field(
-        default=None,
-        metadata={
-            "help": f"{', '.join(KINDS)}; none: decimal numbers are ratings to regress on, lists (written out, too) "
-            "are multi-label, the rest is single-label"
-        },
-    )
-    max_length: int | None = field(
-        default=None,
-        metadata={"help": "longest row in tokens, special tokens included; none: what tokenizer and model can read"},
-    )
-    over_long: str = field(
-        default="head", metadata={"help": f"what is read of a row longer than max_length: {', '.join(STRATEGIES)}"}
-    )
-    window_stride: int | None = field(
-        default=None, metadata={"help": "tokens that neighbouring windows share; none: a quarter of a window"}
-    )
-    drop_empty: bool = field(
-        default=False, metadata={"help": "leave out rows without text instead of stopping at them"}
-    )
-    validation_fraction: float = field(
-        default=0.1, metadata={"help": "share of train that becomes validation where the dataset has none"}
-    )
-    test_fraction: float = field(
-        default=0.1, metadata={"help": "share of train that becomes test where the dataset has none"}
-    )
-    max_train_rows: int | None = field(
-        default=None, metadata={"help": "train on this many rows, chosen by a hash of their text; none: all"}
-    )
-    max_validation_rows: int | None = field(default=None, metadata={"help": "the same for validation"})
-    max_test_rows: int | None = field(default=None, metadata={"help": "the same for test"})
+from .read import read_labelled
+from .settings import ClassificationSettings
 
 
 @dataclass(kw_only=True)
@@ -155,36 +88,8 @@ def classification(
 
     Raises UserError, one sentence, for every input that cannot be used as it stands.
     """
-    readings: list[reading.Reading] = []
-    loaded = load_dataset_dict(dataset, config=settings.dataset_config, table=settings, readings=readings)
-    if "train" not in loaded:
-        raise UserError(f"the dataset has no train split, only {listed(loaded)}; there is nothing to train on")
-    notes: list[str] = []
-    loaded, columns = label_column.find(loaded, settings, notes)
-    feature = loaded["train"].features[columns.label]
-    kind = kind_of_column(feature, column=columns.label, told=settings.problem_type)
-
-    given = _read(loaded, columns, kind, settings, notes)
-    carved = carve(
-        given,
-        "text",
-        validation=settings.validation_fraction,
-        test=settings.test_fraction,
-        learned=[one if isinstance(one, list) else [one] for one in given["train"]["label"][:]]
-        if kind.has_names
-        else None,
-        notes=notes,
-    )
-    splits = {split: carved[split] for split in SPLITS if split in carved}
-    source = {split: split if split in given else "train" for split in splits}
-    problem = kind()
-    if kind.has_names:
-        problem = kind(distinct_labels(splits["train"]["label"][:], feature, column=columns.label))
-        for split in splits:
-            check_seen(splits[split], splits["train"], split=split, source=source[split], column=columns.label)
-    for split in splits:
-        splits[split] = limit_rows(splits[split], getattr(settings, f"max_{split}_rows"), split=split, notes=notes)
-
+    read = read_labelled(dataset, settings)
+    splits, source, problem, columns = read.splits, read.source, read.problem, read.columns
     if not isinstance(tokenizer, PreTrainedTokenizerBase):
         texts = [splits["train"][name][:] for name in ("text", "text_pair") if name in splits["train"].column_names]
         tokenizer = tokenizer([text for column in texts for text in column])
@@ -203,10 +108,10 @@ def classification(
 
     report = [
         f"data: {reading.called(dataset)}, {problem.problem_type.replace('_', ' ')}",
-        *reading.lines(readings),
-        splits_line(encoded, source, unused=[split for split in loaded if split not in SPLITS]),
+        *reading.lines(read.readings),
+        splits_line(encoded, source, unused=read.unused),
         summary.columns_line(columns),
-        *notes,
+        *read.notes,
         problem.balance_line(encoded["train"]["labels"][:]),
         *summary.length_lines(encoded, encoder),
         summary.unknown_line(encoded["train"], encoder),
@@ -232,30 +137,6 @@ def classification(
         },
         report=report,
     )
-
-
-def _read(
-    loaded: DatasetDict, columns: Columns, kind: type[Problem], settings: ClassificationSettings, notes: list[str]
-) -> dict[str, Dataset]:
-    """The checked rows of train, validation and test, as far as they were given and can be scored."""
-    usable = [split for split in SPLITS if split in loaded]
-    if "test" in usable and has_no_labels(loaded["test"], columns.label, known=loaded["train"]):
-        usable.remove("test")
-        notes.append(
-            f"test: the given split's {len(loaded['test']):,} rows have no labels and cannot be scored; left out"
-        )
-    return {
-        split: read_rows(
-            loaded[split],
-            split,
-            columns,
-            kind=kind,
-            drop_empty=settings.drop_empty,
-            drop_unlabelled=settings.drop_unlabelled,
-            notes=notes,
-        )
-        for split in usable
-    }
 
 
 def _max_length(told: int | None, tokenizer, max_positions: int | None) -> int | None:

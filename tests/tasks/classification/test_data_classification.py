@@ -14,7 +14,8 @@ from transformers import BertTokenizer, HfArgumentParser
 from hf_xfmr.errors import UserError
 from hf_xfmr.splits import split_of
 from hf_xfmr.tasks.classification.collate import ClassificationCollator
-from hf_xfmr.tasks.classification.data import ClassificationSettings, classification
+from hf_xfmr.tasks.classification.data import classification
+from hf_xfmr.tasks.classification.settings import ClassificationSettings
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = ["film", "good", "bad", "very", *(f"w{number}" for number in range(50)), *"这部电影很好看不"]

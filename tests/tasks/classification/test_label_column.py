@@ -6,7 +6,8 @@ from transformers import BertTokenizer
 
 from hf_xfmr.check import data_findings
 from hf_xfmr.errors import UserError
-from hf_xfmr.tasks.classification.data import ClassificationSettings, classification
+from hf_xfmr.tasks.classification.data import classification
+from hf_xfmr.tasks.classification.settings import ClassificationSettings
 
 ROWS = 60
 

@@ -1,0 +1,92 @@
+"""A dataset's rows with their labels, checked, in splits: all that is known before a tokenizer reads them."""
+
+from typing import Any, NamedTuple
+
+from datasets import Dataset, DatasetDict
+
+from ...data.carve import carve, limit_rows
+from ...data.columns import Columns
+from ...data.sources import load_dataset_dict
+from ...data.table import reading
+from ...data.wording import listed
+from ...errors import UserError
+from . import label_column
+from .kinds import kind_of_column
+from .labels import check_seen, distinct_labels
+from .problem import Problem
+from .rows import has_no_labels, read_rows
+from .settings import ClassificationSettings
+
+SPLITS = ("train", "validation", "test")
+
+
+class Labelled(NamedTuple):
+    """`splits` have the columns that `rows.read_rows` says; `source` names the split that each was carved from, or
+    itself; `unused` splits are left alone; `readings` and `notes` say how the files and the labels were read."""
+
+    splits: dict[str, Dataset]
+    source: dict[str, str]
+    problem: Problem
+    columns: Columns
+    unused: list[str]
+    readings: list[reading.Reading]
+    notes: list[str]
+
+
+def read_labelled(dataset: Any, settings: ClassificationSettings) -> Labelled:
+    """Load, understand, check, carve and limit the rows of a dataset; see `data.classification`, also for errors."""
+    readings: list[reading.Reading] = []
+    loaded = load_dataset_dict(dataset, config=settings.dataset_config, table=settings, readings=readings)
+    if "train" not in loaded:
+        raise UserError(f"the dataset has no train split, only {listed(loaded)}; there is nothing to train on")
+    notes: list[str] = []
+    loaded, columns = label_column.find(loaded, settings, notes)
+    feature = loaded["train"].features[columns.label]
+    kind = kind_of_column(feature, column=columns.label, told=settings.problem_type)
+
+    given = _read(loaded, columns, kind, settings, notes)
+    carved = carve(
+        given,
+        "text",
+        validation=settings.validation_fraction,
+        test=settings.test_fraction,
+        learned=[one if isinstance(one, list) else [one] for one in given["train"]["label"][:]]
+        if kind.has_names
+        else None,
+        notes=notes,
+    )
+    splits = {split: carved[split] for split in SPLITS if split in carved}
+    source = {split: split if split in given else "train" for split in splits}
+    problem = kind()
+    if kind.has_names:
+        problem = kind(distinct_labels(splits["train"]["label"][:], feature, column=columns.label))
+        for split in splits:
+            check_seen(splits[split], splits["train"], split=split, source=source[split], column=columns.label)
+    for split in splits:
+        splits[split] = limit_rows(splits[split], getattr(settings, f"max_{split}_rows"), split=split, notes=notes)
+    unused = [split for split in loaded if split not in SPLITS]
+    return Labelled(splits, source, problem, columns, unused, readings, notes)
+
+
+def _read(
+    loaded: DatasetDict, columns: Columns, kind: type[Problem], settings: ClassificationSettings, notes: list[str]
+) -> dict[str, Dataset]:
+    """The checked rows of train, validation and test, as far as they were given and can be scored."""
+    usable = [split for split in SPLITS if split in loaded]
+    if "test" in usable and has_no_labels(loaded["test"], columns.label, known=loaded["train"]):
+        usable.remove("test")
+        notes.append(
+            f"test: the given split's {len(loaded['test']):,} rows have no labels and cannot be scored; left out"
+        )
+    return {
+        split: read_rows(
+            loaded[split],
+            split,
+            columns,
+            kind=kind,
+            drop_empty=settings.drop_empty,
+            drop_unlabelled=settings.drop_unlabelled,
+            notes=notes,
+        )
+        for split in usable
+    }
