@@ -1,4 +1,4 @@
-"""The check of a recipe's config file, without training."""
+"""The check of a recipe's config file, or of a bare file, without training."""
 
 import re
 import runpy
@@ -8,12 +8,16 @@ from pathlib import Path
 
 from ..data.regular import read_small
 from ..errors import UserError
+from .file import check_file
 
 
 def check_config(config: str | Path, overrides: Sequence[str] = ()) -> None:
     """Run the recipe that a config names up to its first step: the data, the tokenizer, disk, memory and time. Ends the
     program, with exit code 0 if it can be trained. `overrides` are the recipe's own flags. Raises `UserError` for what
-    is wrong."""
+    is wrong. What is no .yaml is a dataset, and `overrides` flags of its data: see `check_file`."""
+    if Path(config).suffix.lower() not in (".yaml", ".yml"):
+        check_file(str(config), overrides)
+        return
     script = find_recipe(Path(config))
     sys.argv = [str(script), str(config), *overrides, "--check_only", "true"]
     runpy.run_path(str(script), run_name="__main__")

@@ -99,6 +99,19 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
     return settings, args
 
 
+def of_flags(settings_class: type, words: Sequence[str]) -> Any:
+    """Settings from flags alone, as those of a dataset that no run reads yet. Raises `UserError` for what is no flag of
+    them."""
+    parser = _Parser(settings_class, argument_default=argparse.SUPPRESS)
+    known = {option.lstrip("-"): action for action in parser._actions for option in action.option_strings}
+    for action in parser._actions:
+        action.default, action.required = argparse.SUPPRESS, False
+    try:
+        return settings_class(**_read_flags(parser, list(words), known))
+    except TypeError as error:
+        raise UserError(f"a setting is not given: {error}") from None
+
+
 def _several_seeds(values: dict[str, Any]) -> None:
     """Put the seed that runs, and its folder, into `values`. Raises `SeveralSeeds` if none of several runs yet."""
     seeds = values.pop("seeds", None)

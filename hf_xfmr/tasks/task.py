@@ -1,12 +1,13 @@
 """What commands, reports and exports ask of a task: one small protocol, implemented in the task.py of each."""
 
 import importlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from transformers import AutoConfig
 
+from ..data.part import Part
 from ..errors import UserError
 from ..run import loading
 
@@ -29,6 +30,17 @@ class Predictor(Protocol):
         ...
 
 
+class Look(NamedTuple):
+    """What a task would make of a dataset: `lines` say how it is read and what is learned, `parts` are the rows of its
+    splits that a check looks at (`label_names` None: ratings, or no labels), `recipe` and `flags` train on it."""
+
+    lines: list[str]
+    parts: Mapping[str, Part]
+    label_names: list[str] | None
+    recipe: str
+    flags: list[str]
+
+
 class Task:
     """A task, as those see it who know of none in particular. What a task has no answer to is as it is here."""
 
@@ -36,6 +48,7 @@ class Task:
     heads: tuple[str, ...] = ()  # how the names of the model classes end that it trains
     command: str = ""  # which uses such a model
     recipe: str = ""  # which trains one
+    looks_in_turn: int = 0  # when it is asked what a dataset is: those that know theirs for sure first
     answers: str | None = None  # the file that a run leaves of its answers to a `{split}`, for `compare`
 
     def predictor(self, model: str, *, temperature: float | None = None) -> Predictor | None:
@@ -49,6 +62,11 @@ class Task:
     def compare(self, files: Sequence[Path], runs: Sequence[dict]) -> dict[str, Any]:
         """`rows` and `figures` of two files of answers and their runs' run.json, as `tasks.compare` says."""
         raise NotImplementedError
+
+    def look(self, name: str, words: Sequence[str]) -> Look | None:
+        """What a dataset, as `load_dataset_dict` takes it, is to this task, with flags of its settings; None: nothing
+        it could learn from. Raises `UserError` for what is its own, but wrong or to be asked about."""
+        return None
 
     def left_to_users(self, config: Any) -> list[str]:
         """What `predict` does around a model of this config, and other programs do not."""

@@ -27,6 +27,16 @@ def check_labels(values: list, kind: type[Problem], *, column: str, split: str, 
     return kind.checked(values, refuse)
 
 
+def check_recurring(values: list, *, column: str) -> None:
+    """Raises UserError for labels of which most occur once: an id, a name or a text, and nothing to learn."""
+    found = _distinct(values)
+    if len(values) >= 20 and 2 * len(found) > len(values):
+        raise UserError(
+            f'label column "{column}" has {len(found):,} different labels in {len(values):,} rows, most of them once: '
+            "it is no label, or not yet one; name another label_column"
+        )
+
+
 def distinct_labels(values: list, feature, *, column: str) -> list:
     """The distinct labels of train in order: a ClassLabel's own, numbers by size, texts naturally (2 before 10).
 

@@ -12,7 +12,7 @@ from ...data.wording import listed
 from ...errors import UserError
 from . import label_column
 from .kinds import kind_of_column
-from .labels import check_seen, distinct_labels
+from .labels import check_recurring, check_seen, distinct_labels
 from .problem import Problem
 from .rows import has_no_labels, read_rows
 from .settings import ClassificationSettings
@@ -33,9 +33,12 @@ class Labelled(NamedTuple):
     notes: list[str]
 
 
-def read_labelled(dataset: Any, settings: ClassificationSettings) -> Labelled:
-    """Load, understand, check, carve and limit the rows of a dataset; see `data.classification`, also for errors."""
-    readings: list[reading.Reading] = []
+def read_labelled(
+    dataset: Any, settings: ClassificationSettings, *, readings: list[reading.Reading] | None = None
+) -> Labelled:
+    """Load, understand, check, carve and limit the rows of a dataset; see `data.classification`, also for errors.
+    `readings` gets what was read before one."""
+    readings = [] if readings is None else readings
     loaded = load_dataset_dict(dataset, config=settings.dataset_config, table=settings, readings=readings)
     if "train" not in loaded:
         raise UserError(f"the dataset has no train split, only {listed(loaded)}; there is nothing to train on")
@@ -45,6 +48,8 @@ def read_labelled(dataset: Any, settings: ClassificationSettings) -> Labelled:
     kind = kind_of_column(feature, column=columns.label, told=settings.problem_type)
 
     given = _read(loaded, columns, kind, settings, notes)
+    if kind.has_names:
+        check_recurring(given["train"]["label"][:], column=columns.label)
     carved = carve(
         given,
         "text",

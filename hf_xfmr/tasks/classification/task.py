@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..task import Task
+from ..task import Look, Task
 
 
 class Classification(Task):
     name = "classification"
     heads = ("ForSequenceClassification",)
     command, recipe = "predict", "classify_bert"
+    looks_in_turn = 3
     answers = "predictions-{split}.csv"
 
     def predictor(self, model: str, *, temperature: float | None = None):
@@ -30,6 +31,11 @@ class Classification(Task):
         from .comparison import compare
 
         return compare(files, runs)
+
+    def look(self, name: str, words: Sequence[str]) -> Look | None:
+        from .look import look
+
+        return look(name, words)
 
     def left_to_users(self, config: Any) -> list[str]:
         notes = []

@@ -90,6 +90,7 @@ def test_a_csv_file_from_end_to_end(tmp_path, tokenizer):
     n, good = sizes["train"], sum(data.splits["train"]["labels"])
     assert data.report == [
         f"data: {tmp_path / 'x.csv'}, single label classification",
+        "read: x.csv as CSV, commas, UTF-8, 50 rows, 4 columns",
         f"splits: train {n}, validation {sizes['validation']} (carved from train by a hash of the text), "
         f"test {sizes['test']} (carved from train by a hash of the text)",
         'columns: text "review", label "sentiment", id "id"; not used: "when"',

@@ -1,0 +1,118 @@
+"""`check FILE` of a bare file: how it is read, what can be learned, and a command that trains on it as it stands."""
+
+import gzip
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from hf_xfmr.check.file import check_file
+from hf_xfmr.errors import UserError
+
+WORDS = ("good", "bad", "fine", "dull", "film", "book", "very", "long", "short", "old")
+
+
+def rows(count: int = 60):
+    return [(f"a {WORDS[row % 10]} {WORDS[row * 7 % 9]} text {row}", ("pos", "neg")[row % 2]) for row in range(count)]
+
+
+def said(capsys, name, *words) -> list[str]:
+    check_file(str(name), words)
+    return capsys.readouterr().out.splitlines()
+
+
+def test_a_table_in_another_dialect_is_told_in_a_few_lines(tmp_path, capsys):
+    path = tmp_path / "avis.csv"
+    path.write_text("Avis;Note\n" + "".join(f"{text};{label}\n" for text, label in rows()))
+    with pytest.raises(UserError, match="no column is known to be the label"):
+        check_file(str(path))
+    assert capsys.readouterr().out.splitlines() == ["read: avis.csv as CSV, semicolons, UTF-8, 60 rows, 2 columns"]
+    lines = said(capsys, path, "--label_column", "Note", "--text_column", "Avis")
+    assert lines[0] == "read: avis.csv as CSV, semicolons, UTF-8, 60 rows, 2 columns"
+    assert lines[1:3] == [
+        'columns: text "Avis", label "Note"; not used: none',
+        "problem: single label classification of 2 labels",
+    ]
+    assert lines[3].startswith("labels of train: neg ")
+    assert lines[4] == "missing: nothing"
+    assert lines[5].startswith("splits: train ")
+    assert lines[-2] == "train on it:"
+    assert shlex.split(lines[-1])[:8] == [
+        *("python", "recipes/classify_bert.py", "--dataset", str(path)),
+        *("--label_column", "Note", "--text_column", "Avis"),
+    ]
+    assert len(lines) < 12
+    assert all(len(line) < 200 for line in lines)
+
+
+def test_what_is_missing_is_a_question_with_its_flag_and_then_a_count(tmp_path, capsys):
+    path = tmp_path / "t.csv"
+    path.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in rows()) + "no label here,\n,pos\n")
+    with pytest.raises(UserError, match="drop_empty"):
+        check_file(str(path))
+    with pytest.raises(UserError, match="drop_unlabelled"):
+        check_file(str(path), ["--drop_empty", "true"])
+    lines = said(capsys, path, "--drop_empty", "true", "--drop_unlabelled", "true")
+    assert sum(line.startswith("dropped: 1 of 62 train rows") for line in lines) == 2
+    assert "--drop_empty true --drop_unlabelled true" in lines[-1]
+
+
+def test_the_findings_are_bounded(tmp_path, capsys):
+    path = tmp_path / "many.csv"
+    labelled = [(f"text {row} of many", f"intent {row % 300}") for row in range(900)]
+    path.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in labelled))
+    lines = said(capsys, path)
+    assert "problem: single label classification of 300 labels" in lines
+    assert any(re.match("warning: and 295 more like this", line) for line in lines)
+    assert len(lines) < 20
+
+
+def test_a_chinese_table_is_offered_a_chinese_model(tmp_path, capsys):
+    path = tmp_path / "评论.csv.gz"
+    text = "".join(
+        f"这部电影很{'好' if row % 2 else '差'}，第{row}次看,{'好评' if row % 2 else '差评'}\n" for row in range(40)
+    )
+    path.write_bytes(gzip.compress(("文本,标签\n" + text.replace("，", "")).encode("gb18030")))
+    lines = said(capsys, path)
+    assert re.match(r"read: 评论\.csv\.gz as CSV, packed by gzip, commas, (gb18030|gbk), 40 rows", lines[0], re.I), (
+        lines[0]
+    )
+    assert "--model google-bert/bert-base-chinese" in lines[-1]
+
+
+def test_a_label_that_hardly_recurs_is_none(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("text,label\n" + "".join(f"{text},{row}\n" for row, (text, _) in enumerate(rows())))
+    with pytest.raises(UserError, match='label column "label" has 60 different labels in 60 rows, most of them once'):
+        check_file(str(path))
+
+
+def test_the_command_that_is_said_trains(tmp_path):
+    """From the shell, in a folder whose name has a space, pasted as it stands."""
+    folder = tmp_path / "my data"
+    folder.mkdir()
+    (folder / "t.csv").write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in rows()))
+    done = subprocess.run(
+        [sys.executable, "-m", "hf_xfmr", "check", str(folder / "t.csv")], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    words = shlex.split(done.stdout.splitlines()[-1])
+    assert words[:2] == ["python", "recipes/classify_bert.py"]
+    from recipes import classify_bert
+
+    flags = [*words[2:], "--max_steps", "1", "--report_to", "none", "--disable_tqdm", "true", "--baseline", "false"]
+    flags[flags.index("--output_dir") + 1] = str(tmp_path / "out")
+    flags[flags.index("--model") : flags.index("--model") + 2] = [
+        *("--model_config", "{hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 16}"),
+    ]
+    classify_bert.main(flags)
+    assert (tmp_path / "out" / "model.safetensors").exists()
+
+
+def test_a_flag_that_is_none_of_the_data_is_named(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("text,label\na,b\n")
+    with pytest.raises(UserError, match=r"unknown option '--lable_column'; did you mean 'label_column'\?"):
+        check_file(str(path), ["--lable_column", "label"])
