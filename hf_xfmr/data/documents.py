@@ -15,7 +15,7 @@ from datasets.table import InMemoryTable
 from .. import samples
 from ..errors import UserError
 from ..splits import split_of
-from . import text_files
+from . import cache, text_files
 from .carve import carve
 from .columns import find_text_column
 from .files import READERS, read_text
@@ -226,7 +226,8 @@ def _streamed(path: Path, name: str, settings: DocumentSettings) -> dict | None:
             check_regular(file, "data file")
         options = {"sep": "\t"} if suffix == ".tsv" else {}
         paths = {split: str(file) for split, file in files.items()}
-        return datasets.load_dataset(BUILDERS[suffix], data_files=paths, streaming=True, **options)
+        with cache.for_streams():
+            return datasets.load_dataset(BUILDERS[suffix], data_files=paths, streaming=True, **options)
     if os.path.lexists(path) or path.suffix.lower() in READERS:
         return None
     return with_usual_names(load_hub(name, settings.dataset_config, streaming=True))

@@ -14,6 +14,8 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineMod
 from .. import samples
 from ..errors import UserError
 from ..plain import one_line, without_password
+from ..writing import fault_of
+from . import cache
 from .files import READERS, read_files
 from .regular import check_regular
 
@@ -144,6 +146,8 @@ def _load(name: str, config: str | None, streaming: bool, *, unreachable: str = 
             "a local file or a sample: name works in the same place"
         ) from None
     except Exception as error:  # the library's own words, for what only the dataset's author or its page can explain
+        if fault := fault_of(error):
+            raise UserError(f"{name}: {cache.words_of(fault)}") from error
         raise UserError(f"{name}: the Hub's dataset cannot be loaded: {one_line(error)}") from error
 
 
