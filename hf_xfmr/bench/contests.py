@@ -14,7 +14,7 @@ from ..drawing import style
 from ..errors import UserError
 from ..run.console import say
 from ..training import fast_bf16
-from ..writing import whole
+from ..writing import folder, whole
 from .chart import ratios_chart
 from .machine import bandwidth, describe, device, matrix_rate
 from .measure import in_turns, peak_bytes
@@ -47,6 +47,7 @@ def bench(
         raise UserError(f"--turns is {turns}; it must be at least 1")
     if Path(out).exists() and not Path(out).is_dir():
         raise UserError(f"--out: {out} is a file; give a folder")
+    folder(out, instead="give another --out")  # known before the minutes that follow
     on, layers = device(), 2 if quick else 12
     here = list(PRECISIONS) if fast_bf16() else ["float32"]
     precisions = list(precision) if precision else (here[-1:] if quick else here)
@@ -78,7 +79,7 @@ def bench(
         results.append({"name": "import", "precision": "", **import_times()})
         say(*_lines(results[-1]))
     out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
+    folder(out, instead="give another --out")
     record = {"machine": machine, "ceilings": ceilings, "layers": layers, "results": results}
     with whole(out / "bench.json") as aside:
         aside.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

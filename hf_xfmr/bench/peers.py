@@ -4,15 +4,15 @@ import contextlib
 import importlib.util
 import io
 import logging
-import tempfile
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.export import Dim
+
+from ..writing import scratch
 
 
 class _Logits(nn.Module):
@@ -68,11 +68,11 @@ def ctranslate2_of(model: Any, rows: list[list[int]], new_tokens: int) -> Callab
     loader.set_vocabulary(spec, [str(number) for number in range(model.config.vocab_size)])
     spec.config.bos_token = spec.config.eos_token = spec.config.unk_token = "0"
 
-    with tempfile.TemporaryDirectory() as folder:
-        convert(spec, Path(folder) / "model")
+    with scratch("bench-") as folder:
+        convert(spec, folder / "model")
         threads = torch.get_num_threads()
         generator = ctranslate2.Generator(
-            str(Path(folder) / "model"), compute_type="float32", inter_threads=1, intra_threads=threads
+            str(folder / "model"), compute_type="float32", inter_threads=1, intra_threads=threads
         )
     prompts = [[str(number) for number in row] for row in rows]
     lengths = {"max_length": new_tokens, "min_length": new_tokens}

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Collection, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineMod
 from .. import samples
 from ..errors import UserError
 from ..plain import one_line, without_password
+from ..writing import fault_of
+from . import cache
 from .files import read_files
 from .regular import check_regular
 from .table import kinds
@@ -198,13 +200,16 @@ def load_hub(name: str, config: str | None, *, streaming: bool = False) -> dict:
 
 def _load(name: str, config: str | None, streaming: bool, *, unreachable: str = "the connection broke") -> dict:
     try:
-        return datasets.load_dataset(name, config, streaming=streaming)
+        with cache.for_streams() if streaming else nullcontext():
+            return datasets.load_dataset(name, config, streaming=streaming)
     except ConnectionError:
         raise UserError(
             f"{name}: there is no file or folder of this name here, and the Hub cannot be reached ({unreachable}); "
             "a local file or a sample: name works in the same place"
         ) from None
     except Exception as error:  # the library's own words, for what only the dataset's author or its page can explain
+        if fault := fault_of(error):
+            raise UserError(f"{name}: {cache.words_of(fault)}") from error
         raise UserError(f"{name}: the Hub's dataset cannot be loaded: {one_line(error)}") from error
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import UserError
-from ..writing import whole
+from ..writing import folder, whole
 from .outline import CHAPTERS
 
 
@@ -29,6 +29,7 @@ def explain(
     above = next((one for one in (Path(out), *Path(out).absolute().parents) if one.exists()), Path())
     if not above.is_dir():
         raise UserError(f"{out} can't be made a folder ({above} is a file): give another --out")
+    folder(out, instead="give another --out")
     began = time.perf_counter()
     html = page.render(
         shown,
@@ -37,12 +38,8 @@ def explain(
         bert=bert or (_default_bert(lang) if "bert" in shown else None),
     )
     path = Path(out) / f"explain-{lang}.html"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole(path) as aside:
-            aside.write_text(html, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path} can't be written ({error.strerror}): give another --out") from None
+    with whole(path, instead="give another --out") as aside:
+        aside.write_text(html, encoding="utf-8")
     parts = sum(len(CHAPTERS[name]) for name in shown)
     return f"{path}: {parts} parts in {time.perf_counter() - began:.0f} seconds"
 

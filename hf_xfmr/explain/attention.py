@@ -37,6 +37,8 @@ def attention(
         lines += [f"{place + 1} {token}" for place, token in enumerate(tokens)]
     try:
         return [*lines, str(style.save(figure, out))]
+    except UserError:
+        raise
     except (OSError, ValueError) as error:
         raise UserError(
             f"{out} can't be written ({error}); give --out a file name ending in .png, .svg or .pdf"

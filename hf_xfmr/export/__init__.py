@@ -4,11 +4,10 @@ What is written is run beside our own model, and is kept only if both compute th
 """
 
 import importlib
-import shutil
-import tempfile
 from pathlib import Path
 
 from ..errors import UserError
+from ..writing import whole_folder
 
 FORMATS = ("stock", "onnx", "ctranslate2")  # a file here each, whose `write` makes it
 
@@ -24,12 +23,6 @@ def export(folder: str | Path, to: str = "stock", *, out: str | Path | None = No
     out = Path(out) if out is not None else folder.with_name(f"{folder.resolve().name}-{to}")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out} is there already: remove it, or give another folder with --out")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".export-", dir=out.parent) as scratch:
-        made = Path(scratch) / "model"
-        made.mkdir()
+    with whole_folder(out, instead="give another folder with --out") as made:
         notes = importlib.import_module(f".{to}", __name__).write(folder, made)
-        if out.exists():
-            out.rmdir()
-        shutil.move(made, out)
     return out, notes

@@ -18,7 +18,7 @@ from ..errors import UserError
 from ..plain import code, markdown, printable
 from ..report import plots
 from ..report.names import metric_name
-from ..writing import whole
+from ..writing import telling, whole
 from . import dual
 
 _TEMPLATE = Path(__file__).with_name("card_template.md")
@@ -26,6 +26,7 @@ _BEGIN, _END = "<!-- hf_xfmr:begin", "<!-- hf_xfmr:end -->"
 _PART = re.compile(re.escape(_BEGIN) + r".*?" + re.escape(_END), re.DOTALL)
 _HEADER = re.compile(r"\A\s*---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+NAME = "README.md"
 PLACE = "OWNER/NAME"  # stands in a folder's card for the repository, until it is pushed
 
 _TASKS = {
@@ -58,7 +59,7 @@ def write(folder: str | Path, *, license: str | None = None, language: str | Non
     Raises `UserError` if the folder holds no model of ours, or a README.md whose metadata is not YAML.
     """
     folder = Path(folder)
-    path = folder / "README.md"
+    path = folder / NAME
     text = _render(folder, license, language)
     if path.exists():
         text = merge(text, path.read_text(encoding="utf-8"), path)
@@ -287,7 +288,8 @@ def _draw(folder: Path, run: Mapping, figures: Mapping) -> list[dict[str, str]]:
         figure = plots.confusion_matrix(confusion["counts"], confusion["labels"])
         pictures.append(("Confusion matrix: gold labels down, predicted ones across", "confusion.png", figure))
     for _, file, figure in pictures:
-        folder.mkdir(exist_ok=True)
+        with telling(folder):
+            folder.mkdir(exist_ok=True)
         plots.save(figure, folder / file)
     return [{"alt": alt, "file": file} for alt, file, _ in pictures]
 

@@ -9,6 +9,8 @@ from huggingface_hub.errors import EntryNotFoundError, RevisionNotFoundError
 
 from ..errors import UserError
 from ..plain import printable
+from ..writing import folder as make
+from ..writing import telling
 from . import card, dual, loads
 from .access import check_access
 from .client import FAILURES, patiently, reason
@@ -34,7 +36,8 @@ def push(
     kind = dual.kind(folder)
     repo_id = check_access(repo_id, private=private)
     api = HfApi(token=get_token())
-    with tempfile.TemporaryDirectory(prefix=".push-", dir=folder) as scratch:
+    make(folder)
+    with telling(folder), tempfile.TemporaryDirectory(prefix=".push-", dir=folder) as scratch:
         staged = Path(scratch) / "repository"
         card.write(folder, license=license, language=language)
         behind = [name for name in dual.stage(folder, staged) if not name.startswith(".push-")]

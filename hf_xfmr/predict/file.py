@@ -6,11 +6,12 @@ import io
 import json
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from ..data.regular import read_small
 from ..errors import UserError
-from ..writing import unlink_link, whole
+from ..writing import folder, telling, unlink_link, whole
 from .rows import Row
 
 ESCAPED = {"errors": "backslashreplace"}  # half a character as \\ud800, which JSON reads as what it was
@@ -37,18 +38,25 @@ class PredictionFile:
         self.by, self.hash = json.loads(json.dumps(by)), hashlib.sha256()
         self.rows = self.resumed = 0
         begun = self._begun()
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+        folder(self.path.parent, instead="give another --out")
+        with self._telling():
             unlink_link(self.partial)
-            self.file = self.partial.open("r+b" if begun else "wb")
-        except OSError as error:
-            raise UserError(f"{path} can't be written ({error.strerror}): give another --out") from None
-        if begun:
-            self.resumed, self.size, self.expected = begun["rows"], begun["bytes"], begun["read"]
-            self.file.truncate(self.size)
-            self.file.seek(self.size)
-        elif self.is_table:
-            self.file.write(_csv([columns]))
+            self.file = self.partial.open("r+b" if begun else "wb", buffering=0)  # nothing to write when it is closed
+            if begun:
+                self.resumed, self.size, self.expected = begun["rows"], begun["bytes"], begun["read"]
+                self.file.truncate(self.size)
+                self.file.seek(self.size)
+            elif self.is_table:
+                self._put(_csv([columns]))
+
+    def _telling(self) -> AbstractContextManager:
+        way_on = "the same command goes on with the next row"
+        return telling(self.path, instead="", way_on=way_on)
+
+    def _put(self, content: bytes) -> None:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[self.file.write(rest) :]
 
     def _begun(self) -> dict | None:
         if not (os.path.lexists(self.state) and self.partial.exists()) or self.partial.is_symlink():
@@ -102,24 +110,22 @@ class PredictionFile:
         else:
             lines = (json.dumps(answer, ensure_ascii=False, allow_nan=False) for answer in answers)
             text = "".join(f"{line}\n" for line in lines).encode(**ESCAPED)
-        self.file.write(text)
-        self._sync()
+        with self._telling():
+            self._put(text)
+            os.fsync(self.file.fileno())
         for row in rows:
             self._count(row)
         state = {"rows": self.rows, "bytes": self.file.tell(), "read": self.hash.hexdigest(), "by": self.by}
-        with whole(self.state) as aside:
+        with self._telling(), whole(self.state) as aside:
             aside.write_text(json.dumps(state, ensure_ascii=False), encoding="utf-8")
-
-    def _sync(self) -> None:
-        self.file.flush()
-        os.fsync(self.file.fileno())
 
     def finish(self) -> None:
         """Give the file its name."""
-        self._sync()
-        self.file.close()
-        self.partial.rename(self.path)
-        self.state.unlink(missing_ok=True)
+        with self._telling():
+            os.fsync(self.file.fileno())
+            self.file.close()
+            self.partial.rename(self.path)
+            self.state.unlink(missing_ok=True)
 
 
 def _csv(rows: list[list]) -> bytes:

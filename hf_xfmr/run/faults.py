@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import metadata
 
+from .. import writing
 from ..errors import UserError
 from ..plain import one_line, without_password
 
@@ -42,8 +43,10 @@ def _known(error: BaseException) -> str | None:
         return f"what was asked for needs the package {error.name}, which is not installed: pip install it"
     if isinstance(error, ImportError | RuntimeError) and "install" in str(error):  # a library's words for a package
         return f"{one_line(error)[:300]}: install it, or leave out the setting that needs it"
+    if (fault := writing.fault_of(error)) is not None and not isinstance(error, OSError):  # torch's, tokenizers', …
+        return f"{fault[1]}: free some space, or name another folder; the same command goes on"
     if isinstance(error, OSError) and error.errno in FULL:
-        where = f" at {error.filename}" if error.filename else ""
+        where = f" at {error.filename}" if error.filename else ", on standard output or in a file"
         return f"{error.strerror}{where}: free some space; the same command goes on"
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         name = error.filename.decode(errors="replace") if isinstance(error.filename, bytes) else error.filename

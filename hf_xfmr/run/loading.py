@@ -6,13 +6,14 @@ import re
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import file_exists, try_to_load_from_cache
+from huggingface_hub import constants, file_exists, try_to_load_from_cache
 
 from .. import samples
 from ..errors import UserError
 from ..hub import folder
 from ..models.stock import CheckpointError, StockModel, stock_name
 from ..plain import one_line
+from ..writing import fault_of
 
 NAMED = 3  # tensors that an error names
 _CODE = re.compile("trust_remote_code|custom code|remote code")  # in what transformers says of a folder with code
@@ -82,6 +83,11 @@ def from_pretrained(auto_class, name: str, *, grows: bool = False, **kwargs):
             raise
         if Path(name).exists():
             raise UserError(f"model: {name} can't be loaded as {auto_class.__name__}: {_reason(error)}") from error
+        if fault := fault_of(error):
+            raise UserError(
+                f"model: '{name}' could not be put into the cache {constants.HF_HUB_CACHE} ({fault[1]}): free some "
+                "space there, or set HF_HOME to a folder that can be written to"
+            ) from error
         raise UserError(
             f"model: '{name}' is no folder here and can't be had from the Hub (no network, no such model, or no "
             "access): give a local folder, or connect first"

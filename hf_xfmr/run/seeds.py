@@ -9,6 +9,8 @@ from statistics import mean, stdev
 from typing import Any
 
 from ..errors import UserError
+from ..hub import card
+from ..writing import folder as make
 from ..writing import whole
 from .console import say
 from .settings import SeveralSeeds, seed_of_several
@@ -34,7 +36,7 @@ def each(main: Callable[..., Metrics]) -> Callable[..., Metrics]:
         folder = Path(asked.output_dir)
         _check(folder / NAME, asked.settings)
         for seed in asked.seeds:
-            if (folder / f"seed-{seed}" / "run.json").exists():
+            if all((folder / f"seed-{seed}" / name).exists() for name in ("run.json", card.NAME)):
                 say(f"seed {seed}: done before, in {folder / f'seed-{seed}'}")
                 continue
             say(f"seed {seed}:")
@@ -60,7 +62,7 @@ def _check(path: Path, settings: dict[str, Any]) -> None:
                     "another --output_dir, or remove that folder"
                 )
     else:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make(path.parent, kind="the output folder", instead="give another --output_dir")
         with whole(path) as aside:  # another process of this run may be reading
             aside.write_text(json.dumps({"settings": settings}, ensure_ascii=False, indent=2), encoding="utf-8")
 

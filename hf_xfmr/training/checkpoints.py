@@ -1,5 +1,6 @@
 """Folders that are whole or not there: written aside, synced, sealed by a manifest, then renamed; and found again."""
 
+import errno
 import hashlib
 import json
 import os
@@ -12,8 +13,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from ..errors import UserError
-from ..writing import NEW, away, unlink_link
+from ..writing import NEW, away, folder, sync, telling, unlink_link
 from .facts import odd_fact
 
 MANIFEST = "manifest.json"
@@ -21,36 +21,10 @@ ASIDE = "tmp-"  # how the name of what is being written or deleted begins
 READY = "ready-model"  # a final model that is whole, beside another one that may stand in its place
 MOVING = "moving-model"  # what of it has not yet moved there
 WEIGHTS = (".safetensors", ".bin", ".index.json")
-WRITER_WORDS = ("inline_container", "PytorchStreamWriter", "iostream")  # in torch.save's own errors
 
 
 class Damaged(Exception):
     """A checkpoint is not what was written. The message says how."""
-
-
-@contextmanager
-def writing(what: str, folder: Path, advice: str) -> Iterator[None]:
-    """Turns what any writer says of a full or broken disk into one `UserError`."""
-    try:
-        yield
-    except (OSError, SafetensorError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not any(word in str(error) for word in WRITER_WORDS):
-            raise
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        reason = "a file could not be written to its end" if "inline_container" in reason else reason
-        free = shutil.disk_usage(folder if folder.exists() else folder.parent).free
-        raise UserError(
-            f"{what} could not be written to {folder} ({reason}; {free / 2**20:,.0f} MiB are free there): {advice}"
-        ) from error
-
-
-def sync(path: Path) -> None:
-    """Have the system write a file or folder to the disk itself."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def digest(path: Path) -> dict:
@@ -68,13 +42,14 @@ def _sha256(file) -> str:  # Python 3.10
     return sha.hexdigest()
 
 
-def seal(folder: Path, facts: dict) -> None:
-    """Sync all files of a folder, and write its manifest: `facts` and every file's size and hash. Raises `OSError` for
-    a file that is cut off."""
+def seal(folder: Path, facts: dict, *, after: int = 0) -> None:
+    """Sync all files of a folder, and write its manifest: `facts`, every file's size and hash, and when it was saved,
+    later than `after` even if the clock was set back. Raises `OSError` for a file that is cut off."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     for path in files:
         _readable(path)
-    body = {**facts, "saved": time.time_ns(), "files": {str(path.relative_to(folder)): digest(path) for path in files}}
+    digests = {str(path.relative_to(folder)): digest(path) for path in files}
+    body = {**facts, "saved": max(time.time_ns(), after + 1), "files": digests}
     text = json.dumps({**body, "sha256": _seal_of(body)}, indent=1, allow_nan=False)
     with (folder / MANIFEST).open("w", encoding="utf-8") as file:
         file.write(text)
@@ -87,15 +62,24 @@ def seal(folder: Path, facts: dict) -> None:
 
 def _readable(path: Path) -> None:
     """Tell a short write that its writer did not: these formats know how long they are."""
+    cut_off = OSError(errno.EIO, f"{path.name} was cut off", str(path))
     if path.suffix == ".safetensors":
-        with safe_open(path, "pt"):
-            pass
+        try:
+            with safe_open(path, "pt"):
+                pass
+        except SafetensorError:
+            raise cut_off from None
     elif path.suffix in (".pt", ".pth", ".bin") and not zipfile.is_zipfile(path):
-        raise OSError(f"{path.name} was cut off")
+        raise cut_off
 
 
 def _seal_of(body: dict) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def last_saved(run: Path) -> int:
+    """When the newest checkpoint of a folder says that it was saved, in nanoseconds; 0 without one."""
+    return max((manifest["saved"] for manifest in sealed(run).values()), default=0)
 
 
 def replace(source: Path, target: Path) -> None:
@@ -116,12 +100,14 @@ def remove(folder: Path) -> None:
 
 def clean(run: Path) -> None:
     """Do away with what a killed run left half-written, and put in place a final model it left whole."""
-    for kind in ("checkpoint-*", "delete-checkpoint-*", "model"):
-        for path in run.glob(f"{ASIDE}{kind}"):
-            away(path)
-    for path in run.glob(f"{NEW}*"):
-        path.unlink(missing_ok=True)
-    _move_in(run)
+    with telling(run, kind="the output folder"):
+        for kind in (f"{ASIDE}checkpoint-*", f"{ASIDE}delete-checkpoint-*", f"{ASIDE}model", f"{NEW}*"):
+            for path in run.glob(kind):
+                if path.is_dir():
+                    away(path)
+                else:
+                    path.unlink(missing_ok=True)
+        _move_in(run)
 
 
 def read(folder: Path) -> dict:
@@ -200,12 +186,16 @@ def model_folder(run: Path, what: str = "the model") -> Iterator[Path]:
     """A folder to write a final model (or `what`) to, which then takes its place in `run` file by file.
 
     Until then what stood there is untouched. While files move (a matter of milliseconds) there are no weights, so that
-    a mixture can't be loaded; whoever is killed there leaves what `clean` needs to go on.
+    a mixture can't be loaded; whoever is killed there leaves what `clean` needs to go on. Raises `UserError` for what
+    the system says of a full or closed disk.
     """
+    folder(run)
+    kept = next(reversed(sealed(run)), None)
+    way_on = f"the same command goes on from {kept}" if kept else "then give the same command again"
     aside = run / f"{ASIDE}model"
-    away(aside)
-    aside.mkdir(parents=True)
-    with writing(what, run, "free some space; the same command goes on from the last checkpoint"):
+    with telling(run, what, way_on=way_on):
+        away(aside)
+        aside.mkdir()
         try:
             yield aside
             for path in aside.rglob("*"):
@@ -218,7 +208,7 @@ def model_folder(run: Path, what: str = "the model") -> Iterator[Path]:
         except BaseException:
             shutil.rmtree(aside, ignore_errors=True)
             raise
-    _move_in(run)
+        _move_in(run)
 
 
 def _move_in(run: Path) -> None:

@@ -15,6 +15,7 @@ from transformers.integrations import TensorBoardCallback
 from .. import machine
 from ..errors import UserError
 from ..plain import printable_lines
+from ..writing import telling
 from . import checkpoints, data_order, lock, log_goes_on, same_settings
 from .checkpoints import Damaged
 from .interrupts import Interrupted, Interrupts
@@ -273,8 +274,8 @@ class CrashSafety(FittingStates):
 
     def _write(self, do: Callable[[], Any], run: Path) -> None:
         kept = next(reversed(checkpoints.sealed(run)), None)
-        advice = f"free some space; the same command goes on from {kept}" if kept else "free some space"
-        with checkpoints.writing(f"the checkpoint of step {self.state.global_step:,}", run, advice):
+        way_on = f"the same command goes on from {kept}" if kept else "then give the same command again"
+        with telling(run, f"the checkpoint of step {self.state.global_step:,}", instead="", way_on=way_on):
             do()
 
     def _all_or_none(self, error: UserError | None) -> None:
@@ -303,7 +304,7 @@ class CrashSafety(FittingStates):
         }
         if self._share is not None:  # a stream: what of it has been read
             facts["streamed"] = {"rows": self._share.passed.rows, "hash": self._share.passed.hash}
-        checkpoints.seal(aside / name, facts)
+        checkpoints.seal(aside / name, facts, after=checkpoints.last_saved(run))
         checkpoints.replace(aside / name, run / name)
         aside.rmdir()
         if self._scheduled:
@@ -314,7 +315,8 @@ class CrashSafety(FittingStates):
 
     def _finalize_training(self, trial, num_train_samples, start_time):
         if self._log is not None:  # the figures of the whole run, not of its part since the resume
-            self._initial_global_step, start_time = 0, start_time - self._seconds_before
+            self._initial_global_step = 0
+        start_time = time.time() - self.seconds  # and not by a clock that may have been set meanwhile
         # Trainer would delete the last checkpoint if only one is to be kept and another is the best: then the finished
         # run would train its end again when it is run again.
         limit, self.args.save_total_limit = self.args.save_total_limit, None

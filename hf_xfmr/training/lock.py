@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import UserError
-from ..writing import unlink_link
+from ..writing import telling, unlink_link
 
 try:
     import fcntl
@@ -27,9 +27,15 @@ def acquire(folder: str | Path) -> bool:
     key = (os.getpid(), Path(folder).resolve())
     if key in _held:
         return False
-    key[1].mkdir(parents=True, exist_ok=True)
-    unlink_link(key[1] / NAME)  # or its target would be emptied
-    file = (key[1] / NAME).open("a+", encoding="utf-8")
+    with telling(Path(folder) / NAME, instead="give another --output_dir"):
+        _held[key] = _take(folder, key[1])
+    return True
+
+
+def _take(folder: str | Path, place: Path) -> IO:
+    place.mkdir(parents=True, exist_ok=True)
+    unlink_link(place / NAME)  # or its target would be emptied
+    file = (place / NAME).open("a+", encoding="utf-8")
     try:
         if fcntl is not None:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -45,8 +51,7 @@ def acquire(folder: str | Path) -> bool:
     file.truncate(0)
     file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
     file.flush()
-    _held[key] = file
-    return True
+    return file
 
 
 def release(folder: str | Path) -> None:

@@ -4,13 +4,12 @@ Padding, packing, accumulation, caching, saving, resuming and evaluating must ch
 class and transformers' own Trainer beside it; the exit code speaks of ours.
 """
 
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 import transformers
 
 from ..plain import printable
+from ..writing import scratch
 from . import forward, generation, saving, training
 from .outcome import Outcome, attempt, line
 from .rows import Rows, built_in, from_texts
@@ -38,8 +37,8 @@ def verify(model: str, *, data: str | None = None, text_column: str | None = Non
     Raises `UserError` for a checkpoint of another architecture, and for data that can't be read.
     """
     transformers.utils.logging.disable_progress_bar()
-    with tempfile.TemporaryDirectory(prefix="verify-") as scratch:
-        ours, theirs = find(model, Path(scratch))
+    with scratch("verify-") as aside:
+        ours, theirs = find(model, aside)
         rows = from_texts(ours, data, text_column) if data else built_in(ours)
         print(f"{printable(model)} as {ours.name}, {ours.parameters / 1e6:,.1f} million parameters, float32 on the CPU")
         print(rows.description)

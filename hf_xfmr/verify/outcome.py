@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
+from ..writing import NotWritten, fault_of
 
 NAME, COLUMN = 42, 36  # characters
 
@@ -46,6 +47,8 @@ def attempt(check: Callable[..., Outcome], *arguments) -> Outcome:
     except Inapplicable as reason:
         return Outcome(reason=str(reason))
     except (RuntimeError, ValueError, TypeError, IndexError, KeyError, UserError) as error:
+        if isinstance(error, NotWritten) or fault_of(error) is not None:
+            raise  # a full disk says nothing of the model
         first = (str(error).splitlines() or [""])[0]
         return Outcome(error=f"{type(error).__name__}: {first}"[: 2 * COLUMN])
 

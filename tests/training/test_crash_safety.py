@@ -19,6 +19,7 @@ from hf_xfmr import machine
 from hf_xfmr.errors import UserError
 from hf_xfmr.training import checkpoints, lock
 from hf_xfmr.training.interrupts import Interrupts
+from hf_xfmr.writing import telling
 
 MODEL = "model.safetensors"
 
@@ -466,6 +467,6 @@ def test_a_write_that_fell_short_unnoticed_is_noticed_before_the_checkpoint_coun
     shutil.copy(whole / "checkpoint-60" / name, tmp_path / name)
     truncate(tmp_path / name)
     failing = pytest.raises(UserError, match="the checkpoint could not be written")
-    with failing, checkpoints.writing("the checkpoint", tmp_path, "free some space"):
+    with failing, telling(tmp_path, "the checkpoint"):
         checkpoints.seal(tmp_path, {})
     assert not (tmp_path / checkpoints.MANIFEST).exists()

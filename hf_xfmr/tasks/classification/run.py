@@ -17,7 +17,7 @@ from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
 from ...run.starting_point import check_origin, naming_model_config, new_config, of_checkpoint
 from ...training import XfmrTrainer, XfmrTrainingArguments, checkpoints
-from ...writing import unlink_link
+from ...writing import telling, unlink_link
 from . import calibration, predictions, probe, report
 from .collate import ClassificationCollator
 from .data import ClassificationData
@@ -215,7 +215,8 @@ def finish(
     say(*_summary(name, logits, labels, results[name], problem, seconds, against), *calibration.said(fitted))
     if settings.lora_rank:
         if trainer.is_world_process_zero():
-            unlink_link(folder / "adapter")
+            with telling(folder):
+                unlink_link(folder / "adapter")
             with checkpoints.model_folder(folder / "adapter", "the adapter") as aside:
                 model.save_pretrained(aside)
         model = model.merge_and_unload()

@@ -10,6 +10,7 @@ from datasets import Dataset, Features, IterableDataset, List, Value
 from datasets.table import InMemoryTable
 from transformers import PreTrainedTokenizerBase
 
+from ...data import cache
 from ...data.corpus import DocumentCorpus
 from ...data.documents import STREAMED, Documents, DocumentSettings, load_documents
 from ...errors import UserError
@@ -119,7 +120,8 @@ def _stream(texts: Documents, tokenizer, block_size: int, packing: str) -> Itera
         for block in pack(token_ids(texts, tokenizer, packing), block_size, packing):
             yield {name: ids.tolist() for name, ids in block.items()}
 
-    return IterableDataset.from_generator(blocks, features=BLOCK)
+    with cache.for_streams():
+        return IterableDataset.from_generator(blocks, features=BLOCK)
 
 
 def _blocks(split: str, texts: Documents, tokenizer, block_size: int, packing: str) -> tuple[Dataset, list[str]]:

@@ -1,12 +1,11 @@
 """What a tagger has to beat: entities known from train looked up, or a conditional random field."""
 
 import itertools
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 
 from ...errors import UserError
+from ...writing import scratch
 from .schemes import Entity, entities, write_tags
 
 BASELINES = ("dictionary", "crf", "none")
@@ -61,8 +60,8 @@ def _crf(words: Words, tags: Words, test: Words) -> list[list[str]]:
     for sentence, given in zip(words, tags, strict=True):
         trainer.append(_features(sentence), given)
     trainer.set_params({"c1": 0.1, "c2": 0.01, "max_iterations": CRF_ITERATIONS, "feature.minfreq": 2})
-    with tempfile.TemporaryDirectory() as folder:
-        file = str(Path(folder, "crf"))
+    with scratch("crf-") as folder:
+        file = str(folder / "crf")
         trainer.train(file)
         tagger = pycrfsuite.Tagger()
         tagger.open(file)
