@@ -16,7 +16,7 @@ from ..errors import UserError
 from ..hub import dual
 from ..run import loading
 from ..tasks.translation.tokenizer_pair import TokenizerPair
-from . import parity, real_rows, stock
+from . import bits, ctranslate2_file, parity, real_rows, stock
 
 NEVER = -1e9  # added to the logit of a token that is not to be generated
 ROWS, LENGTH, WRITTEN = 4, 24, 20  # texts compared, their tokens, and the tokens written to compare
@@ -51,7 +51,9 @@ def write(folder: Path, out: Path) -> list[str]:
         path.rmdir() if path.is_dir() else path.unlink()
     staged.rmdir()
     stock.copy_tokenizer(folder, out)
-    return [check(out, folder, ours, tokenizers)]
+    bias = {} if getattr(ours, "final_logits_bias", None) is None else {"final_logits_bias": _bias(ours)}
+    count = bits.compare("CTranslate2's model", ctranslate2_file.variables(out / "model.bin"), ours, bias)
+    return [f"{check(out, folder, ours, tokenizers)}; all {count:,} tensors of the model are the same, bit for bit"]
 
 
 def convert(spec, out: Path) -> None:
@@ -108,15 +110,20 @@ def _marian(model, tokenizers: TokenizerPair):
     config.normalize_before = config.normalize_embedding = False
     loader: Any = BartLoader()
     spec = loader.get_model_spec(model)
-    bias = model.final_logits_bias.squeeze(0).clone()
-    bias[sorted(_never(model))] = NEVER
-    spec.decoder.projection.bias = bias
+    spec.decoder.projection.bias = torch.from_numpy(_bias(model))
     source, target = tokenizers.source, tokenizers.target
     spec.register_source_vocabulary(_tokens(source, config.vocab_size, model.name_or_path))
     spec.register_target_vocabulary(_tokens(target, config.decoder_vocab_size, model.name_or_path))
     _specials(spec.config, target)
     spec.config.decoder_start_token = target.convert_ids_to_tokens(config.decoder_start_token_id)
     return spec
+
+
+def _bias(model) -> np.ndarray:
+    """What is added to each logit."""
+    bias = model.final_logits_bias.squeeze(0).clone()
+    bias[sorted(_never(model))] = NEVER
+    return bias.numpy()
 
 
 def _never(model) -> set[int]:

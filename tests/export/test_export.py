@@ -1,6 +1,8 @@
 """A model written for other programs computes what it did here."""
 
+import importlib
 import json
+import re
 import shutil
 
 import numpy as np
@@ -11,7 +13,7 @@ from transformers import AutoTokenizer, GPT2LMHeadModel, MarianMTModel
 
 import hf_xfmr
 from hf_xfmr.errors import UserError
-from hf_xfmr.export import export, parity
+from hf_xfmr.export import bits, export, parity
 from hf_xfmr.tasks.translation.tokenizer_pair import TokenizerPair, ends_texts
 from hf_xfmr.tokenizer import train
 
@@ -164,7 +166,7 @@ def test_a_hundred_ruined_vectors_or_the_last_positions_are_noticed(make, tmp_pa
     """Where a few random rows of a few tokens would not come upon them."""
     folder = make(tmp_path / "run")
     kind = hf_xfmr.hub.dual.kind(folder)
-    load = hf_xfmr.export.stock.load
+    load = importlib.import_module("hf_xfmr.export.stock").load
 
     def ruined(what):
         def load_ruined(*arguments):
@@ -212,3 +214,97 @@ def test_a_run_s_own_texts_are_among_what_is_compared(tmp_path):
         _, notes = export(given, "ctranslate2")
         assert "-test." in notes[0]
         assert "positions" in notes[0]
+
+
+def long_gpt2(folder):
+    """With 128 positions."""
+    gpt2(folder)
+    stock = tiny_stock(GPT2LMHeadModel, vocab_size=len(AutoTokenizer.from_pretrained(folder)), n_positions=128)
+    twin(hf_xfmr.XfmrGPT2ForCausalLM, stock).save_pretrained(folder)
+    return folder
+
+
+def long_bert(folder):
+    stock_class, own_class = BERT_HEADS["ForSequenceClassification"]
+    twin(own_class, tiny_stock(stock_class, max_position_embeddings=128)).save_pretrained(folder)
+    return folder
+
+
+def ruin(folder, tensor, row: int | None) -> None:
+    """Change one number of a row of a tensor, or of a vector, wherever in the files of a folder its bytes stand."""
+    part = (tensor if row is None else tensor[row]).numpy()
+    other = part.copy()
+    other[1] += 1e-5
+    found = 0
+    for path in (one for one in folder.rglob("*") if one.is_file()):
+        data = path.read_bytes()
+        found += data.count(part.tobytes())
+        path.write_bytes(data.replace(part.tobytes(), other.tobytes()))
+    assert found == 1
+
+
+def own_tensors(folder):
+    return parity.load(hf_xfmr.hub.dual.kind(folder), folder).state_dict()
+
+
+def test_one_number_ruined_in_an_onnx_file_is_noticed_by_name_and_nothing_stands(tmp_path, monkeypatch):
+    """A word that no text has, a position after 100, and a bias, each in the file that was written."""
+    pytest.importorskip("onnxruntime")
+    folder = long_bert(tmp_path / "run")
+    own, module = own_tensors(folder), importlib.import_module("hf_xfmr.export.onnx")
+    tensors = {"bert.embeddings.word.weight": 50, "bert.embeddings.position.weight": 101, "classifier.bias": None}
+    check, noticed = module._check, []
+
+    def ruined(path, *others):
+        files = {one: one.read_bytes() for one in path.parent.iterdir() if one.is_file()}
+        assert check(path, *others)[1] == len(own)
+        for name, row in tensors.items():
+            ruin(path.parent, own[name], row)
+            try:
+                check(path, *others)
+            except UserError as error:
+                noticed.append(str(error))
+            for one, data in files.items():
+                one.write_bytes(data)
+        ruin(path.parent, own["classifier.bias"], None)
+        return check(path, *others)
+
+    monkeypatch.setattr(module, "_check", ruined)
+    with pytest.raises(UserError, match=r"does not hold what our model does: classifier\.bias is not in it"):
+        export(folder, "onnx")
+    assert [line.split(" is not in it")[0].split(": ")[1] for line in noticed] == list(tensors)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_one_number_ruined_in_a_ctranslate2_file_is_noticed_by_name_and_nothing_stands(tmp_path, monkeypatch):
+    pytest.importorskip("ctranslate2")
+    folder = long_gpt2(tmp_path / "run")
+    own, module = own_tensors(folder), importlib.import_module("hf_xfmr.export.ctranslate2")
+    tensors = {"transformer.word.weight": 50, "transformer.position.weight": 101}
+    convert = module.convert
+    for name, row in {**tensors, "transformer.blocks.1.feed_forward.down.bias": None}.items():
+
+        def ruining(spec, out, name=name, row=row):
+            convert(spec, out)
+            ruin(out, own[name], row)
+
+        monkeypatch.setattr(module, "convert", ruining)
+        with pytest.raises(UserError, match=rf"does not hold what our model does: {re.escape(name)} is not in it"):
+            export(folder, "ctranslate2")
+        assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    monkeypatch.setattr(module, "convert", convert)
+    _, notes = export(folder, "ctranslate2")
+    assert f"all {len(own)} tensors of the model are the same, bit for bit" in notes[0]
+
+
+def test_of_two_tensors_with_the_same_numbers_a_ruined_one_is_noticed():
+    model = torch.nn.Sequential(torch.nn.LayerNorm(4), torch.nn.LayerNorm(4))
+    written = {f"x{number}": one.numpy().copy() for number, one in enumerate(model.state_dict().values())}
+    assert bits.compare("it", written, model, {}) == 4
+    written["x2"][3] = 1.5  # a norm's ones, as the other norm's
+    with pytest.raises(UserError, match="it does not hold what our model does: x2 is none of ours"):
+        bits.compare("it", written, model, {})
+    written = {"x0": written["x0"], "x3": np.array([0, 0, 1, 0], np.float32)}  # a sum with zeros may be left out
+    with pytest.raises(UserError, match="x3 is none of ours"):
+        bits.compare("it", written, model, {})
+    assert bits.compare("it", {"x0": written["x0"]}, model, {}) == 4
