@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import UserError
 from ..plain import printable
+from ..tokenizer.long_texts import TooLong
 from .rows import Columns, Row, read
 
 if TYPE_CHECKING:
@@ -118,9 +119,20 @@ def answer(predictor: "Predictor", rows: list[Row], batch_size: int) -> list[dic
     texts, pairs = [row.text for row in good], [row.pair for row in good if row.pair is not None]
     found = predictor(texts, pairs or None, batch_size=batch_size) if good else iter(())
     answers = []
-    for row in rows:
-        given = {"text": row.text} | ({} if row.pair is None else {"text_pair": row.pair})
-        answers.append({"id": row.id, **given, **({"error": row.fault} if row.fault else next(found))})
+    try:
+        for row in rows:
+            given = {"text": row.text} | ({} if row.pair is None else {"text_pair": row.pair})
+            answers.append({"id": row.id, **given, **({"error": row.fault} if row.fault else next(found))})
+    except TooLong as error:  # of the one row, which the others need not pay for
+        fault = str(error)
+        return answer(
+            predictor,
+            [
+                row._replace(fault=fault) if not row.fault and error.text in (row.text, row.pair) else row
+                for row in rows
+            ],
+            batch_size,
+        )
     give_back_memory()
     return answers
 

@@ -46,6 +46,16 @@ RANGES = {
     **dict.fromkeys(("seed", "data_seed"), SEED),
     **dict.fromkeys(("temperature", "length_penalty"), (None, None, "a finite number")),
 }
+# Beyond these nothing ends, or all rows are held at once: a digit too many, and not a wish.
+MOST = {
+    **dict.fromkeys(("per_device_train_batch_size", "per_device_eval_batch_size", "batch_size"), 65_536),
+    **dict.fromkeys(("num_beams", "dataloader_num_workers", "dataloader_prefetch_factor"), 1_000),
+    **dict.fromkeys(("num_train_epochs", "gradient_accumulation_steps", "max_new_tokens"), 1_000_000),
+    **dict.fromkeys(("max_steps", "logging_steps", "eval_steps", "save_steps", "warmup_steps"), 1_000_000_000),
+    **dict.fromkeys(("max_length", "block_size", "vocab_size", "tokens_per_batch"), 100_000_000),
+    "average_checkpoints": 10_000,
+    "lora_rank": 65_536,
+}
 EXCLUDED = {"above 0": 0, "above 0 and at most 1": 0, "at least 0 and less than 1": 1}
 PARTS = {"logging_steps", "eval_steps", "save_steps", "warmup_steps"}  # below 1: a share of the run
 
@@ -53,8 +63,12 @@ PARTS = {"logging_steps", "eval_steps", "save_steps", "warmup_steps"}  # below 1
 def check(**numbers: Any) -> None:
     """Raises `UserError` for a number outside its range in RANGES, NaN and infinity too. None is none, and fine."""
     for name, value in numbers.items():
-        if name in RANGES and isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        if name in RANGES:
             _check(name, value, RANGES[name])
+        if name in MOST and value > MOST[name]:
+            raise UserError(f"{name} is {value:,}; it must be at most {MOST[name]:,}")
 
 
 def _check(name: str, value: float, allowed: tuple) -> None:

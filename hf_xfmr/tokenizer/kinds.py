@@ -153,10 +153,8 @@ def _bpe(texts: Iterator[str], vocab_size: int, lowercase: bool, min_frequency: 
     return tokenizer
 
 
-def _unigram(texts: Iterator[str], vocab_size: int, lowercase: bool, min_frequency: int) -> Tokenizer:
-    """Marian's tokenizer: SentencePiece's unigram language model (Kudo 2018) over NFKC text, `▁` for a space."""
-    tokenizer = Tokenizer(models.Unigram())
-    tokenizer.normalizer = normalizers.Sequence(
+def unigram_normalizer(lowercase: bool) -> normalizers.Normalizer:
+    return normalizers.Sequence(
         [
             normalizers.NFKC(),
             *([normalizers.Lowercase()] if lowercase else []),
@@ -164,12 +162,20 @@ def _unigram(texts: Iterator[str], vocab_size: int, lowercase: bool, min_frequen
             normalizers.Strip(),
         ]
     )
-    # Punctuation and symbols apart from letters, which SentencePiece does too: fewer distinct words to learn from, and
-    # the name of a byte token, written out in a text, cannot be taken for the token.
+
+
+def unigram_splits() -> pre_tokenizers.PreTokenizer:
+    """Punctuation and symbols apart from letters, which SentencePiece does too: fewer distinct words to learn from, and
+    the name of a byte token, written out in a text, cannot be taken for the token."""
     symbols = Regex(r"▁?[[\p{P}\p{S}]&&[^▁]]+")
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Metaspace(), pre_tokenizers.Split(symbols, "isolated")]
-    )
+    return pre_tokenizers.Sequence([pre_tokenizers.Metaspace(), pre_tokenizers.Split(symbols, "isolated")])
+
+
+def _unigram(texts: Iterator[str], vocab_size: int, lowercase: bool, min_frequency: int) -> Tokenizer:
+    """Marian's tokenizer: SentencePiece's unigram language model (Kudo 2018) over NFKC text, `▁` for a space."""
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = unigram_normalizer(lowercase)
+    tokenizer.pre_tokenizer = unigram_splits()
     counts = count_words(tokenizer, texts)
 
     special = list(MARIAN_TOKENS.values())

@@ -11,6 +11,7 @@ import time
 import classify_bert
 import numpy as np
 import pytest
+import small_checkpoints
 import torch
 from oracles import TINY
 from transformers import BertTokenizer
@@ -20,6 +21,8 @@ from hf_xfmr import __main__ as command_line
 from hf_xfmr.commands import predict
 from hf_xfmr.errors import UserError
 from hf_xfmr.tasks.classification.classifier import Classifier
+from hf_xfmr.tasks.tagging.tagger import Tagger
+from hf_xfmr.tokenizer import long_texts
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghij", "good", "bad", "film", "好"]
 
@@ -134,6 +137,35 @@ def test_bad_rows_keep_their_place_and_are_named(model, tmp_path):
             "--out",
             tmp_path / "b2.csv",
         )
+
+
+def test_a_text_too_long_for_the_memory_costs_its_own_answer_only(model, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(long_texts, "LONG", 40)
+    monkeypatch.setattr(long_texts, "BYTES", 2**50)
+    rows = [["text"], ["good"], ["x" * 500], ["bad"]]  # one word: there is no place to cut it at
+    with pytest.raises(UserError, match=r'^1 rows .* row 1 \(the text "x+…" has 500 characters, .* are free: cut it'):
+        run(model, "--file", write(tmp_path / "a.csv", rows))
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert ["label" in one for one in answers] == [True, False, True]
+
+
+def test_a_long_text_s_entities_are_those_of_its_sentences(tmp_path, monkeypatch):
+    tagger = Tagger(str(small_checkpoints.make(tmp_path) / "tagger"))
+    monkeypatch.setattr(long_texts, "PIECE", 50)
+    monkeypatch.setattr(long_texts, "LONG", 100)
+    read, pipeline = [], tagger.pipeline
+    tagger.pipeline = lambda text, **options: read.append(text) or pipeline(text, **options)
+    tagger.pipeline.tokenizer = pipeline.tokenizer
+    text = "good a film. bad 好 c d! " * 40
+    (answer,) = tagger([text])
+    assert "".join(read) == text
+    assert max(map(len, read)) <= 100
+    assert all(part.rstrip()[-1] in ".!" for part in read)
+    assert answer["entities"]
+    assert all(text[one["start"] : one["end"]] == one["text"] for one in answer["entities"])
+    starts = [sum(map(len, read[:place])) for place in range(len(read))]
+    expected = [(s + e["start"], s + e["end"]) for s, part in zip(starts, read[:], strict=True) for e in pipeline(part)]
+    assert [(one["start"], one["end"]) for one in answer["entities"]] == expected
 
 
 @pytest.mark.parametrize(

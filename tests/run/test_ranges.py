@@ -141,6 +141,18 @@ def test_what_trainer_would_come_upon_when_it_trains_is_said_before(tmp_path, ca
     assert expected in line(finetune_gpt2, tmp_path, capsys, *flags)
 
 
+@pytest.mark.parametrize("module", RECIPES, ids=lambda module: module.__name__)
+def test_a_run_without_end_or_a_batch_of_everything_is_refused_before_data_are_read(tmp_path, capsys, module):
+    for flag, value, most in (
+        ("num_train_epochs", "1e9", "1,000,000"),
+        ("max_steps", "1000000000000", "1,000,000,000"),
+        ("per_device_train_batch_size", "1000000000", "65,536"),
+        ("per_device_eval_batch_size", "1000000000", "65,536"),
+        ("gradient_accumulation_steps", "1000000000", "1,000,000"),
+    ):
+        assert f"it must be at most {most}" in line(module, tmp_path, capsys, f"--{flag}", value)
+
+
 @pytest.mark.parametrize("module", [pretrain_bert, finetune_gpt2, translate], ids=lambda module: module.__name__)
 def test_a_figure_that_no_evaluation_gives_can_t_choose_the_best(tmp_path, capsys, module):
     found = line(module, tmp_path, capsys, "--metric_for_best_model", "accurracy")
@@ -161,6 +173,14 @@ def test_a_figure_of_a_classifier_is_known_before_it_trains(tmp_path, capsys):
     [
         (lambda: translated("none", ["a"], batch_size=0), "batch_size is 0; it must be at least 1"),
         (lambda: translated("none", ["a"], num_beams=-1), "num_beams is -1; it must be at least 1"),
+        (lambda: translated("none", ["a"], num_beams=10**6), "num_beams is 1,000,000; it must be at most 1,000"),
+        (lambda: translated("none", ["a"], batch_size=10**9), "batch_size is 1,000,000,000; it must be at most 65,536"),
+        (
+            lambda: generate("none", ["a"], max_new_tokens=10**9),
+            "max_new_tokens is 1,000,000,000; .* at most 1,000,000",
+        ),
+        (lambda: generate("none", ["a"], num_beams=10**6), "num_beams is 1,000,000"),
+        (lambda: predict("none", ["a"], batch_size=10**9), "batch_size is 1,000,000,000"),
         (lambda: generate("none", ["a"], batch_size=0), "batch_size is 0"),
         (lambda: generate("none", ["a"], seed=-1), "seed is -1"),
         (lambda: generate("none", ["a"], temperature=float("nan")), "temperature is nan"),

@@ -20,7 +20,7 @@ import sys
 from collections.abc import Sequence
 
 from ...errors import UserError
-from . import pieces
+from ...tokenizer import long_texts
 
 STRATEGIES = ("head", "tail", "head+tail", "windows", "error")
 
@@ -115,8 +115,10 @@ class Encoder:
 
         Raises UserError under `error` for over-long rows, by their `names`.
         """
-        left = self._tokenize(texts)
-        right: list[Sequence[int]] = self._tokenize(pairs) if pairs is not None else [[] for _ in left]
+        left = long_texts.ids_of(texts, self.tokenizer)
+        right: list[Sequence[int]] = (
+            long_texts.ids_of(pairs, self.tokenizer) if pairs is not None else [[] for _ in left]
+        )
         tokens = [len(a) + len(b) for a, b in zip(left, right, strict=True)]
         if self.over_long == "error" and (long := [row for row, count in enumerate(tokens) if count > self.room]):
             names = names or [f"text {row}" for row in range(len(tokens))]
@@ -158,21 +160,3 @@ class Encoder:
         before, between, after = self.frame_types
         type_a, type_b = self.text_types
         return before + [type_a] * len(a) + between + [type_b] * len(b) + after
-
-    def _tokenize(self, texts: Sequence[str]) -> list[Sequence[int]]:
-        many = [number for number, text in enumerate(texts) if len(text) > 2 * pieces.PIECE]
-        if not many:
-            return self._ids(texts)
-        ids = self._ids(["" if len(text) > 2 * pieces.PIECE else text for text in texts])
-        for number in many:
-            ids[number] = pieces.ids_of_long(texts[number], self.tokenizer, self._ids)
-        return ids
-
-    def _ids(self, texts: Sequence[str]) -> list[Sequence[int]]:
-        return self.tokenizer(
-            list(texts),
-            add_special_tokens=False,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-            verbose=False,  # its warning about long texts: they are cut here, and reported
-        )["input_ids"]

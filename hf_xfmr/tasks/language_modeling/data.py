@@ -1,8 +1,8 @@
 """Language modelling: documents -> blocks of tokens, packed without loss, and a report of what was done to them."""
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,7 @@ from ...data import cache
 from ...data.corpus import DocumentCorpus
 from ...data.documents import STREAMED, Documents, DocumentSettings, load_documents
 from ...errors import UserError
+from ...tokenizer.long_texts import tokens_of
 from .pack import PACKINGS, end_of_text, pack
 
 BLOCK = Features({"input_ids": List(Value("int32")), "lengths": List(Value("int32"))})
@@ -103,16 +104,15 @@ def language_modeling(
 def token_ids(texts: Iterable[str], tokenizer: PreTrainedTokenizerBase, packing: str) -> Iterator[np.ndarray]:
     """The tokens of each document, [n] int32, nothing cut: with the end-of-text token at its end, or, if they are to be
     concatenated, between it and the one before."""
-    end, texts, first = end_of_text(tokenizer), iter(texts), True
-    while batch := list(islice(texts, 256)):
-        encoded = tokenizer(batch, add_special_tokens=False, return_attention_mask=False, verbose=False)
-        for ids in encoded["input_ids"]:
-            if packing == "documents":
-                ids = [*ids, end]
-            elif not first:
-                ids = [end, *ids]
-            yield np.array(ids, np.int32)
-            first = False
+    end, first = end_of_text(tokenizer), True
+    for ids, _, _ in tokens_of(texts, tokenizer):
+        row = ids if isinstance(ids, array) else array("i", ids)  # a book's are not copied
+        if packing == "documents":
+            row.append(end)
+        elif not first:
+            row.insert(0, end)
+        yield np.asarray(row)
+        first = False
 
 
 def _stream(texts: Documents, tokenizer, block_size: int, packing: str) -> IterableDataset:
@@ -126,32 +126,36 @@ def _stream(texts: Documents, tokenizer, block_size: int, packing: str) -> Itera
 
 def _blocks(split: str, texts: Documents, tokenizer, block_size: int, packing: str) -> tuple[Dataset, list[str]]:
     """All blocks of a split, and its lines of the report."""
-    ids = list(token_ids(texts, tokenizer, packing))
-    blocks = list(pack(ids, block_size, packing))
+    lengths, unknown = [], 0
+
+    def counted() -> Iterator[np.ndarray]:
+        nonlocal unknown
+        for ids in token_ids(texts, tokenizer, packing):
+            lengths.append(len(ids))
+            unknown += int((ids == tokenizer.unk_token_id).sum()) if tokenizer.unk_token_id is not None else 0
+            yield ids
+
+    blocks = list(pack(counted(), block_size, packing))
     table = {name: pa.array([block[name] for block in blocks], pa.list_(pa.int32())) for name in BLOCK}
-    report = _report(split, ids, blocks, tokenizer, block_size)
+    report = _report(split, lengths, unknown, blocks, block_size)
     if packing == "documents":
-        report.append(_cuts(split, ids, block_size))
+        report.append(_cuts(split, np.array(lengths), block_size))
     return Dataset(InMemoryTable(pa.table(table))), report
 
 
-def _report(split: str, ids: list[np.ndarray], blocks: list[dict], tokenizer, block_size: int) -> list[str]:
-    tokens = sum(map(len, ids))
+def _report(split: str, lengths: list[int], unknown: int, blocks: list[dict], block_size: int) -> list[str]:
+    tokens = sum(lengths)
     predicted = tokens - sum(len(block["lengths"]) for block in blocks)
     padding = 1 - tokens / (len(blocks) * block_size)
-    unknown = (
-        sum(int((one == tokenizer.unk_token_id).sum()) for one in ids) if tokenizer.unk_token_id is not None else 0
-    )
     return [
-        f"{split}: {len(ids):,} documents, {tokens:,} tokens ({predicted:,} of them predicted) in {len(blocks):,} "
+        f"{split}: {len(lengths):,} documents, {tokens:,} tokens ({predicted:,} of them predicted) in {len(blocks):,} "
         f"blocks, the last of {len(blocks[-1]['input_ids']):,}; padding {padding:.2%}; "
         f"unknown tokens {unknown / tokens:.2%}"
     ]
 
 
-def _cuts(split: str, ids: list[np.ndarray], block_size: int) -> str:
+def _cuts(split: str, lengths: np.ndarray, block_size: int) -> str:
     """How many documents the ends of blocks cut; a piece begins without what stood before it."""
-    lengths = np.array([len(one) for one in ids])
     ends = np.cumsum(lengths)
     pieces = (ends - 1) // block_size - (ends - lengths) // block_size + 1
     cut = pieces > 1

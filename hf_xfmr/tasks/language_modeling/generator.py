@@ -10,6 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, TextStreamer, set_
 from ...errors import UserError
 from ...plain import printable_lines
 from ...run import finite, loading, ranges
+from ...tokenizer import long_texts
 from ..task import task_of
 from .pack import end_of_text
 
@@ -56,6 +57,8 @@ class Generator:
 
     def _continued(self, prompts: list[str], streamer: TextStreamer | None) -> list[str]:
         start = self.tokenizer.bos_token or self.tokenizer.eos_token
+        for prompt in prompts:
+            long_texts.check_length(prompt, self.tokenizer, self.model.config.max_position_embeddings)
         inputs = self.tokenizer(
             [prompt or start for prompt in prompts], add_special_tokens=False, padding=True, return_tensors="pt"
         ).to(self.model.device)

@@ -7,6 +7,7 @@ from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from ...errors import UserError
 from ...run import finite, loading
+from ...tokenizer import long_texts
 from ..task import task_of
 
 
@@ -32,8 +33,10 @@ class Filler:
         mask = self.tokenizer.mask_token
         if not 1 <= top_k <= len(self.tokenizer):
             raise UserError(f"top_k is {top_k}; it is at least 1 and at most the vocabulary's {len(self.tokenizer):,}")
+        longest = self.model.config.max_position_embeddings
+        long_texts.check_length(text, self.tokenizer, longest)
         inputs = self.tokenizer(text, return_tensors="pt", verbose=False).to(self.model.device)
-        ids, longest = inputs["input_ids"][0], self.model.config.max_position_embeddings
+        ids = inputs["input_ids"][0]
         if len(ids) > longest:
             raise UserError(f'"{text[:20]}…" is {len(ids):,} tokens, and the model reads {longest:,}: shorten it')
         places = (ids == self.tokenizer.mask_token_id).nonzero().squeeze(1)

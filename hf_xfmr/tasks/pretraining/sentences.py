@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import tee
 
 import numpy as np
 
 from ...errors import UserError
+from ...tokenizer.long_texts import tokens_of
 
 # A sentence ends behind its full stop (with closing quotes), or at the end of a line; a clause at a comma too.
 SENTENCE = re.compile(r"[。！？!?；;…]+[”’」』\"')）]*|(?<=[^\W\d_])\.+[”’\"')]*(?=\s)|\n+")
@@ -36,26 +37,17 @@ def tokenize(texts: Iterable[str], tokenizer, *, whole_words: bool) -> Iterator[
     if not tokenizer.is_fast:
         raise UserError(f"{type(tokenizer).__name__} has no offsets; save it with a tokenizer.json")
     segment = Segmenter() if whole_words else None
-    texts = iter(texts)
-    while batch := list(islice(texts, 256)):
-        encoded = tokenizer(
-            batch,
-            add_special_tokens=False,
-            return_offsets_mapping=True,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-            verbose=False,
-        )
-        for text, ids, offsets in zip(batch, encoded["input_ids"], encoded["offset_mapping"], strict=True):
-            if not ids:
-                continue
-            last = np.array([end - 1 for _, end in offsets])  # a piece is where its last character is
-            starts = np.ones(len(ids), np.int32)
-            if segment is not None:
-                starts[1:] = np.diff(segment(text)[last]) != 0
-            tokens = np.stack([np.array(ids, np.int32), starts])
-            cuts = np.searchsorted(last, ends(text)[:-1])
-            yield [part for part in np.split(tokens, cuts, axis=1) if part.shape[1]]
+    given, read = tee(texts)  # as many are held as are tokenized at a time
+    for text, (ids, _, stops) in zip(given, tokens_of(read, tokenizer, offsets=True), strict=True):
+        if not ids:
+            continue
+        last = np.array(stops) - 1  # a piece is where its last character is
+        starts = np.ones(len(ids), np.int32)
+        if segment is not None:
+            starts[1:] = np.diff(segment(text)[last]) != 0
+        tokens = np.stack([np.array(ids, np.int32), starts])
+        cuts = np.searchsorted(last, ends(text)[:-1])
+        yield [part for part in np.split(tokens, cuts, axis=1) if part.shape[1]]
 
 
 class Segmenter:

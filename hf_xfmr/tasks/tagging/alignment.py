@@ -8,6 +8,8 @@ them (as `1998`).
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...tokenizer.long_texts import tokens_of
+
 
 @dataclass
 class Aligned:
@@ -31,20 +33,13 @@ def join(words: Sequence[str], separator: str) -> tuple[str, list[int]]:
 def align(sentences: Sequence[Sequence[str]], tokenizer, separator: str) -> list[Aligned]:
     """Tokenize sentences without special tokens; the tokenizer is a fast one, since it has to know offsets."""
     joined = [join(words, separator) for words in sentences]
-    encoded = tokenizer(
-        [text for text, _ in joined],
-        add_special_tokens=False,
-        return_offsets_mapping=True,
-        return_attention_mask=False,
-        return_token_type_ids=False,
-        verbose=False,
-    )
+    encoded = tokens_of((text for text, _ in joined), tokenizer, offsets=True)
     aligned = []
-    for (text, places), ids, offsets in zip(joined, encoded["input_ids"], encoded["offset_mapping"], strict=True):
-        starts = [_skip_space(text, start, end) for start, end in offsets]
+    for (text, places), (ids, begins, ends) in zip(joined, encoded, strict=True):
+        starts = [_skip_space(text, start, end) for start, end in zip(begins, ends, strict=True)]
         word = [places[start] for start in starts]
         first = [not start or places[start - 1] != places[start] for start in starts]
-        aligned.append(Aligned(ids, word, first))
+        aligned.append(Aligned(list(ids), word, first))
     return aligned
 
 

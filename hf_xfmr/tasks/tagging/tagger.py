@@ -9,6 +9,7 @@ from transformers import AutoModelForTokenClassification, AutoTokenizer, pipelin
 from ...errors import UserError
 from ...run import loading
 from ...run.finite import fault
+from ...tokenizer import long_texts
 
 
 class Tagger:
@@ -46,13 +47,26 @@ class Tagger:
             raise UserError("the model finds entities in single texts: leave --text_pair_column out")
         return self._answers(texts, batch_size)
 
+    def _entities(self, text: str, batch_size: int) -> Iterator[dict]:
+        """What the pipeline finds; in a long text in one part after another, which end where sentences do: it keeps
+        kilobytes for each token."""
+        if len(text) <= long_texts.LONG:
+            pieces: Iterable[tuple[int, int, str]] = [(0, 0, text)]
+        else:
+            pieces = long_texts.parts(text, self.pipeline.tokenizer, sentences=True)
+        for start, context, part in pieces:
+            given: Any = self.pipeline(part, batch_size=batch_size) if part.strip() else []
+            for entity in given:
+                if entity["end"] > context:
+                    yield {**entity, "start": start + int(entity["start"]), "end": start + int(entity["end"])}
+
     def flat(self, answer: dict) -> dict:
         return answer
 
     def _answers(self, texts: Iterable[str], batch_size: int) -> Iterator[dict]:
         for text in texts:
             self._finite = True
-            found: Any = self.pipeline(text, batch_size=batch_size) if text.strip() else []
+            found: Any = list(self._entities(text, batch_size)) if text.strip() else []
             if not self._finite:
                 yield {"error": fault(self.name)}
                 continue
@@ -61,8 +75,8 @@ class Tagger:
                     {
                         "type": entity["entity_group"],
                         "text": text[entity["start"] : entity["end"]],
-                        "start": int(entity["start"]),
-                        "end": int(entity["end"]),
+                        "start": entity["start"],
+                        "end": entity["end"],
                         "probability": round(float(entity["score"]), 6),
                     }
                     for entity in found

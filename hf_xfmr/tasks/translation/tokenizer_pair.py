@@ -8,6 +8,7 @@ from tokenizers import processors
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from ...errors import UserError
+from ...tokenizer import long_texts
 
 TARGET_FOLDER = "target_tokenizer"  # in a model's folder, where source and target have vocabularies of their own
 
@@ -45,13 +46,11 @@ class TokenizerPair:
 
     def source_ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Rows of ids. Raises `UserError` if the tokenizer does not end them with its end-of-text token."""
-        return _ended(self.source(list(texts), return_attention_mask=False, verbose=False)["input_ids"], self.source)
+        return _ended(_ids(texts, self.source, "text"), self.source)
 
     def target_ids(self, texts: Sequence[str]) -> list[list[int]]:
         """The same on the target side."""
-        words = {"text_target": list(texts)} if _is_marian(self.target) else {"text": list(texts)}
-        ids = self.target(**words, return_attention_mask=False, verbose=False)["input_ids"]
-        return _ended(ids, self.target)
+        return _ended(_ids(texts, self.target, "text_target" if _is_marian(self.target) else "text"), self.target)
 
     def decode(self, rows: Iterable[Sequence[int]]) -> list[str]:
         """Texts of target ids: without special tokens, and without the -100 with which Trainer pads predictions."""
@@ -71,6 +70,20 @@ def ends_texts(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
 
 def _is_marian(tokenizer: PreTrainedTokenizerBase) -> bool:
     return hasattr(tokenizer, "spm_target")
+
+
+def _ids(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, side: str) -> list[list[int]]:
+    """Rows of ids with the special tokens; long texts in parts, see `tokens_of`."""
+
+    long = [len(text) > long_texts.LONG for text in texts]
+    probe = ["a" if is_long else text for text, is_long in zip(texts, long, strict=True)]
+    rows = tokenizer(**{side: probe}, return_attention_mask=False, verbose=False)["input_ids"] if texts else []
+    for place in (place for place, is_long in enumerate(long) if is_long):
+        letter, ids = (list(long_texts.ids_of([text], tokenizer, side=side)[0]) for text in ("a", texts[place]))
+        ends = len(rows[place]) - len(letter)
+        start = next((at for at in range(ends + 1) if rows[place][at : at + len(letter)] == letter), 0)
+        rows[place] = [*rows[place][:start], *ids, *rows[place][start + len(letter) :]]
+    return rows
 
 
 def _ended(rows: list[list[int]], tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:

@@ -11,6 +11,7 @@ from transformers.pipelines import PIPELINE_REGISTRY
 from ...errors import UserError
 from ...models.transformer import XfmrForConditionalGeneration
 from ...run import finite, loading, ranges
+from ...tokenizer import long_texts
 from ...training.many_processes import in_parts, is_spread
 from ..task import task_of
 from .tokenizer_pair import TokenizerPair
@@ -34,6 +35,8 @@ class Translator:
         """
         answers = [""] * len(texts)
         places = [place for place, text in enumerate(texts) if text.strip()]
+        for place in places:
+            long_texts.check_length(texts[place], self.tokenizers.source, self.model.config.max_position_embeddings)
         rows = self.tokenizers.source_ids([texts[place] for place in places]) if places else []
         for place, ids in zip(places, rows, strict=True):
             _check_length(self.model, ids, f"text {place + 1}, {texts[place][:40]!r}…,")

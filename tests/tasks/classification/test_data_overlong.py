@@ -9,9 +9,9 @@ import torch
 from transformers import BertTokenizer, PreTrainedTokenizerFast
 
 from hf_xfmr.errors import UserError
-from hf_xfmr.tasks.classification import pieces
 from hf_xfmr.tasks.classification.collate import ClassificationCollator
 from hf_xfmr.tasks.classification.overlong import Encoder, cut, share, windows
+from hf_xfmr.tokenizer import long_texts
 
 WORDS = [f"w{number}" for number in range(200)]
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -163,22 +163,12 @@ def test_a_text_tokenized_in_pieces_has_the_tokens_it_has_as_a_whole(tokenizer, 
     texts = [words(400), words(3), "", f"{words(40)}\n\t{words(200)}。{words(9)}", "w" * 700, words(1) + " " * 300]
     options = {"max_length": 12, "over_long": over_long}
     expected = Encoder(tokenizer, **options)(texts)
-    monkeypatch.setattr(pieces, "PIECE", 20)
-    seen, ids_of = [], Encoder._ids
-    monkeypatch.setattr(Encoder, "_ids", lambda self, some: seen.extend(map(len, some)) or ids_of(self, some))
+    monkeypatch.setattr(long_texts, "PIECE", 20)
+    monkeypatch.setattr(long_texts, "LONG", 40)
     assert Encoder(tokenizer, **options)(texts) == expected
     assert Encoder(tokenizer, **options, pair=True)(texts, texts[::-1])["tokens"] == [
         a + b for a, b in zip(expected["tokens"], expected["tokens"][::-1], strict=True)
     ]
-    assert max(length for length in seen if length < 700) < 60  # the longest word has no place to be cut at
-
-
-def test_a_text_that_no_memory_holds_is_one_sentence(tokenizer, monkeypatch):
-    monkeypatch.setattr(pieces, "PIECE", 20)
-    monkeypatch.setattr(pieces, "BYTES", 2**50)
-    monkeypatch.setattr(pieces, "_is_of_words", lambda _: False)
-    with pytest.raises(UserError, match=r"a text has [\d,]+ characters, .* GB are free: cut it into several rows"):
-        Encoder(tokenizer, max_length=12)([words(400)])
 
 
 @pytest.mark.parametrize("over_long", ["head", "tail", "head+tail", "windows"])
