@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from ..errors import UserError
 from ..plain import printable
-from ..tokenizer.long_texts import TooLong
 from .rows import Columns, Row, read
 
 if TYPE_CHECKING:
@@ -114,6 +113,7 @@ def _refuse(faults: list[str]) -> None:
 def answer(predictor: "Predictor", rows: list[Row], batch_size: int) -> list[dict]:
     """{"id", "text", ...} for each row, in their order; what can't be read or answered gets an "error"."""
     from ..machine import give_back_memory  # heavy
+    from ..tokenizer.long_texts import TooLong
 
     good = [row for row in rows if not row.fault]
     texts, pairs = [row.text for row in good], [row.pair for row in good if row.pair is not None]
