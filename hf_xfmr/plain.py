@@ -3,6 +3,7 @@
 import json
 import re
 import unicodedata
+from collections.abc import Iterable
 
 MOST = 2000  # characters of one message: an error may quote a whole row
 _INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # what moves the cursor, turns the direction of writing, or is no character
@@ -32,6 +33,13 @@ def json_line(value: object) -> str:
 
 def _in_json(match: re.Match) -> str:
     return f"\\u{ord(match[0]):04x}"
+
+
+def some(names: Iterable[object], most: int = 12) -> str:
+    """`a, b, c and 1,093 more`: of many names the first, so that a message stays one."""
+    names = list(names)
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(map(str, names[:most])) + more
 
 
 def one_line(error: BaseException) -> str:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from hf_xfmr.plain import code, json_line, markdown, printable, printable_lines
+from hf_xfmr.plain import code, json_line, markdown, printable, printable_lines, some
 
 BAD = ["\x1b[31m", "\x9b31m", "\x07", "\u202eabc", "a\r\nb", "\udcff", "\ud800", "\x00", "\u2028", "\u2066x"]
 NAMES = [
@@ -50,3 +50,8 @@ def test_names_are_words_or_code_in_markdown(name):
         html = renderer.render(text)
         for tag in ("<img", "<script", "<svg", "<a "):
             assert tag not in html, (text, html)
+
+
+def test_of_many_names_some():
+    assert some(["a", "b"]) == "a, b"
+    assert some(range(100_000)) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 99,988 more"

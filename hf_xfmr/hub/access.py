@@ -7,6 +7,7 @@ from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
 from huggingface_hub.utils import validate_repo_id
 
 from ..errors import UserError
+from ..plain import some
 from .client import FAILURES, patiently, reason, status
 
 
@@ -54,7 +55,7 @@ def _whoami(api: HfApi) -> dict:
 def _check_owner(owner: str, account: dict) -> None:
     roles = {one["name"]: one.get("roleInOrg") for one in account.get("orgs", [])}
     if owner != account["name"] and owner not in roles:
-        known = ", ".join([account["name"], *roles])
+        known = some([account["name"], *roles])
         raise UserError(
             f"the token's account {account['name']} can't push to '{owner}': that is no organisation it is a member "
             f"of; push to {known}"

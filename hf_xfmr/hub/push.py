@@ -8,7 +8,7 @@ from huggingface_hub import HfApi, get_token
 from huggingface_hub.errors import EntryNotFoundError, RevisionNotFoundError
 
 from ..errors import UserError
-from ..plain import printable
+from ..plain import printable, some
 from ..writing import folder as make
 from ..writing import telling
 from . import card, dual, loads
@@ -59,7 +59,7 @@ def push(
         rest = f"; the other {total - len(sent)} were there already" if len(sent) < total else ""
         print(f"pushed: {len(sent)} files to {api.endpoint}/{repo_id}{rest}", flush=True)
         if behind:
-            print(f"not pushed, as no part of the model: {printable(', '.join(behind))}", flush=True)
+            print(f"not pushed, as no part of the model: {printable(some(behind))}", flush=True)
         has_tokenizer = (staged / "tokenizer_config.json").exists()
     for way, difference in loads.verify(repo_id, commit, folder, kind, has_tokenizer=has_tokenizer).items():
         print(f"loads:  {loads.ways(kind)[way]}, outputs at most {difference:.1e} apart", flush=True)

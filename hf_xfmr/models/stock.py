@@ -235,11 +235,11 @@ class StockModel:
             )
         notes = []
         if sizes:  # in transformers' words
-            notes.append(f"Reinit due to size mismatch: {', '.join(key for key, *_ in sizes)}")
+            notes.append(f"Reinit due to size mismatch: {_some([key for key, *_ in sizes])}")
         if new:
-            notes.append(f"new, not in the checkpoint: {', '.join(new)}")
+            notes.append(f"new, not in the checkpoint: {_some(new)}")
         if unexpected:
-            notes.append(f"not used from it: {', '.join(_parts([stock_name(self, key) for key in unexpected]))}")
+            notes.append(f"not used from it: {_some(_parts([stock_name(self, key) for key in unexpected]))}")
         if notes:
             logger.warning("%s from %s: %s", type(self).__name__, name, "; ".join(notes))
 
@@ -368,6 +368,11 @@ def code_in(file: Path) -> str:
         pass
     strange = {name for name in called if not name.startswith(("torch.", "collections.", "numpy.", "_codecs."))}
     return ", ".join(sorted(strange)[:3])
+
+
+def _some(names: list[str], most: int = 12) -> str:
+    """Of many names the first, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def _and_more(keys: list) -> str:

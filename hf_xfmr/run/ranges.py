@@ -11,7 +11,7 @@ from transformers.activations import ACT2FN
 from transformers.integrations import integration_utils
 
 from ..errors import UserError
-from ..plain import one_line
+from ..plain import one_line, some
 
 # field: (least, most, in words); a bound that is itself too little or too much is in EXCLUDED
 AT_LEAST_1 = (1, None, "at least 1")
@@ -129,7 +129,7 @@ def check_best(args: Any, names: Iterable[str]) -> None:
     asked = (args.metric_for_best_model or "loss").removeprefix("eval_")
     known = ["loss", *(name for name in names if name != "loss")]
     if asked not in known:
-        raise UserError(f"metric_for_best_model is '{asked}'; it can be {', '.join(known)}")
+        raise UserError(f"metric_for_best_model is '{asked}'; it can be {some(known)}")
 
 
 def check_model_config(values: Mapping[str, Any]) -> None:
@@ -153,7 +153,7 @@ def check_model_config(values: Mapping[str, Any]) -> None:
 
 def _nearest(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean '{near[0]}'?" if near else f"; it can be {', '.join(sorted(known))}"
+    return f"; did you mean '{near[0]}'?" if near else f"; it can be {some(sorted(known))}"
 
 
 def _value(kind: Any) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import UserError
 from ..hub import card
+from ..plain import some
 from ..writing import folder as make
 from ..writing import whole
 from .console import say
@@ -83,7 +84,7 @@ def _summarize(folder: Path, settings: dict[str, Any], seeds: list[int]) -> Metr
     text = json.dumps(plain(record), ensure_ascii=False, indent=2, allow_nan=False)
     with whole(folder / NAME) as aside:
         aside.write_text(text, encoding="utf-8")
-    say(f"mean ± standard deviation over {len(seeds)} seeds ({', '.join(map(str, seeds))}):")
+    say(f"mean ± standard deviation over {len(seeds)} seeds ({some(seeds)}):")
     for split, figures in summary.items():
         shown = (f"{name} {one['mean']:.4f} ± {one['sd']:.4f}" for name, one in figures.items() if name not in COUNTS)
         say(f"{split}  " + "  ".join(shown))

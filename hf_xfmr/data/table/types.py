@@ -18,15 +18,14 @@ def typed(tables: Sequence[pa.Table]) -> list[pa.Table]:
     """The same tables, whose columns of texts have one type in all of them: int64 if every value is a whole number,
     else float64 if every value is a number, else bool, else text exactly as written ("NA" and "007" too)."""
     tables = list(tables)
-    for name in dict.fromkeys(name for table in tables for name in table.column_names):
-        among = [place for place, table in enumerate(tables) if name in table.column_names]
-        kind = type_of([tables[place][name] for place in among])
-        if kind == pa.string():
-            continue
-        for place in among:
-            column = tables[place].column_names.index(name)
-            tables[place] = tables[place].set_column(column, name, as_type(tables[place][name], kind))
-    return tables
+    columns = [dict(zip(table.column_names, table.columns, strict=True)) for table in tables]
+    for name in dict.fromkeys(name for own in columns for name in own):
+        among = [own for own in columns if name in own]
+        kind = type_of([own[name] for own in among])
+        if kind != pa.string():
+            for own in among:
+                own[name] = as_type(own[name], kind)
+    return [pa.table(own) if own else table for own, table in zip(columns, tables, strict=True)]
 
 
 def type_of(columns: Sequence[pa.ChunkedArray]) -> pa.DataType:

@@ -10,6 +10,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 
 from ...errors import UserError
+from ...plain import some
 from ...report import bootstrap
 from . import metrics, tables
 from .problem import ByLabel, Problem, Refuse, counted, shares_of
@@ -76,7 +77,7 @@ class MultiLabel(Problem):
         return row
 
     def shown(self, value: np.ndarray) -> str:
-        return ", ".join(self.named([value])[0]) or "none"
+        return some(self.named([value])[0]) or "none"
 
     def renumbered(self, values: np.ndarray, labels: Sequence[str]) -> np.ndarray:
         return values[:, [self.ids[name] for name in labels]]

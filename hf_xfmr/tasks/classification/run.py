@@ -10,6 +10,7 @@ import yaml
 from datasets import Dataset
 
 from ... import tokenizer
+from ...data.wording import listed
 from ...errors import UserError
 from ...models.bert import XfmrBertConfig, XfmrBertForSequenceClassification
 from ...run import loading, ranges
@@ -138,7 +139,7 @@ def _class_weights(settings: ModelSettings, corpus: ClassificationData) -> list[
     weights = {str(name): weight for name, weight in told.items()}
     names = corpus.problem.label_names
     if unknown := sorted(set(weights) - set(names)):
-        raise UserError(f"class_weights names the label '{unknown[0]}', but the labels are {', '.join(names)}")
+        raise UserError(f"class_weights names the label '{unknown[0]}', but the labels are {listed(names)}")
     return [float(weights.get(name, 1.0)) for name in names]
 
 
