@@ -44,7 +44,7 @@ def read_files(
                 if reading.delimiter or reading.format in ("CSV", "TSV", "text") or "sheet" in (reading.part or ""):
                     untyped.add(own or split)
             found.append(reading)
-    _check_used(settings, found)
+    check_used(settings, found)
     if untyped:
         flat = [(split, rows) for split, tables in parts.items() if split in untyped for rows in tables]
         tables = typed([rows for _, rows in flat])
@@ -150,7 +150,7 @@ def _check(path: Path, table: pa.Table) -> None:
         raise UserError(f"{path}: has no rows, only {listed(table.column_names)}; nothing to read")
 
 
-def _check_used(settings: TableSettings, readings: list[Reading]) -> None:
+def check_used(settings: TableSettings, readings: list[Reading]) -> None:
     """Raises UserError for a flag that says something of no file that was read."""
     formats = {reading.format for reading in readings}
     tables = bool(formats & {"CSV", "TSV", "text"})

@@ -16,7 +16,7 @@ MARKS += [(codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")
 NAMES = {"utf-8": "UTF-8", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16", "utf-32-le": "UTF-32", "utf-32-be": "UTF-32"}
 NAMES |= {"cp1252": "windows-1252", "cp1250": "windows-1250", "cp1251": "windows-1251", "cp1253": "windows-1253"}
 NAMES |= {"cp1254": "windows-1254", "cp1255": "windows-1255", "cp1256": "windows-1256", "cp1257": "windows-1257"}
-NAMES |= {"cp932": "shift_jis", "cp949": "euc_kr", "big5hkscs": "big5", "iso2022_jp": "iso-2022-jp"}
+NAMES |= {"cp932": "shift_jis", "cp950": "big5", "cp949": "euc_kr", "big5hkscs": "big5", "iso2022_jp": "iso-2022-jp"}
 NAMES |= {"koi8_r": "koi8-r", "koi8_u": "koi8-u", "euc_jp": "euc-jp", "mac_roman": "macintosh"}
 SAMPLE = 1 << 16  # bytes around which the guess is made
 
@@ -116,8 +116,9 @@ def _legacy(path: Path, data: bytes) -> str:
             fitting.append(one)
     if not fitting or fitting[0].score < letters.LEAST:
         raise _none(path, data)
-    if others := [one for one in fitting[1:] if one.text != fitting[0].text]:
-        shown = [fitting[0], *others][:3]
+    if any(one.text != fitting[0].text for one in fitting):
+        texts = [one.text for one in fitting]
+        shown = [one for place, one in enumerate(fitting) if one.text not in texts[:place]][:4]
         how = " or ".join(f'{name_of(one.encoding)} ("{_difference(one.text, shown)}")' for one in shown)
         raise UserError(
             f"{path}: is not UTF-8, and several encodings fit: {how}; say which with "

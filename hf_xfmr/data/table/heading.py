@@ -230,7 +230,9 @@ def _by_form(cells: list[str], rest: Sequence[list[str]]) -> bool | None:
     """Names are short words; if the values are not, names are what they are."""
     if not _could_be_names(cells):
         return None
-    if all(NUMBERED.fullmatch(cell) for cell in cells if cell):
+    if all(NUMBERED.fullmatch(cell) or len(cell) == 1 for cell in cells if cell):
+        return True
+    if any("_" in cell for cell in cells) and not any("_" in cell for row in rest for cell in row):
         return True
     for column, cell in enumerate(cells):
         values = [row[column].strip() for row in rest if column < len(row) and row[column].strip()]

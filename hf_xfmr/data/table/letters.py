@@ -61,6 +61,8 @@ SINGLE: dict[str, list[str]] = {
 }
 FREQUENT = {"Cyrillic": "оеаинтсрвлі", "Greek": "αοιετσνηυρ"}  # by which two encodings of one alphabet differ
 TYPOGRAPHIC = set("“”‘’‚„«»‹›–—…€£°§©®™·•¿¡²³½¼¾´\xa0×№№±†‰")
+RARE = ("mac_", "cp85", "cp866", "iso8859_")  # which few files are in today
+RARITY = 0.03
 WIDE = ["gb18030", "cp950", "big5hkscs", "cp932", "euc_jp", "cp949"]
 HANZI = (
     "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发后作里用道行所然家种事成方多经么去法学"
@@ -87,13 +89,13 @@ class Guess(NamedTuple):
 def ranked(sample: bytes) -> list[Guess]:
     """What the bytes could be, the best guess first."""
     found: list[Guess] = []
-    for encoding in (*SINGLE, *WIDE):
+    for encoding in (*WIDE, *SINGLE):
         try:
             text = sample.decode(encoding)
         except UnicodeError:
             continue
         score = _wide(text, encoding) if encoding in WIDE else max(_single(text, one) for one in SINGLE[encoding])
-        found.append(Guess(encoding, text, score))
+        found.append(Guess(encoding, text, score - RARITY * encoding.startswith(RARE)))
     found.sort(key=lambda one: -one.score)
     if not found or found[0].score < LEAST:
         found = _others(sample) + found
@@ -128,7 +130,7 @@ def _single(text: str, language: str) -> float:
                 odd = odd or (one.isupper() and before.islower())
                 frequent += one in FREQUENT.get(language, "")
                 good, bad = good + (not odd), bad + odd
-            elif one in TYPOGRAPHIC:
+            elif one in TYPOGRAPHIC and not (before.isalpha() and one in "±½¼¾§©£"):
                 good += 0.5
             else:
                 bad += 1

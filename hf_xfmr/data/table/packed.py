@@ -53,7 +53,7 @@ def opened(path: Path) -> Iterator[tuple[IO[bytes], str | None, str]]:
 
     Raises UserError for an archive without exactly one table in it, and for a damaged one, also while it is read.
     """
-    check_regular(path, "data file")
+    check_regular(path, "file")
     try:
         packing = compression_of(path)
         if packing is None:
