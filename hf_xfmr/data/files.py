@@ -62,7 +62,7 @@ def read_tables(path: Path, settings: TableSettings, reading: Reading) -> dict[s
         kind = kinds.kind_of(name, head)
         if kind in ("sqlite", "duckdb"):
             return {None: _of_database(path, kind, settings, reading)}
-        data = file.read()
+        data = packed.all_of(path, file, reading.compression)
     if kind == "parquet":
         from .table import arrow
 
@@ -77,7 +77,7 @@ def read_tables(path: Path, settings: TableSettings, reading: Reading) -> dict[s
         from .table import sheets
 
         reading.format = sheets.FORMATS.get(Path(name).suffix.lower(), "an Excel workbook")
-        return {None: sheets.read(path, data, settings, reading)}
+        return {None: sheets.read(path, bytes(data), settings, reading)}
     return _of_text(path, name, kind, data, settings, reading)
 
 
@@ -94,7 +94,7 @@ def _of_database(path: Path, kind: str, settings: TableSettings, reading: Readin
 
 
 def _of_text(
-    path: Path, name: str, kind: str | None, data: bytes, settings: TableSettings, reading: Reading
+    path: Path, name: str, kind: str | None, data: packed.Bytes, settings: TableSettings, reading: Reading
 ) -> dict[str | None, pa.Table]:
     suffix = Path(name).suffix.lower()
     try:

@@ -172,6 +172,7 @@ def _by_arrow(body, how: Dialect, names: list[str]) -> pa.Table | None:
                     newlines_in_values=how.quotechar is not None,
                 ),
                 convert_options=pyarrow.csv.ConvertOptions(
+                    check_utf8=False,  # it is known
                     column_types=dict.fromkeys(names, pa.string()),
                     null_values=[],
                     strings_can_be_null=False,

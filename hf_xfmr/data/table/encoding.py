@@ -10,6 +10,7 @@ import pyarrow as pa
 from ...errors import UserError
 from ..wording import short
 from . import letters
+from .packed import Bytes
 
 MARKS = [(codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be")]
 MARKS += [(codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"), (b"\x84\x31\x95\x33", "gb18030")]
@@ -50,13 +51,14 @@ def is_utf8(data) -> bool:
     return True
 
 
-def encoding_of(path: Path, data: bytes, told: str | None, *, whole: bool = True) -> tuple[str, int]:
+def encoding_of(path: Path, data: Bytes, told: str | None, *, whole: bool = True) -> tuple[str, int]:
     """The encoding of a text, and how many bytes of a mark it begins with.
 
     `whole` says that `data` is all of it; else it may end within a character. Raises UserError, which asks for
     --encoding, where several fit and give other texts.
     """
-    mark, marked = next(((len(m), e) for m, e in MARKS if data.startswith(m)), (0, None))
+    head = data[: 4 * SAMPLE]
+    mark, marked = next(((len(m), e) for m, e in MARKS if head.startswith(m)), (0, None))
     if told is not None:
         name = check_told(told)
         if name in ("utf-8-sig", "utf-16", "utf-32") and marked:
@@ -65,17 +67,19 @@ def encoding_of(path: Path, data: bytes, told: str | None, *, whole: bool = True
         return name, mark if marked == name else 0
     if marked:
         return marked, mark
-    if b"\0" in data[: 4 * SAMPLE] and (wide := _wide(data)):
+    if b"\0" in head and (wide := _wide(data)):
         return wide, 0
     if is_utf8(data if whole else _without_last(data)):
-        return ("iso2022_jp", 0) if b"\x1b$" in data and _decodes(data, "iso2022_jp") else ("utf-8", 0)
-    return _legacy(path, data if whole else _without_last(data)), 0
+        if data.find(b"\x1b") >= 0 and b"\x1b$" in data[:] and _decodes(data[:], "iso2022_jp"):
+            return "iso2022_jp", 0
+        return "utf-8", 0
+    return _legacy(path, data[:] if whole else _without_last(data)), 0
 
 
-def _without_last(data: bytes) -> bytes:
+def _without_last(data: Bytes) -> bytes:
     """The bytes up to the last line that ends, so that no character is cut."""
     end = data.rfind(b"\n")
-    return data[: end + 1] if end >= 0 else data
+    return data[: end + 1] if end >= 0 else data[:]
 
 
 def _decodes(data: bytes, encoding: str) -> bool:
@@ -86,7 +90,7 @@ def _decodes(data: bytes, encoding: str) -> bool:
     return True
 
 
-def _wide(data: bytes) -> str | None:
+def _wide(data: Bytes) -> str | None:
     """UTF-16 without a mark: the high bytes of line ends, spaces and delimiters are NULs, all on one side."""
     head = data[: SAMPLE - SAMPLE % 2]
     zeros = np.flatnonzero(np.frombuffer(head, np.uint8) == 0)
@@ -161,18 +165,18 @@ def _none(path: Path, data: bytes) -> UserError:
     )
 
 
-def as_utf8(path: Path, data: bytes, told: str | None) -> tuple[memoryview | bytes, str]:
+def as_utf8(path: Path, data: Bytes, told: str | None) -> tuple[memoryview | Bytes, str]:
     """All of a text as UTF-8 without a mark, and the name of the encoding it was in. Raises UserError for bytes that
     are not of the encoding told, or of none that is sure."""
     encoding, mark = encoding_of(path, data, told)
     if encoding == "utf-8":
         if told is not None and not is_utf8(data):
-            raise _not_of(path, data, encoding)
+            raise _not_of(path, data[:], encoding)
         return (memoryview(data)[mark:] if mark else data), name_of(encoding)
     try:
         return data[mark:].decode(encoding).removeprefix("\ufeff").encode("utf-8"), name_of(encoding)
     except UnicodeError:
-        raise _not_of(path, data, encoding) from None
+        raise _not_of(path, data[:], encoding) from None
 
 
 def _not_of(path: Path, data: bytes, encoding: str) -> UserError:

@@ -63,6 +63,7 @@ FREQUENT = {"Cyrillic": "оеаинтсрвлі", "Greek": "αοιετσνηυρ
 TYPOGRAPHIC = set("“”‘’‚„«»‹›–—…€£°§©®™·•¿¡²³½¼¾´\xa0×№№±†‰")
 RARE = ("mac_", "cp85", "cp866", "iso8859_")  # which few files are in today
 RARITY = 0.03
+FEWEST = 5  # letters of a foreign alphabet, below which a word of them may be chance
 WIDE = ["gb18030", "cp950", "big5hkscs", "cp932", "euc_jp", "cp949"]
 HANZI = (
     "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发后作里用道行所然家种事成方多经么去法学"
@@ -138,7 +139,7 @@ def _single(text: str, language: str) -> float:
             bad += 1
         before = one
     words = [word.strip(".,;:!?\"'()") for word in text.lower().split()]
-    hits = sum(word in common for word in words)
+    hits = sum(word in common for word in words) if latin or good > FEWEST else 0
     likely = 0.1 * frequent / max(good + bad, 1)
     return good / max(good + bad, 1) + likely + WORDS * min(1.0, 2 * hits / max(len(words), 1))
 
