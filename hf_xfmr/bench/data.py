@@ -36,8 +36,8 @@ print(time.perf_counter() - start, peak() - idle)
 
 
 def bench_data(*, rows: int = 1_000_000, turns: int = 15, out: str | Path = "runs/bench") -> dict:
-    """Read a CSV of `rows` rows (a text of about 100 characters, quoted where it holds commas or quotes, and a label) in
-    turns with `pyarrow.csv.read_csv`, each time in a new process; print the figures and write data.json into `out`.
+    """Read a CSV of `rows` rows (a text of about 100 characters, quoted where it holds commas or quotes, and a label)
+    in turns with `pyarrow.csv.read_csv`, each time in a new process; print the figures and write data.json into `out`.
 
     Returns what that holds. Linux alone says what a process's peak memory was: raises `UserError` elsewhere.
     """

@@ -147,7 +147,8 @@ def _check(path: Path, table: pa.Table) -> None:
         if any(unicodedata.category(one) == "Cc" for one in name):
             raise UserError(f"{path}: the column {name!r} has a control character in its name; rename the column")
     if table.num_rows == 0:
-        raise UserError(f"{path}: has no rows, only {listed(table.column_names)}; nothing to read")
+        only = f", only {listed(table.column_names)}" if table.column_names else ""
+        raise UserError(f"{path}: has no rows{only}; nothing to read")
 
 
 def check_used(settings: TableSettings, readings: list[Reading]) -> None:

@@ -244,6 +244,8 @@ def read_if_wide(path: Path, data, settings: TableSettings, reading: Reading) ->
     if dialect.find(path, lines, settings, None, only_even=True).delimiter is None:
         return None
     table = read(path, data, settings, None, tried)
+    if tried.delimiter in (",", ";") and not tried.header and settings.header is None and b'"' not in bytes(data):
+        return None  # sentences have them too
     reading.delimiter, reading.quotechar, reading.header = tried.delimiter, tried.quotechar, tried.header
     for note in tried.notes:
         reading.note(note)

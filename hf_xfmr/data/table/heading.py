@@ -192,6 +192,8 @@ def _is_header(first: list[str], rest: Sequence[list[str]]) -> bool | None:
     cells = [cell.strip() for cell in first]
     if cells and cells[0].startswith(MARK) and len(cells) > 1:
         return True
+    if len(cells) > 1 and cells == list(map(str, range(len(cells)))):
+        return None  # as pandas names columns that have no names
     plain = [cell.casefold() for cell in cells if cell]
     if not plain:
         return None

@@ -63,7 +63,7 @@ FREQUENT = {"Cyrillic": "оеаинтсрвлі", "Greek": "αοιετσνηυρ
 TYPOGRAPHIC = set("“”‘’‚„«»‹›–—…€£°§©®™·•¿¡²³½¼¾´\xa0×№№±†‰")
 RARE = ("mac_", "cp85", "cp866", "iso8859_")  # which few files are in today
 RARITY = 0.03
-FEWEST = 5  # letters of a foreign alphabet, below which a word of them may be chance
+FEWEST = 5  # letters beside a to z
 WIDE = ["gb18030", "cp950", "big5hkscs", "cp932", "euc_jp", "cp949"]
 HANZI = (
     "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发后作里用道行所然家种事成方多经么去法学"
@@ -122,16 +122,16 @@ def _single(text: str, language: str) -> float:
     latin = language in LATIN
     good = bad = 0.0
     before, run, frequent = " ", 0, 0
-    for one in text:
+    for one, after in zip(text, f"{text[1:]} ", strict=True):
         run = run + 1 if one > "\x7f" else 0
         if one > "\x7f":
             if one in letters:
                 # A foreign letter amid ASCII ones, a capital within a word, three accents in a row: no word is so.
                 odd = run > 2 if latin else before.isascii() and before.isalpha()
-                odd = odd or (one.isupper() and before.islower())
+                odd = odd or (one.isupper() and (before.islower() or (before.isalpha() and after.islower())))
                 frequent += one in FREQUENT.get(language, "")
                 good, bad = good + (not odd), bad + odd
-            elif one in TYPOGRAPHIC and not (before.isalpha() and one in "±½¼¾§©£"):
+            elif one in TYPOGRAPHIC and not (before.isalpha() and one in "±½¼¾§©£³²°"):
                 good += 0.5
             else:
                 bad += 1
@@ -139,7 +139,8 @@ def _single(text: str, language: str) -> float:
             bad += 1
         before = one
     words = [word.strip(".,;:!?\"'()") for word in text.lower().split()]
-    hits = sum(word in common for word in words) if latin or good > FEWEST else 0
+    few = good <= FEWEST  # a word of one such letter may be chance
+    hits = sum(word in common and not (few and not word.isascii()) for word in words)
     likely = 0.1 * frequent / max(good + bad, 1)
     return good / max(good + bad, 1) + likely + WORDS * min(1.0, 2 * hits / max(len(words), 1))
 
