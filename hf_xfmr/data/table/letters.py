@@ -138,10 +138,10 @@ def _single(text: str, language: str) -> float:
         elif not latin and before > "\x7f" and before in letters and one.isalpha():
             bad += 1
         before = one
-    words = [word.strip(".,;:!?\"'()") for word in text.lower().split()]
     few = good <= FEWEST  # a word of one such letter may be chance
+    words = [word.strip(".,;:!?\"'()") for word in text.lower().split()]
     hits = sum(word in common and not (few and not word.isascii()) for word in words)
-    likely = 0.1 * frequent / max(good + bad, 1)
+    likely = 0.0 if few else 0.1 * frequent / (good + bad)
     return good / max(good + bad, 1) + likely + WORDS * min(1.0, 2 * hits / max(len(words), 1))
 
 
