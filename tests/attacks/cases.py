@@ -207,7 +207,7 @@ def data() -> Iterator[Case]:
         "te\0xt,label\n" + "a,b\n" * 30,
         "text_column|NUL|line|control character",
     )
-    yield on("classify_bert", "bytes in a column's name", "d.csv", b"te\xffxt,label\na,b\n", "not UTF-8")
+    yield on("classify_bert", "bytes in a column's name", "d.csv", b"te\xffxt,label\na,b\n", "not UTF-8|too few")
     yield on("classify_bert", "no rows", "d.csv", "text,label\n", "has no rows")
     yield on("classify_bert", "empty", "d.csv", "", "empty")
     yield on("classify_bert", "escape in a label", "d.csv", "text,label\n" + f"good,{ESCAPE}\n" * 60, r"too few|label")

@@ -211,7 +211,7 @@ def _is_header(first: list[str], rest: Sequence[list[str]]) -> bool | None:
             for_names += 2
         elif not numbers and cell and len(set(filled)) <= max(2, len(filled) // 2) and cell in filled:
             against += 2
-        elif _is_sentence(cell):
+        elif _is_sentence(cell) and 2 * sum(_is_sentence(value) or " " in value for value in filled) >= len(filled):
             against += 1
         elif not cell and filled and len(cells) > 1:
             for_names += column == 0

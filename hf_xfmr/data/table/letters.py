@@ -63,7 +63,7 @@ FREQUENT = {"Cyrillic": "оеаинтсрвлі", "Greek": "αοιετσνηυρ
 TYPOGRAPHIC = set("“”‘’‚„«»‹›–—…€£°§©®™·•¿¡²³½¼¾´\xa0×№№±†‰")
 RARE = ("mac_", "cp85", "cp866", "iso8859_")  # which few files are in today
 RARITY = 0.03
-FEWEST = 5  # letters beside a to z
+FEWEST = 5  # different letters beside a to z
 WIDE = ["gb18030", "cp950", "big5hkscs", "cp932", "euc_jp", "cp949"]
 HANZI = (
     "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发后作里用道行所然家种事成方多经么去法学"
@@ -138,7 +138,7 @@ def _single(text: str, language: str) -> float:
         elif not latin and before > "\x7f" and before in letters and one.isalpha():
             bad += 1
         before = one
-    few = good <= FEWEST  # a word of one such letter may be chance
+    few = len(set(text) & letters) <= FEWEST  # a word of one such letter may be chance
     words = [word.strip(".,;:!?\"'()") for word in text.lower().split()]
     hits = sum(word in common and not (few and not word.isascii()) for word in words)
     likely = 0.0 if few else 0.1 * frequent / (good + bad)
