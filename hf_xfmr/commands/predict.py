@@ -8,20 +8,22 @@ again, the same command goes on with the next row.
 import argparse
 
 from ..plain import json_line
-from ..predict.rows import FORMATS
+from ..predict.row import FORMATS
+from . import table
 from .texts import readable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="a run's folder, or a model on the Hub")
     parser.add_argument("texts", nargs="*", help="texts to read; none: --file, or standard input")
-    parser.add_argument("--file", help="rows to read: .csv, .tsv, .jsonl, or .txt with a text a line")
+    parser.add_argument("--file", help="rows to read: .csv, .jsonl, .parquet, .xlsx, …, or .txt with a text a line")
     parser.add_argument(
         "--format", choices=FORMATS, help="what --file or standard input is (default: by its name; txt)"
     )
     parser.add_argument("--text_column", help="the column of the text (default: known by its name)")
     parser.add_argument("--text_pair_column", help="the column of the second text, for a model that reads pairs")
     parser.add_argument("--id_column", help="the column of the id (default: id, else the row's number, from 0)")
+    table.add_arguments(parser)
     parser.add_argument("--out", help="write to this .csv or .jsonl file; a killed run goes on where it was")
     parser.add_argument("--batch_size", type=int, default=64, help="texts computed at a time (default: %(default)s)")
     parser.add_argument(
@@ -43,6 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
         out=arguments.out,
         batch_size=arguments.batch_size,
         temperature=arguments.temperature,
+        table=table.settings(arguments),
     )
     for answer in answers:
         print(json_line(answer), flush=True)

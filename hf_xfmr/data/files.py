@@ -44,7 +44,7 @@ def read_files(
                 if reading.delimiter or reading.format in ("CSV", "TSV", "text") or "sheet" in (reading.part or ""):
                     untyped.add(own or split)
             found.append(reading)
-    _check_used(settings, found)
+    check_used(settings, found)
     if untyped:
         flat = [(split, rows) for split, tables in parts.items() if split in untyped for rows in tables]
         tables = typed([rows for _, rows in flat])
@@ -62,7 +62,7 @@ def read_tables(path: Path, settings: TableSettings, reading: Reading) -> dict[s
         kind = kinds.kind_of(name, head)
         if kind in ("sqlite", "duckdb"):
             return {None: _of_database(path, kind, settings, reading)}
-        data = file.read()
+        data = packed.all_of(path, file, reading.compression)
     if kind == "parquet":
         from .table import arrow
 
@@ -77,7 +77,7 @@ def read_tables(path: Path, settings: TableSettings, reading: Reading) -> dict[s
         from .table import sheets
 
         reading.format = sheets.FORMATS.get(Path(name).suffix.lower(), "an Excel workbook")
-        return {None: sheets.read(path, data, settings, reading)}
+        return {None: sheets.read(path, bytes(data), settings, reading)}
     return _of_text(path, name, kind, data, settings, reading)
 
 
@@ -94,7 +94,7 @@ def _of_database(path: Path, kind: str, settings: TableSettings, reading: Readin
 
 
 def _of_text(
-    path: Path, name: str, kind: str | None, data: bytes, settings: TableSettings, reading: Reading
+    path: Path, name: str, kind: str | None, data: packed.Bytes, settings: TableSettings, reading: Reading
 ) -> dict[str | None, pa.Table]:
     suffix = Path(name).suffix.lower()
     try:
@@ -147,10 +147,11 @@ def _check(path: Path, table: pa.Table) -> None:
         if any(unicodedata.category(one) == "Cc" for one in name):
             raise UserError(f"{path}: the column {name!r} has a control character in its name; rename the column")
     if table.num_rows == 0:
-        raise UserError(f"{path}: has no rows, only {listed(table.column_names)}; nothing to read")
+        only = f", only {listed(table.column_names)}" if table.column_names else ""
+        raise UserError(f"{path}: has no rows{only}; nothing to read")
 
 
-def _check_used(settings: TableSettings, readings: list[Reading]) -> None:
+def check_used(settings: TableSettings, readings: list[Reading]) -> None:
     """Raises UserError for a flag that says something of no file that was read."""
     formats = {reading.format for reading in readings}
     tables = bool(formats & {"CSV", "TSV", "text"})

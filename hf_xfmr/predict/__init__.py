@@ -6,11 +6,13 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..data.table.reading import Reading
 from ..errors import UserError
 from ..plain import printable
-from .rows import Columns, Row, read
+from .row import Columns, Row
 
 if TYPE_CHECKING:
+    from ..data.table.settings import TableSettings
     from ..tasks.task import Predictor
     from .file import PredictionFile
 
@@ -30,15 +32,18 @@ def predict(
     out: str | Path | None = None,
     batch_size: int = 64,
     temperature: float | None = None,
+    table: "TableSettings | None" = None,
 ) -> Iterator[dict]:
     """Classify or rate texts, or find the entities in them: {"id", "text", …} for each, in their order.
 
     What is read are `texts`, or the rows of `file` (see `rows.read`, also for `format` and the columns), or those of
     standard input. Answers are yielded; with `out`, a .csv or .jsonl file, they are written there instead, and a call
     that was killed goes on with the next row when it is made again. `temperature` divides the logits; None: by the one
-    the run kept. Raises `UserError` for what can't be read or written, and in the end for rows that had no answer.
+    the run kept. `table` says how the file is written, where that is not found.
+    Raises `UserError` for what can't be read or written, and in the end for rows that had no answer.
     """
     from ..run import ranges  # heavy
+    from .rows import read
 
     if texts and file:
         raise UserError("texts and --file are both given: leave one of them out")
@@ -46,13 +51,18 @@ def predict(
         raise UserError("no texts: give them as arguments or with --file, or pipe in one text a line")
     ranges.check(batch_size=batch_size, temperature=temperature)
     columns = Columns(text_column, text_pair_column, id_column)
+    reading = Reading(str(file or "standard input"))
 
     def rows() -> Iterable[Row]:
         if texts:
             return (Row(str(number), text, None) for number, text in enumerate(texts))
-        return read(file, kind=format, columns=columns)
+        return read(file, kind=format, columns=columns, table=table, reading=reading)
 
-    total = sum(1 for _ in rows()) if file else None  # what can't be read at all shows before the model loads
+    total = None
+    if file:
+        total = reading.rows = sum(1 for _ in rows())  # what can't be read at all shows before the model loads
+        print(printable(reading.line()), file=sys.stderr, flush=True)
+        reading = Reading(str(file))
     predictor = load(model, temperature)
     many = batch_size * WINDOW if file else batch_size
     if out is None:

@@ -4,105 +4,178 @@ import csv
 import json
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple
 
+from ..data.files import check_used, read_files
 from ..data.names import IDS, TEXTS
 from ..data.regular import check_regular
+from ..data.table import kinds
+from ..data.table.delimited import long_fields
+from ..data.table.dialect import SAMPLE, Dialect, complete_lines, find, told
+from ..data.table.encoding import check_told
+from ..data.table.packed import bare
+from ..data.table.reading import Reading
+from ..data.table.rows import flat, kind_of, laid_out, streamed
+from ..data.table.settings import TableSettings
+from ..data.table.stream import text_of
 from ..data.wording import listed
 from ..errors import UserError
 from ..plain import is_unicode
-
-FORMATS = ("csv", "tsv", "jsonl", "txt")  # by their endings
-
-
-class Row(NamedTuple):
-    """A row as it came: its id (its own, or its number from 0) and texts; `fault` says why it can't be predicted."""
-
-    id: str
-    text: str
-    pair: str | None
-    fault: str | None = None
+from .row import BY_NAME, FORMATS, Columns, Row
 
 
-class Columns(NamedTuple):
-    """What the user said; None: found by its name."""
-
-    text: str | None = None
-    pair: str | None = None
-    id: str | None = None
-
-
-BY_NAME = Columns()
-
-
-def read(path: str | Path | None, *, kind: str | None = None, columns: Columns = BY_NAME) -> Iterator[Row]:
+def read(
+    path: str | Path | None,
+    *,
+    kind: str | None = None,
+    columns: Columns = BY_NAME,
+    table: TableSettings | None = None,
+    reading: Reading | None = None,
+) -> Iterator[Row]:
     """The rows of a file, or of standard input (None), in their order.
 
-    `kind` is one of FORMATS; None: by the file's name, and for standard input one text a line. In `txt` every line is
-    a text. A row without text, a JSON line that is none and a table's line of another width become rows with a `fault`,
-    so that no row is lost. Raises `UserError` for an unknown kind, missing columns, or a file that can't be read.
+    `kind` is one of FORMATS; None: what the file is (see `data.files`), and for standard input one text a line. In
+    `txt` every line is a text. A row without text, a JSON line that is none and a table's line of another width become
+    rows with a `fault`, so that no row is lost. Tables of text, JSON lines, Parquet and texts are never whole in
+    memory. `table` is what the user says of how the file is written; what was understood is put into `reading`.
+    Raises `UserError` for an unknown kind, missing columns, a file that can't be read, and a question that only the
+    user can answer.
     """
-    name = "standard input" if path is None else str(path)
-    kind = kind or ("txt" if path is None else Path(path).suffix.lower().lstrip("."))
-    if kind not in FORMATS:
+    settings, name = table or TableSettings(), "standard input" if path is None else str(path)
+    reading = reading or Reading(name)
+    if kind is not None and kind not in FORMATS:
         raise UserError(
             f"{name}: '{kind}' is no kind of file that can be predicted; give --format {', '.join(FORMATS)}"
         )
-    with _opened(path, name) as file:
-        if kind == "txt":
-            if any(columns):
-                raise UserError(f"{name}: a text file has no columns; leave {_option(columns)} out")
-            yield from (_row(number, str(number), line.rstrip("\r\n"), None) for number, line in enumerate(file))
-        elif kind == "jsonl":
-            yield from _objects(file, name, columns)
-        else:
-            yield from _table(file, name, columns, "," if kind == "csv" else "\t")
-
-
-@contextmanager
-def _opened(path: str | Path | None, name: str) -> Iterator[IO[str]]:
+    if path is None:
+        rows = _of_input(kind or "txt", name, columns, settings)
+    else:
+        rows = _of_file(Path(path), kind, columns, settings, reading)
     try:
-        if path is None:
-            sys.stdin.reconfigure(encoding="utf-8-sig", newline="")  # type: ignore[union-attr]
-            yield sys.stdin
-        else:
-            check_regular(path, "file of rows")
-            with Path(path).open(encoding="utf-8-sig", newline="") as file:
-                yield file
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{name} is not UTF-8 (byte {error.object[error.start]:#04x}); convert it, for example: "
-            "iconv -f GB18030 -t UTF-8"
-        ) from None
+        yield from rows
     except csv.Error as error:
         raise UserError(f"{name}: the table can't be read ({error}); see to its quotes") from None
-    except OSError as error:
-        raise UserError(f"{name} can't be read ({error.strerror or error}); check its name and permissions") from None
 
 
-def _table(file: IO[str], name: str, columns: Columns, delimiter: str) -> Iterator[Row]:
-    limit = csv.field_size_limit(2**31 - 1)  # a text may be a book
+def _of_input(kind: str, name: str, columns: Columns, settings: TableSettings) -> Iterator[Row]:
+    encoding = "utf-8-sig" if settings.encoding is None else check_told(settings.encoding)
     try:
-        rows = (row for row in csv.reader(file, delimiter=delimiter, strict=True) if row)  # blank lines are no rows
-        header = next(rows, None)
+        sys.stdin.reconfigure(encoding=encoding, newline="")  # type: ignore[union-attr]
+        if kind == "txt":
+            yield from _lines(sys.stdin, name, columns)
+        elif kind == "jsonl":
+            yield from _objects(sys.stdin, name, columns)
+        else:
+            delimiter, quotechar = told(settings)
+            how = Dialect(
+                delimiter or ("," if kind == "csv" else "\t"), '"' if quotechar is None else quotechar or None
+            )
+            yield from _table(sys.stdin, name, columns, how)
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{name} is not UTF-8 (byte {error.object[error.start]:#04x}); say its encoding, as in --encoding gb18030"
+        ) from None
+
+
+def _of_file(
+    path: Path, told_kind: str | None, columns: Columns, settings: TableSettings, reading: Reading
+) -> Iterator[Row]:
+    kind, usual, is_even = _kind(path, told_kind)
+    if kind == "delimited" and is_even and not _stands_in_columns(path, settings):
+        kind = "txt"
+    if kind == "txt":
+        reading.format = "text"
+        with text_of(path, settings, reading) as text:
+            check_used(settings, [reading])
+            yield from _lines(text, str(path), columns)
+    elif kind == "lines":
+        reading.format = "JSON lines"
+        with text_of(path, settings, reading) as text:
+            check_used(settings, [reading])
+            yield from _objects(text, str(path), columns)
+    elif kind == "delimited":
+        reading.format = "TSV" if usual == "\t" else "CSV"
+        with laid_out(path, usual, settings, reading) as (found, text):
+            check_used(settings, [reading])
+            reading.columns = found.names
+            yield from _table(text, str(path), columns, found.dialect, found.names)
+    else:
+        if (stream := streamed(path, settings, reading)) is not None:
+            check_used(settings, [reading])
+            rows: Iterable[dict] = stream[1]
+        else:
+            rows = _whole(path, settings, reading)
+        found_columns = None
+        for number, row in enumerate(rows):
+            found_columns = found_columns or _find(list(row), str(path), columns)
+            yield _of(number, row, found_columns)
+
+
+def _kind(path: Path, told_kind: str | None) -> tuple[str | None, str | None, bool]:
+    """What a file is, the delimiter it promises, and whether it is a table only if its lines stand in columns."""
+    if told_kind in ("csv", "tsv"):
+        return "delimited", "," if told_kind == "csv" else "\t", False
+    if told_kind is not None:
+        return {"jsonl": "lines"}.get(told_kind, told_kind), None, False
+    check_regular(path, "file of rows")
+    if bare(path).suffix.lower() == ".txt":
+        return "txt", None, False
+    kind, name = kind_of(path)
+    if kind is not None:
+        return kind, kinds.DELIMITED.get(Path(name).suffix.lower()), False
+    with text_of(path) as text:
+        begins = text.read(4096).lstrip("\ufeff \t\r\n")[:1]
+    return ("lines", None, False) if begins == "{" else ("delimited", None, True)
+
+
+def _stands_in_columns(path: Path, settings: TableSettings) -> bool:
+    with text_of(path, settings) as text:
+        beginning = text.read(SAMPLE)
+    lines = complete_lines(beginning, whole=len(beginning) < SAMPLE)
+    return bool(lines) and find(path, lines, settings, None, only_even=True).delimiter is not None
+
+
+def _whole(path: Path, settings: TableSettings, reading: Reading) -> Iterator[dict]:
+    """The rows of a file that is read whole."""
+    readings: list[Reading] = []
+    splits = read_files({"train": path}, settings, readings)
+    if len(splits) > 1:
+        raise UserError(f"{path}: has the splits {listed(splits)}; give the rows of one as a file of their own")
+    for name, value in vars(readings[0]).items():
+        setattr(reading, name, value)
+    (rows,) = splits.values()
+    yield from rows  # type: ignore[misc]
+
+
+def _lines(file: Iterable[str], name: str, columns: Columns) -> Iterator[Row]:
+    if any(columns):
+        raise UserError(f"{name}: a text file has no columns; leave {_option(columns)} out")
+    for number, line in enumerate(file):
+        yield _row(number, str(number), line.rstrip("\r\n"), None)
+
+
+def _table(
+    file: Iterable[str], name: str, columns: Columns, how: Dialect, header: list[str] | None = None
+) -> Iterator[Row]:
+    """The rows of a table, whose first one is the header unless that is given."""
+    with long_fields():
+        rows = (row for row in how.reader(file) if row)  # blank lines are no rows
+        header = header or next(rows, None)
         if header is None:
             raise UserError(f"{name} is empty; it should begin with a line of column names")
         found = _find(header, name, columns)
         for number, row in enumerate(rows):
             if len(row) != len(header):
                 fault = f"{len(row)} fields where the header has {len(header)}"
-                yield Row(str(number), delimiter.join(row), None if found.pair is None else "", fault)
+                words = (how.delimiter or "").join(row)
+                yield Row(str(number), words, None if found.pair is None else "", fault)
             else:
                 yield _of(number, dict(zip(header, row, strict=True)), found)
-    finally:
-        csv.field_size_limit(limit)
 
 
-def _objects(file: IO[str], name: str, columns: Columns) -> Iterator[Row]:
+def _objects(file: Iterable[str], name: str, columns: Columns) -> Iterator[Row]:
     found = None
-    lines = (line for line in file if line.strip())
+    lines = (line.removeprefix("\ufeff") for line in file if line.strip("\ufeff \t\r\n"))
     for number, line in enumerate(lines):
         try:
             value = json.loads(line)
@@ -111,6 +184,7 @@ def _objects(file: IO[str], name: str, columns: Columns) -> Iterator[Row]:
         if not isinstance(value, dict):
             yield Row(str(number), line.strip(), None if columns.pair is None else "", "no JSON object")
             continue
+        value = flat(value)
         found = found or _find(list(value), name, columns)
         yield _of(number, value, found)
 

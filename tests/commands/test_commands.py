@@ -1,6 +1,7 @@
 """Commands are thin: a file each, whose one call can be made from Python with the same words."""
 
 import argparse
+import dataclasses
 import importlib
 import inspect
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hf_xfmr.__main__ import COMMANDS, module_of
+from hf_xfmr.data.table.settings import TableSettings
 
 FUNCTIONS = {
     "check": ("check.config", "check_config"),
@@ -28,7 +30,9 @@ FUNCTIONS = {
     "adopt": ("adoption.script", "run_script"),
     "bench": ("bench.contests", "bench"),
 }
-OF_THE_COMMAND_LINE = {"generate": {"file"}, "compare": {"json"}}  # where words come from, and how answers are written
+# Where words come from, how answers are written, which function is called, and what Python says by `TableSettings`.
+OF_THE_COMMAND_LINE = {"generate": {"file"}, "compare": {"json"}, "bench": {"what"}}
+OF_THE_COMMAND_LINE["predict"] = {one.name for one in dataclasses.fields(TableSettings)}
 
 
 def function_of(command: str):
@@ -38,7 +42,7 @@ def function_of(command: str):
 
 def test_every_command_has_a_file_and_a_function():
     files = {path.stem for path in Path(inspect.getfile(module_of("check"))).parent.glob("*.py")}
-    assert files - {"__init__", "texts"} == set(COMMANDS) == set(FUNCTIONS)
+    assert files - {"__init__", "texts", "table"} == set(COMMANDS) == set(FUNCTIONS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

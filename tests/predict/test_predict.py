@@ -1,9 +1,11 @@
 """The command predict: files of every kind, pairs, bad rows, calibration, and a run that is killed."""
 
 import csv
+import gzip
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -129,11 +131,11 @@ def test_bad_rows_keep_their_place_and_are_named(model, tmp_path):
     rows = table(tmp_path / "o.csv")
     assert [row["error"] for row in rows] == ["", "no JSON object", "no text", "text is no text but int", "no text", ""]
     assert [bool(row["label"]) for row in rows] == [True, False, False, False, False, True]
-    with pytest.raises(UserError, match=r"row 1 \(3 fields where the header has 1\)"):
+    with pytest.raises(UserError, match=r"row 1 \(3 fields where the header has 2\)"):
         run(
             model,
             "--file",
-            write(tmp_path / "b.csv", [["text"], ["good"], ["bad", "", "x"]]),
+            write(tmp_path / "b.csv", [["text", "id"], ["good", "0"], ["bad", "", "x"]]),
             "--out",
             tmp_path / "b2.csv",
         )
@@ -175,7 +177,7 @@ def test_a_long_text_s_entities_are_those_of_its_sentences(tmp_path, monkeypatch
         ("a.csv", "sentence1,sentence2\n1,2\n", [], r"could be .* for pairs with --text_pair_column too"),
         ("a.csv", "text\na\n", ["--id_column", "key"], r'--id_column is "key", but there is "text"'),
         ("a.csv", 'text\n"a\n', [], "the table can't be read"),
-        ("a.xlsx", "text\n", [], "'xlsx' is no kind of file"),
+        ("a.xlsx", "text\n", [], "is not a readable workbook"),
         ("a.txt", "a\n", ["--text_column", "text"], "a text file has no columns; leave --text_column out"),
         ("a.csv", "text\na\n", ["--out", "o.parquet"], r"predictions are written as \.csv or \.jsonl"),
         ("a.csv", "text\na\n", ["--temperature", "0"], "temperature is 0.0; it must be above 0"),
@@ -187,10 +189,30 @@ def test_mistakes_are_one_sentence(model, tmp_path, name, content, words, messag
         run(model, "--file", tmp_path / name, *words)
 
 
-def test_a_file_that_is_not_utf8_is_an_error(model, tmp_path):
-    (tmp_path / "a.csv").write_bytes("text\n好\n".encode("gb18030"))
-    with pytest.raises(UserError, match=r"a\.csv is not UTF-8"):
-        run(model, "--file", tmp_path / "a.csv")
+def test_a_file_is_read_as_it_is_written(model, tmp_path, capsys):
+    """In another encoding, between other delimiters and packed; and where that is not sure, one question."""
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress("text;id\n好 film, good;x\n很好的电影;y\n".encode("gb18030")))
+    run(model, "--file", tmp_path / "a.csv.gz")
+    out, said = capsys.readouterr()
+    assert [(row["id"], row["text"]) for row in map(json.loads, out.splitlines())] == [
+        ("x", "好 film, good"),
+        ("y", "很好的电影"),
+    ]
+    assert "read: a.csv.gz as CSV, packed by gzip, semicolons, gb18030, 2 rows, 2 columns\n" in said
+    (tmp_path / "b.csv").write_bytes("text\nEspaña\n".encode("cp1252"))
+    with pytest.raises(UserError, match=r"--encoding windows-1252 or --encoding"):
+        run(model, "--file", tmp_path / "b.csv")
+    run(model, "--file", tmp_path / "b.csv", "--encoding", "windows-1252")
+    assert json.loads(capsys.readouterr().out)["text"] == "España"
+
+
+def test_a_workbook_or_a_query_is_predicted_too(model, tmp_path, capsys):
+    with sqlite3.connect(tmp_path / "a.db") as base:
+        base.execute("CREATE TABLE reviews (number INTEGER, body TEXT)")
+        base.executemany("INSERT INTO reviews VALUES (?, ?)", [(1, "good"), (2, "bad")])
+    words = ["--file", tmp_path / "a.db", "--query", "SELECT body FROM reviews WHERE number > 1"]
+    run(model, *words)
+    assert [json.loads(line)["text"] for line in capsys.readouterr().out.splitlines()] == ["bad"]
 
 
 def test_the_kept_temperature_is_used_and_said_and_can_be_turned_off(model, tmp_path, capsys):

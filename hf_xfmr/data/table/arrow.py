@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.feather
 import pyarrow.parquet as pq
+import xxhash
 from datasets import Dataset, DatasetDict
 from datasets.table import InMemoryTable
 
@@ -92,10 +93,22 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def dataset_of(table: pa.Table) -> Dataset:
     """The table as a dataset; what its file says of features is kept where it is still so."""
+    fingerprint = _fingerprint(table)  # datasets' own pickles the table: twice its memory, and longer than reading it
     try:
-        return Dataset(InMemoryTable(table))
+        return Dataset(InMemoryTable(table), fingerprint=fingerprint)
     except Exception:  # features that its columns no longer have, or of a version of datasets that knows others
-        return Dataset(InMemoryTable(table.replace_schema_metadata(None)))
+        return Dataset(InMemoryTable(table.replace_schema_metadata(None)), fingerprint=fingerprint)
+
+
+def _fingerprint(table: pa.Table) -> str:
+    """A hash of the table's names, types and values, the same for the same ones: what datasets' cache goes by."""
+    found = xxhash.xxh64(str(table.schema).encode())
+    for column in table.columns:
+        for chunk in column.chunks:
+            found.update(f"{chunk.offset},{len(chunk)}".encode())
+            for buffer in chunk.buffers():
+                found.update(b"" if buffer is None else memoryview(buffer))
+    return found.hexdigest()
 
 
 def of_object(data: Any, readings: list[Reading]) -> dict[str, Dataset]:

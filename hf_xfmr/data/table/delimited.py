@@ -172,6 +172,7 @@ def _by_arrow(body, how: Dialect, names: list[str]) -> pa.Table | None:
                     newlines_in_values=how.quotechar is not None,
                 ),
                 convert_options=pyarrow.csv.ConvertOptions(
+                    check_utf8=False,  # it is known
                     column_types=dict.fromkeys(names, pa.string()),
                     null_values=[],
                     strings_can_be_null=False,
@@ -243,6 +244,8 @@ def read_if_wide(path: Path, data, settings: TableSettings, reading: Reading) ->
     if dialect.find(path, lines, settings, None, only_even=True).delimiter is None:
         return None
     table = read(path, data, settings, None, tried)
+    if tried.delimiter in (",", ";") and not tried.header and settings.header is None and b'"' not in bytes(data):
+        return None  # sentences have them too
     reading.delimiter, reading.quotechar, reading.header = tried.delimiter, tried.quotechar, tried.header
     for note in tried.notes:
         reading.note(note)

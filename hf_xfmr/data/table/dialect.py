@@ -116,12 +116,8 @@ def _delimiter(path: Path, lines: list[str], quotechar: str | None, usual: str |
         return None
     if len(even) == 1:
         return even[0]
-    if usual in even and len(even) > 1:
-        # The other one stands in every row as well, by chance or because it is the one: more columns are no chance.
-        others = [one for one in even if shapes[one].width > shapes[usual].width or shapes[one].quoted]
-        if not others or shapes[usual].quoted:
-            return usual
-        even = [usual, *(one for one in others if one != usual)]
+    if usual == "\t" and usual in even:
+        return usual
     if len(even) > 1:
         quoted = [one for one in even if shapes[one].quoted]
         if len(quoted) == 1:

@@ -10,13 +10,14 @@ import pyarrow as pa
 from ...errors import UserError
 from ..wording import short
 from . import letters
+from .packed import Bytes
 
 MARKS = [(codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be")]
 MARKS += [(codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"), (b"\x84\x31\x95\x33", "gb18030")]
 NAMES = {"utf-8": "UTF-8", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16", "utf-32-le": "UTF-32", "utf-32-be": "UTF-32"}
 NAMES |= {"cp1252": "windows-1252", "cp1250": "windows-1250", "cp1251": "windows-1251", "cp1253": "windows-1253"}
 NAMES |= {"cp1254": "windows-1254", "cp1255": "windows-1255", "cp1256": "windows-1256", "cp1257": "windows-1257"}
-NAMES |= {"cp932": "shift_jis", "cp949": "euc_kr", "big5hkscs": "big5", "iso2022_jp": "iso-2022-jp"}
+NAMES |= {"cp932": "shift_jis", "cp950": "big5", "cp949": "euc_kr", "big5hkscs": "big5", "iso2022_jp": "iso-2022-jp"}
 NAMES |= {"koi8_r": "koi8-r", "koi8_u": "koi8-u", "euc_jp": "euc-jp", "mac_roman": "macintosh"}
 SAMPLE = 1 << 16  # bytes around which the guess is made
 
@@ -50,13 +51,14 @@ def is_utf8(data) -> bool:
     return True
 
 
-def encoding_of(path: Path, data: bytes, told: str | None, *, whole: bool = True) -> tuple[str, int]:
+def encoding_of(path: Path, data: Bytes, told: str | None, *, whole: bool = True) -> tuple[str, int]:
     """The encoding of a text, and how many bytes of a mark it begins with.
 
     `whole` says that `data` is all of it; else it may end within a character. Raises UserError, which asks for
     --encoding, where several fit and give other texts.
     """
-    mark, marked = next(((len(m), e) for m, e in MARKS if data.startswith(m)), (0, None))
+    head = data[: 4 * SAMPLE]
+    mark, marked = next(((len(m), e) for m, e in MARKS if head.startswith(m)), (0, None))
     if told is not None:
         name = check_told(told)
         if name in ("utf-8-sig", "utf-16", "utf-32") and marked:
@@ -65,17 +67,19 @@ def encoding_of(path: Path, data: bytes, told: str | None, *, whole: bool = True
         return name, mark if marked == name else 0
     if marked:
         return marked, mark
-    if b"\0" in data[: 4 * SAMPLE] and (wide := _wide(data)):
+    if b"\0" in head and (wide := _wide(data)):
         return wide, 0
     if is_utf8(data if whole else _without_last(data)):
-        return ("iso2022_jp", 0) if b"\x1b$" in data and _decodes(data, "iso2022_jp") else ("utf-8", 0)
-    return _legacy(path, data if whole else _without_last(data)), 0
+        if data.find(b"\x1b") >= 0 and b"\x1b$" in data[:] and _decodes(data[:], "iso2022_jp"):
+            return "iso2022_jp", 0
+        return "utf-8", 0
+    return _legacy(path, data[:] if whole else _without_last(data)), 0
 
 
-def _without_last(data: bytes) -> bytes:
+def _without_last(data: Bytes) -> bytes:
     """The bytes up to the last line that ends, so that no character is cut."""
     end = data.rfind(b"\n")
-    return data[: end + 1] if end >= 0 else data
+    return data[: end + 1] if end >= 0 else data[:]
 
 
 def _decodes(data: bytes, encoding: str) -> bool:
@@ -86,7 +90,7 @@ def _decodes(data: bytes, encoding: str) -> bool:
     return True
 
 
-def _wide(data: bytes) -> str | None:
+def _wide(data: Bytes) -> str | None:
     """UTF-16 without a mark: the high bytes of line ends, spaces and delimiters are NULs, all on one side."""
     head = data[: SAMPLE - SAMPLE % 2]
     zeros = np.flatnonzero(np.frombuffer(head, np.uint8) == 0)
@@ -116,8 +120,9 @@ def _legacy(path: Path, data: bytes) -> str:
             fitting.append(one)
     if not fitting or fitting[0].score < letters.LEAST:
         raise _none(path, data)
-    if others := [one for one in fitting[1:] if one.text != fitting[0].text]:
-        shown = [fitting[0], *others][:3]
+    if any(one.text != fitting[0].text for one in fitting):
+        texts = [one.text for one in fitting]
+        shown = [one for place, one in enumerate(fitting) if one.text not in texts[:place]][:4]
         how = " or ".join(f'{name_of(one.encoding)} ("{_difference(one.text, shown)}")' for one in shown)
         raise UserError(
             f"{path}: is not UTF-8, and several encodings fit: {how}; say which with "
@@ -160,18 +165,18 @@ def _none(path: Path, data: bytes) -> UserError:
     )
 
 
-def as_utf8(path: Path, data: bytes, told: str | None) -> tuple[memoryview | bytes, str]:
+def as_utf8(path: Path, data: Bytes, told: str | None) -> tuple[memoryview | Bytes, str]:
     """All of a text as UTF-8 without a mark, and the name of the encoding it was in. Raises UserError for bytes that
     are not of the encoding told, or of none that is sure."""
     encoding, mark = encoding_of(path, data, told)
     if encoding == "utf-8":
         if told is not None and not is_utf8(data):
-            raise _not_of(path, data, encoding)
+            raise _not_of(path, data[:], encoding)
         return (memoryview(data)[mark:] if mark else data), name_of(encoding)
     try:
         return data[mark:].decode(encoding).removeprefix("\ufeff").encode("utf-8"), name_of(encoding)
     except UnicodeError:
-        raise _not_of(path, data, encoding) from None
+        raise _not_of(path, data[:], encoding) from None
 
 
 def _not_of(path: Path, data: bytes, encoding: str) -> UserError:

@@ -192,6 +192,8 @@ def _is_header(first: list[str], rest: Sequence[list[str]]) -> bool | None:
     cells = [cell.strip() for cell in first]
     if cells and cells[0].startswith(MARK) and len(cells) > 1:
         return True
+    if len(cells) > 1 and cells == list(map(str, range(len(cells)))):
+        return None  # as pandas names columns that have no names
     plain = [cell.casefold() for cell in cells if cell]
     if not plain:
         return None
@@ -209,7 +211,7 @@ def _is_header(first: list[str], rest: Sequence[list[str]]) -> bool | None:
             for_names += 2
         elif not numbers and cell and len(set(filled)) <= max(2, len(filled) // 2) and cell in filled:
             against += 2
-        elif _is_sentence(cell):
+        elif _is_sentence(cell) and 2 * sum(_is_sentence(value) or " " in value for value in filled) >= len(filled):
             against += 1
         elif not cell and filled and len(cells) > 1:
             for_names += column == 0
@@ -230,7 +232,9 @@ def _by_form(cells: list[str], rest: Sequence[list[str]]) -> bool | None:
     """Names are short words; if the values are not, names are what they are."""
     if not _could_be_names(cells):
         return None
-    if all(NUMBERED.fullmatch(cell) for cell in cells if cell):
+    if all(NUMBERED.fullmatch(cell) or len(cell) == 1 for cell in cells if cell):
+        return True
+    if any("_" in cell for cell in cells) and not any("_" in cell for row in rest for cell in row):
         return True
     for column, cell in enumerate(cells):
         values = [row[column].strip() for row in rest if column < len(row) and row[column].strip()]

@@ -61,6 +61,9 @@ SINGLE: dict[str, list[str]] = {
 }
 FREQUENT = {"Cyrillic": "оеаинтсрвлі", "Greek": "αοιετσνηυρ"}  # by which two encodings of one alphabet differ
 TYPOGRAPHIC = set("“”‘’‚„«»‹›–—…€£°§©®™·•¿¡²³½¼¾´\xa0×№№±†‰")
+RARE = ("mac_", "cp85", "cp866", "iso8859_")  # which few files are in today
+RARITY = 0.03
+FEWEST = 5  # different letters beside a to z
 WIDE = ["gb18030", "cp950", "big5hkscs", "cp932", "euc_jp", "cp949"]
 HANZI = (
     "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发后作里用道行所然家种事成方多经么去法学"
@@ -87,13 +90,13 @@ class Guess(NamedTuple):
 def ranked(sample: bytes) -> list[Guess]:
     """What the bytes could be, the best guess first."""
     found: list[Guess] = []
-    for encoding in (*SINGLE, *WIDE):
+    for encoding in (*WIDE, *SINGLE):
         try:
             text = sample.decode(encoding)
         except UnicodeError:
             continue
         score = _wide(text, encoding) if encoding in WIDE else max(_single(text, one) for one in SINGLE[encoding])
-        found.append(Guess(encoding, text, score))
+        found.append(Guess(encoding, text, score - RARITY * encoding.startswith(RARE)))
     found.sort(key=lambda one: -one.score)
     if not found or found[0].score < LEAST:
         found = _others(sample) + found
@@ -119,25 +122,26 @@ def _single(text: str, language: str) -> float:
     latin = language in LATIN
     good = bad = 0.0
     before, run, frequent = " ", 0, 0
-    for one in text:
+    for one, after in zip(text, f"{text[1:]} ", strict=True):
         run = run + 1 if one > "\x7f" else 0
         if one > "\x7f":
             if one in letters:
                 # A foreign letter amid ASCII ones, a capital within a word, three accents in a row: no word is so.
                 odd = run > 2 if latin else before.isascii() and before.isalpha()
-                odd = odd or (one.isupper() and before.islower())
+                odd = odd or (one.isupper() and (before.islower() or (before.isalpha() and after.islower())))
                 frequent += one in FREQUENT.get(language, "")
                 good, bad = good + (not odd), bad + odd
-            elif one in TYPOGRAPHIC:
+            elif one in TYPOGRAPHIC and not (before.isalpha() and one in "±½¼¾§©£³²°"):
                 good += 0.5
             else:
                 bad += 1
         elif not latin and before > "\x7f" and before in letters and one.isalpha():
             bad += 1
         before = one
+    few = len(set(text) & letters) <= FEWEST  # a word of one such letter may be chance
     words = [word.strip(".,;:!?\"'()") for word in text.lower().split()]
-    hits = sum(word in common for word in words)
-    likely = 0.1 * frequent / max(good + bad, 1)
+    hits = sum(word in common and not (few and not word.isascii()) for word in words)
+    likely = 0.0 if few else 0.1 * frequent / (good + bad)
     return good / max(good + bad, 1) + likely + WORDS * min(1.0, 2 * hits / max(len(words), 1))
 
 

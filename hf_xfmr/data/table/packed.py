@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import mmap
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ import pyarrow as pa
 from ...errors import UserError
 from ..regular import check_regular
 from ..wording import listed
+
+Bytes = bytes | mmap.mmap
 
 SUFFIXES = (".gz", ".bz2", ".zst", ".lz4", ".xz", ".zip")
 MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
@@ -53,7 +56,7 @@ def opened(path: Path) -> Iterator[tuple[IO[bytes], str | None, str]]:
 
     Raises UserError for an archive without exactly one table in it, and for a damaged one, also while it is read.
     """
-    check_regular(path, "data file")
+    check_regular(path, "file")
     try:
         packing = compression_of(path)
         if packing is None:
@@ -116,7 +119,14 @@ def _member(path: Path, archive: zipfile.ZipFile) -> str:
     return names[0]
 
 
-def contents(path: Path) -> tuple[bytes, str | None, str]:
+def contents(path: Path) -> tuple[Bytes, str | None, str]:
     """All unpacked bytes, how they were packed, and the name of what was packed. Raises UserError as `opened`."""
     with opened(path) as (file, packing, name):
-        return file.read(), packing, name
+        return all_of(path, file, packing), packing, name
+
+
+def all_of(path: Path, file: IO[bytes], packing: str | None) -> Bytes:
+    """All bytes of an opened file: a file that is not packed is mapped into memory, not copied."""
+    if packing is None and path.stat().st_size:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return file.read()
