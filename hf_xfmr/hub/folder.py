@@ -12,6 +12,7 @@ import transformers
 from ..data.regular import check_regular, fault_of
 from ..errors import UserError
 from ..registration import config_classes
+from . import weight_files
 
 MOST = 200 * 2**20  # bytes of one JSON file; the tokenizers of a hundred languages have some 20 MiB
 TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json")
@@ -38,6 +39,10 @@ def check_folder(name: str | Path, *, words_only: bool = False) -> None:
         check_config(folder, read_config(folder))
     for path in (path for pattern in WEIGHTS for path in sorted(folder.glob(pattern))):
         check_regular(path, "file of weights")
+        if path.name.endswith(".index.json"):
+            weight_files.check_index(path, read_json(path, "index"))
+        elif path.suffix == ".safetensors":
+            weight_files.check_floating(path)
 
 
 def check_tokenizer(name: str | Path) -> None:
@@ -95,7 +100,7 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
     except RecursionError:
         raise UserError(f"{path} is nested too deep to be read: save the {what} again") from None
     except ValueError as error:
-        raise UserError(f"{path} is not JSON ({error}): save the {what} again") from None
+        raise UserError(f"{path} is not JSON ({str(error).partition(';')[0]}): save the {what} again") from None
     if not isinstance(value, dict):
         raise UserError(f"{path} holds a {type(value).__name__}, not an object: save the {what} again")
     return value
@@ -132,12 +137,34 @@ def check_config(folder: Path, config: dict[str, Any]) -> None:
     labels = config.get("id2label")
     if labels is not None and not (isinstance(labels, dict) and all(str(one).isdecimal() for one in labels)):
         raise UserError(f"{path}: id2label is {json.dumps(labels)[:40]}; it must give a name to each number: mend it")
+    count = config.get("num_labels")
+    if count is not None and (not isinstance(count, int) or count < 1 or (labels and count != len(labels))):
+        raise UserError(
+            f"{path}: num_labels is {json.dumps(count)[:40]}; it must count the labels of id2label: mend it"
+        )
+    if labels is not None:
+        _check_labels(path, labels)
+    window = config.get("text_window")
+    if window and not (isinstance(window, dict) and isinstance(window.get("max_length"), int)):
+        raise UserError(f"{path}: text_window is {json.dumps(window)[:40]}; its max_length must be a number: mend it")
+    if config.get("return_dict", True) is not True:
+        raise UserError(f"{path}: return_dict is {json.dumps(config['return_dict'])[:40]}; take it out of the config")
     for heads, width in zip(HEADS, (*WIDTHS, WIDTHS[-1]), strict=True):
         if config.get(heads) and config.get(width) and config[width] % config[heads]:
             raise UserError(
                 f"{path}: {width} {config[width]} is no multiple of {heads} {config[heads]}, which share it: mend it"
             )
     _check_memory(path, config)
+
+
+def _check_labels(path: Path, labels: dict[str, Any]) -> None:
+    names = [str(name) for name in labels.values()]
+    if sorted(map(int, labels)) != list(range(len(labels))) or not labels:
+        raise UserError(f"{path}: id2label numbers its labels {', '.join(labels)[:40]}; count them from 0: mend it")
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UserError(f"{path}: id2label names {twice!r} twice; give each number a name of its own: mend it")
+    if odd := [one for one in labels.values() if not isinstance(one, str | int | float)]:
+        raise UserError(f"{path}: id2label names a label {json.dumps(odd[0])[:40]}; it must be a text: mend it")
 
 
 def _check_memory(path: Path, config: dict[str, Any]) -> None:

@@ -179,8 +179,7 @@ def test_code_in_a_folder_is_neither_run_nor_asked_about(checkpoints, tmp_path, 
         monkeypatch.setattr("sys.stdin", standard_input)
         for call in COMMANDS.values():
             line = said(capsys, lambda call=call: call(model))
-            assert "no command of hf_xfmr runs" in line
-            assert "trust_remote_code=True" in line
+            assert "code that comes with a checkpoint (auto_map) is not run" in line
     assert not (tmp_path / "ran").exists()
 
 
