@@ -70,8 +70,9 @@ _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 _Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_yaml_float)
 for _tag in ("binary", "set", "omap", "pairs"):
     _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _Loader.refuse)
-_Loader.add_constructor(None, _Loader.refuse)  # type: ignore[type-var]  # None: any other tag
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_yaml_str)  # a day is a name here, no number
+_Loader.add_constructor(None, _Loader.refuse)  # any other
+# A day is a name here, and no number.
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_yaml_str)  # type: ignore[type-var]
 
 
 def read(text: str) -> Any:

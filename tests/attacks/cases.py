@@ -140,7 +140,7 @@ def settings() -> Iterator[Case]:
     yield case("a key twice", f"{base}seed: 1\nseed: 2\n", "'seed' is there twice.*line 4")
     yield case("a key twice within", f"{base}model_config:\n  a: 1\n  a: 2\n", "'a' is there twice")
     yield case("a list for a number", f"{base}learning_rate: [1, 2]\n", r"learning_rate must be a number, not \[1, 2\]")
-    yield case("a mapping for a number", f"{base}max_steps: {{a: 1}}\n", "max_steps must be a number")
+    yield case("a mapping for a number", f"{base}max_steps: {{a: 1}}\n", "max_steps must be a whole number")
     yield case("a list for a text", f"{base}text_column: [text]\n", "text_column must be")
     yield case("a number for a mapping", f"{base}model_config: 3\n", "model_config must be")
     yield case("a fraction for a whole number", f"{base}max_steps: 2.5\n", "max_steps must be a whole number")
