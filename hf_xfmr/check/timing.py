@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..errors import UserError
+
 STEPS = 3  # timed, after one that warms up
 ENOUGH = 10.0  # seconds of one pass, after which no other is measured
 SHARE = 5_000_000  # parameters of which the optimizer's time is measured
@@ -34,6 +36,7 @@ def measure(trainer) -> Timing:
     is timed on a parameter of its own.
     """
     passes: list[float] = []
+    warming: float | None = None
     with untouched(trainer.model):
         for number, batch in enumerate(islice(trainer.get_train_dataloader(), 1 + STEPS)):
             if number:
@@ -43,6 +46,10 @@ def measure(trainer) -> Timing:
                 warming = _seconds(trainer, batch)
             if warming > ENOUGH:
                 break
+        if warming is None:
+            raise UserError(
+                "training has not one whole batch: lower per_device_train_batch_size, or leave out dataloader_drop_last"
+            )
         passes = passes or [warming]
         optimizer = _optimizer_seconds(trainer.model)
     accumulated = trainer.args.gradient_accumulation_steps

@@ -68,7 +68,7 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
     except RecursionError:
         raise UserError(f"{path} is nested too deep to be read: save the {what} again") from None
     except ValueError as error:
-        raise UserError(f"{path} is not JSON ({error}): save the {what} again") from None
+        raise UserError(f"{path} is not JSON ({str(error).partition(';')[0]}): save the {what} again") from None
     if not isinstance(value, dict):
         raise UserError(f"{path} holds a {type(value).__name__}, not an object: save the {what} again")
     return value

@@ -13,7 +13,7 @@ from .. import machine
 from ..data.regular import check_regular, fault_of, read_json
 from ..errors import UserError
 from ..registration import config_classes
-from . import sizes
+from . import sizes, weight_files
 
 TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json")
 VOCABULARIES = (*TOKENIZERS[:1], "vocab.txt", "vocab.json", "*.model", "*.spm", "tokenizer_config.json")
@@ -36,6 +36,10 @@ def check_folder(name: str | Path, *, words_only: bool = False) -> None:
         check_config(folder, read_config(folder))
     for path in (path for pattern in WEIGHTS for path in sorted(folder.glob(pattern))):
         check_regular(path, "file of weights")
+        if path.name.endswith(".index.json"):
+            weight_files.check_index(path, read_json(path, "index"))
+        elif path.suffix == ".safetensors":
+            weight_files.check_floating(path)
 
 
 def check_tokenizer(name: str | Path) -> None:
@@ -137,11 +141,33 @@ def check_config(folder: Path, config: dict[str, Any]) -> None:
     labels = config.get("id2label")
     if labels is not None and not (isinstance(labels, dict) and all(str(one).isdecimal() for one in labels)):
         raise UserError(f"{path}: id2label is {json.dumps(labels)[:40]}; it must give a name to each number: mend it")
+    count = config.get("num_labels")
+    if count is not None and (not isinstance(count, int) or count < 1 or (labels and count != len(labels))):
+        raise UserError(
+            f"{path}: num_labels is {json.dumps(count)[:40]}; it must count the labels of id2label: mend it"
+        )
+    if labels is not None:
+        _check_labels(path, labels)
+    window = config.get("text_window")
+    if window and not (isinstance(window, dict) and isinstance(window.get("max_length"), int)):
+        raise UserError(f"{path}: text_window is {json.dumps(window)[:40]}; its max_length must be a number: mend it")
+    if config.get("return_dict", True) is not True:
+        raise UserError(f"{path}: return_dict is {json.dumps(config['return_dict'])[:40]}; take it out of the config")
     for width, heads in sizes.uneven(config):
         raise UserError(
             f"{path}: {width} {config[width]} is no multiple of {heads} {config[heads]}, which share it: mend it"
         )
     _check_memory(path, config)
+
+
+def _check_labels(path: Path, labels: dict[str, Any]) -> None:
+    names = [str(name) for name in labels.values()]
+    if sorted(map(int, labels)) != list(range(len(labels))) or not labels:
+        raise UserError(f"{path}: id2label numbers its labels {', '.join(labels)[:40]}; count them from 0: mend it")
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UserError(f"{path}: id2label names {twice!r} twice; give each number a name of its own: mend it")
+    if odd := [one for one in labels.values() if not isinstance(one, str | int | float)]:
+        raise UserError(f"{path}: id2label names a label {json.dumps(odd[0])[:40]}; it must be a text: mend it")
 
 
 def _check_memory(path: Path, config: dict[str, Any]) -> None:

@@ -39,6 +39,10 @@ def _known(error: BaseException) -> str | None:
         return f"a text can't be written as {error.encoding} ({error.reason}): set PYTHONUTF8=1, or mend the text"
     if isinstance(error, UnicodeDecodeError):
         return f"a text is not {error.encoding} (byte {error.start}): convert it to UTF-8, as with iconv"
+    if isinstance(error, metadata.PackageNotFoundError):  # whose name is a sentence, if transformers raised it
+        named = re.search(r"'([\w.-]+)", str(error.name))
+        package = named[1] if named else error.name
+        return f"what was asked for needs the package {package}, which is not installed: pip install it"
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("hf_xfmr"):
         return f"what was asked for needs the package {error.name}, which is not installed: pip install it"
     if isinstance(error, ImportError | RuntimeError) and "install" in str(error):  # a library's words for a package

@@ -1,6 +1,7 @@
 """Checkpoints by name: a folder, a `sample:`, or a name on the Hub; and whether one has what a model is made of."""
 
 import functools
+import logging
 import os
 import re
 from pathlib import Path
@@ -16,6 +17,8 @@ from ..plain import one_line
 from ..writing import fault_of
 
 NAMED = 3  # tensors that an error names
+# stock's table of what does not fit, many lines: here that is an error of one
+logging.getLogger("transformers.modeling_utils").addFilter(lambda record: "LOAD REPORT" not in record.getMessage())
 _CODE = re.compile("trust_remote_code|custom code|remote code")  # in what transformers says of a folder with code
 
 
@@ -48,6 +51,12 @@ def _reason(error: Exception) -> str:
     """A library's words on one line, without advice that no command here can follow, and not the whole list of what it
     knows."""
     words = one_line(error)
+    if isinstance(error, KeyError):
+        return f"one of its files lacks {words}, or says what is not known: save or copy it again"
+    if isinstance(error, AttributeError | TypeError) and "Validation error" not in words:
+        return f"one of its files holds a value of another kind than belongs there ({words}): save or copy it again"
+    if "automatic conversion of the weights" in words:  # and a table with a traceback for each
+        return "a tensor has another number of dimensions than its config.json says: copy the checkpoint again"
     if "Unrecognized configuration class" in words or "Model type should be one of" in words:
         return "its model is of another kind; give one that was trained for this"
     return words if len(words) < 400 else f"{words[:400]}…"

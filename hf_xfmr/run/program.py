@@ -1,7 +1,9 @@
 """A recipe or a command as a program: its errors are one line, its exit code says how it ended."""
 
 import argparse
+import difflib
 import os
+import re
 import select
 import sys
 import warnings
@@ -18,6 +20,11 @@ from . import beginnings
 TRACEBACK = "--traceback"
 TRACEBACK_HELP = "print where in the code an error arose, beside its one line"
 STOPPED, PIPE_CLOSED = 128 + 2, 128 + 13  # as a shell counts SIGINT and SIGPIPE
+_NO_NUMBER = re.compile(r"argument (?P<option>\S+): invalid (?P<kind>int|float) value: (?P<value>.*)", re.DOTALL)
+_NO_CHOICE = re.compile(
+    r"argument (?P<option>\S+): invalid choice: (?P<value>.*) \(choose from (?P<known>[^()]*)\)", re.DOTALL
+)
+CHOICES = 12  # that an error lists
 _shows_traceback: ContextVar[bool] = ContextVar("shows_traceback", default=False)
 
 
@@ -28,10 +35,28 @@ class OneLine:
         super().__init__(*args, **{"allow_abbrev": False, **kwargs})
 
     def error(self, message: str) -> NoReturn:
+        if wrong := _NO_NUMBER.match(message):
+            kind = "a whole number" if wrong["kind"] == "int" else "a number"
+            raise UserError(
+                f"{wrong['option'].split('/')[0]}: {wrong['value']} must be {kind} (--help lists the arguments)"
+            )
+        if chosen := _NO_CHOICE.match(message):
+            raise UserError(
+                f"{chosen['option'].split('/')[0]}: {chosen['value']} {_choices(chosen)} (--help lists the arguments)"
+            )
         raise UserError(f"{message} (--help lists the arguments)")
 
     def print_help(self, file=None) -> None:
         print(self.format_help(), end="", file=file)  # type: ignore[attr-defined]  # argparse's own drops errors
+
+
+def _choices(chosen: re.Match) -> str:
+    known = [one.strip(" '") for one in chosen["known"].split(",")]
+    near = difflib.get_close_matches(chosen["value"].strip("'"), known, n=1)
+    if near:
+        return f"is none of its {len(known)} choices; did you mean '{near[0]}'?"
+    more = f" and {len(known) - CHOICES} more" if len(known) > CHOICES else ""
+    return f"is none of its choices, {', '.join(known[:CHOICES])}{more}"
 
 
 class Parser(OneLine, argparse.ArgumentParser):

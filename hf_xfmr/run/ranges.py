@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
+from accelerate.utils import DynamoBackend
 from transformers import Trainer, TrainingArguments, get_scheduler
 from transformers.activations import ACT2FN
 from transformers.integrations import integration_utils
@@ -20,6 +21,7 @@ ABOVE_0 = (0, None, "above 0")
 BELOW_1 = (0, 1, "at least 0 and less than 1")
 SHARE = (0, 1, "above 0 and at most 1")
 SEED = (0, 2**32 - 1, "at least 0 and at most 4,294,967,295")
+FINITE = (None, None, "a finite number")
 RANGES = {
     **dict.fromkeys(
         (
@@ -44,42 +46,55 @@ RANGES = {
     **dict.fromkeys(("validation_fraction", "test_fraction"), BELOW_1),
     **dict.fromkeys(("layer_decay", "top_p"), SHARE),
     **dict.fromkeys(("seed", "data_seed"), SEED),
-    **dict.fromkeys(("temperature", "length_penalty"), (None, None, "a finite number")),
+    **dict.fromkeys(("temperature", "length_penalty"), FINITE),
 }
-# Beyond these nothing ends, or all rows are held at once: a digit too many, and not a wish.
-MOST = {
-    **dict.fromkeys(("per_device_train_batch_size", "per_device_eval_batch_size", "batch_size"), 65_536),
+# Beyond these nothing ends, float32 overflows, nothing is learned, or all rows are held at once: a digit too many.
+LARGEST = 10**9  # of any number without a bound of its own
+AT_MOST = {
+    **dict.fromkeys(("per_device_train_batch_size", "per_device_eval_batch_size", "batch_size", "lora_rank"), 65_536),
     **dict.fromkeys(("num_beams", "dataloader_num_workers", "dataloader_prefetch_factor"), 1_000),
     **dict.fromkeys(("num_train_epochs", "gradient_accumulation_steps", "max_new_tokens"), 1_000_000),
-    **dict.fromkeys(("max_steps", "logging_steps", "eval_steps", "save_steps", "warmup_steps"), 1_000_000_000),
     **dict.fromkeys(("max_length", "block_size", "vocab_size", "tokens_per_batch"), 100_000_000),
-    "average_checkpoints": 10_000,
-    "lora_rank": 65_536,
+    **dict.fromkeys(("learning_rate", "weight_decay", "length_penalty"), 100),
+    **dict.fromkeys(("adam_epsilon", "layer_norm_eps", "layer_norm_epsilon"), 1),
+    **dict.fromkeys(("initializer_range", "init_std"), 10),
+    **{"max_grad_norm": 1e30, "neftune_noise_alpha": 1000, "temperature": 1000, "average_checkpoints": 10_000},
 }
+SMALLEST = {"temperature": 1e-3, "adam_epsilon": 1e-30}  # above 0; under it float32 divides by nothing
 EXCLUDED = {"above 0": 0, "above 0 and at most 1": 0, "at least 0 and less than 1": 1}
 PARTS = {"logging_steps", "eval_steps", "save_steps", "warmup_steps"}  # below 1: a share of the run
 
 
 def check(**numbers: Any) -> None:
-    """Raises `UserError` for a number outside its range in RANGES, NaN and infinity too. None is none, and fine."""
+    """Raises `UserError` for a number outside its range in RANGES, NaN and infinity too; one that has none there is
+    finite, and at most LARGEST. None is none, and fine."""
     for name, value in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            continue
-        if name in RANGES:
-            _check(name, value, RANGES[name])
-        if name in MOST and value > MOST[name]:
-            raise UserError(f"{name} is {value:,}; it must be at most {MOST[name]:,}")
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            _check(name, value, RANGES.get(name, FINITE))
 
 
 def _check(name: str, value: float, allowed: tuple) -> None:
     least, most, words = allowed
-    within = math.isfinite(value) and (least is None or value >= least) and (most is None or value <= most)
+    finite = isinstance(value, int) or math.isfinite(value)  # an int may be beyond what a float holds
+    within = finite and (least is None or value >= least) and (most is None or value <= most)
     if not within or (words in EXCLUDED and value == EXCLUDED[words]):
-        raise UserError(f"{name} is {value}; it must be {words}")
+        raise UserError(f"{name} is {_shown(value)}; it must be {words}")
+    field = name.split()[-1]
+    largest = AT_MOST.get(field, LARGEST)
+    if most is None and abs(value) > largest:
+        raise UserError(f"{name} is {_shown(value)}; it must be at most {largest:,}")
+    if 0 < abs(value) < SMALLEST.get(field, 0):
+        raise UserError(f"{name} is {_shown(value)}; it must be at least {SMALLEST[field]:g}")
     if name in PARTS and value > 1 and value != int(value):
         raise UserError(
             f"{name} is {value}; from 1 on it must be a whole number of steps (below 1: a share of the run)"
         )
+
+
+def _shown(value: float) -> str:
+    if isinstance(value, float):
+        return str(value)
+    return f"{value:,}" if abs(value) < 10**40 else f"a number of {len(str(value)):,} digits"
 
 
 def check_settings(*settings: Any) -> None:
@@ -100,33 +115,58 @@ def _check_arguments(args: Any) -> None:
             raise UserError(f"report_to is '{name}'{_nearest(name, [*known, 'none', 'all'])}")
         if name in known and name not in integration_utils.get_available_reporting_integrations():
             raise UserError(f"report_to is '{name}', whose package is not installed: install it, or give none")
+    if args.metric_for_best_model == "":
+        raise UserError("metric_for_best_model is ''; give the name of a figure, or leave it out")
     if args.early_stopping_patience is not None and not args.metric_for_best_model:
         raise UserError("early_stopping_patience needs a figure to watch: add --metric_for_best_model loss")
+    if args.dataloader_persistent_workers and not args.dataloader_num_workers:
+        raise UserError("dataloader_persistent_workers needs workers: add --dataloader_num_workers 1, or leave it out")
+    _check_compiling(args)
     try:
         Trainer.get_optimizer_cls_and_kwargs(args)
     except (ValueError, ImportError, TypeError) as error:
         if "model" not in str(error):  # some optimizers ask for the model
-            raise UserError(f"optim {_value(args.optim)} can't be used: {one_line(error)}") from error
+            shown = f" with optim_args '{args.optim_args}'" if args.optim_args else ""
+            raise UserError(f"optim {_value(args.optim)}{shown} can't be used: {one_line(error)}") from error
     _check_schedule(args)
+
+
+def _check_compiling(args: Any) -> None:
+    if not args.torch_compile:
+        return
+    backends, modes = [one.value.lower() for one in DynamoBackend], list(torch._inductor.list_mode_options())
+    for name, value, known in (
+        ("torch_compile_backend", args.torch_compile_backend, backends),
+        ("torch_compile_mode", args.torch_compile_mode, [*modes, "default"]),
+    ):
+        if value is not None and str(value).lower() not in known:
+            raise UserError(f"{name} is '{value}'{_nearest(str(value), known)}")
 
 
 def _check_schedule(args: Any) -> None:
     """Make the learning rate's course for an optimizer of one number."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=args.learning_rate or 1.0)
-    kind, options = _value(args.lr_scheduler_type), args.lr_scheduler_kwargs
+    kind, options = _value(args.lr_scheduler_type), args.lr_scheduler_kwargs or {}
+    if not isinstance(options, dict):
+        raise UserError(f"lr_scheduler_kwargs is {options!r}; it must be a {{key: value, …}}")
+    check(**{f"lr_scheduler_kwargs: {name}": value for name, value in options.items()})
     try:
-        options = dict(options or {})
-        get_scheduler(
+        course = get_scheduler(
             kind, optimizer, num_warmup_steps=1, num_training_steps=10, scheduler_specific_kwargs=dict(options)
         )
-    except (ValueError, TypeError, KeyError, AssertionError) as error:
+        if isinstance(course, torch.optim.lr_scheduler.LambdaLR):
+            for step in range(12):  # one past the end
+                for rate in course.lr_lambdas:
+                    if not math.isfinite(rate(step)):
+                        raise ValueError(f"it gives {rate(step)} at step {step} of 10")
+    except (ValueError, TypeError, KeyError, AssertionError, ArithmeticError) as error:
         shown = f" with lr_scheduler_kwargs {options}" if options else ""
         raise UserError(f"lr_scheduler_type {kind}{shown} can't be used: {one_line(error)}") from error
 
 
 def check_best(args: Any, names: Iterable[str]) -> None:
     """Raises `UserError` for a metric_for_best_model that is none of the figures that an evaluation gives."""
-    asked = (args.metric_for_best_model or "loss").removeprefix("eval_")
+    asked = "loss" if args.metric_for_best_model is None else args.metric_for_best_model.removeprefix("eval_")
     known = ["loss", *(name for name in names if name != "loss")]
     if asked not in known:
         raise UserError(f"metric_for_best_model is '{asked}'; it can be {some(known)}")
@@ -139,9 +179,11 @@ def check_model_config(values: Mapping[str, Any]) -> None:
         shown = f"model_config: {name}"
         if name in ("hidden_act", "activation_function") and value not in ACT2FN:
             raise UserError(f"{shown} is '{value}'{_nearest(str(value), list(ACT2FN))}")
-        if isinstance(value, bool) or not isinstance(value, int | float) or name.endswith("token_id"):
+        if isinstance(value, bool) or not isinstance(value, int | float):
             continue
-        if "drop" in name or name == "label_smoothing":
+        if name.endswith("token_id"):
+            _check(shown, value, AT_LEAST_0)
+        elif "drop" in name or name == "label_smoothing":
             _check(shown, value, BELOW_1)
         elif "eps" in name or name in ("initializer_range", "init_std"):
             _check(shown, value, ABOVE_0)

@@ -3,24 +3,26 @@
 import argparse
 import dataclasses
 import difflib
+import os
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from transformers import HfArgumentParser, set_seed
-from transformers.hf_argparser import string_to_bool
 
 from .. import writing
 from ..errors import UserError
 from ..hub.access import check_access
 from ..hub.training import fetch_checkpoint
+from ..plain import is_unicode
 from ..processes import is_main
 from ..training import lock
 from ..training.trainer import XfmrTrainingArguments
-from . import beginnings, program, ranges, yaml_text
+from . import beginnings, kinds, program, ranges, yaml_text
 
 seed_of_several: ContextVar[int | None] = ContextVar("seed_of_several", default=None)  # the one that runs, if any does
 
@@ -59,22 +61,24 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
         argument_default=argparse.SUPPRESS,
     )
     parser.add_argument(program.TRACEBACK, action="store_true", help=program.TRACEBACK_HELP)  # program.run takes it
-    actions = {}
+    actions, taken = {}, kinds.of(settings_class, arguments_class)
     for action in parser._actions:
         if action.dest == "traceback":
             continue
         if action.dest != "help":
             action.default, action.required = argparse.SUPPRESS, False  # only what was given, to lay over the file
-            action.type = _mapping if action.type is dict else action.type
+            if dict in (takes := taken.get(action.dest, set())):
+                action.type = _mapping_or_name if str in takes else _mapping
             actions.update(dict.fromkeys((option.lstrip("-") for option in action.option_strings), action))
     config = Path(argv.pop(0)) if argv and not argv[0].startswith("-") else None
-    values = _read_yaml(config, actions) if config else {}
-    values |= _read_flags(parser, argv, actions)
+    values = _read_yaml(config, actions, taken) if config else {}
+    values |= _read_flags(parser, argv, actions, taken)
     values.setdefault("output_dir", f"runs/{config.stem}" if config else None)
     if values["output_dir"] is None:
         raise UserError("no output folder: give --output_dir FOLDER, or a config file, whose name it then takes")
-    _check_texts(values, config)
+    _check_texts(values)
     _several_seeds(values)
+    _check_alone(values)
     lacking = [
         f.name
         for f in dataclasses.fields(settings_class)
@@ -113,6 +117,15 @@ def of_flags(settings_class: type, words: Sequence[str]) -> Any:
         raise UserError(f"a setting is not given: {error}") from None
 
 
+def _check_alone(values: dict[str, Any]) -> None:
+    """Raises `UserError` for a setting of several processes where one runs."""
+    for name in ("fsdp", "ddp_backend"):
+        if values.get(name) and int(os.environ.get("WORLD_SIZE", "1")) < 2:
+            raise UserError(
+                f"{name} is for several processes, and this is one: leave it out, or begin with accelerate launch"
+            )
+
+
 def _several_seeds(values: dict[str, Any]) -> None:
     """Put the seed that runs, and its folder, into `values`. Raises `SeveralSeeds` if none of several runs yet."""
     seeds = values.pop("seeds", None)
@@ -124,6 +137,8 @@ def _several_seeds(values: dict[str, Any]) -> None:
     numbers = isinstance(seeds, list) and all(isinstance(one, int) and not isinstance(one, bool) for one in seeds)
     if not numbers or len(seeds) < 2 or len(set(seeds)) < len(seeds):
         raise UserError(f"seeds is {seeds}; it must be two or more different whole numbers, as in [1, 2, 3]")
+    for seed in seeds:
+        ranges.check(seed=seed)
     for name in ("seed", "push_to_hub", "resume_from_checkpoint"):
         if values.get(name) is not None and values[name] is not False:
             raise UserError(f"seeds and {name} are both given: leave one of them out")
@@ -131,54 +146,37 @@ def _several_seeds(values: dict[str, Any]) -> None:
     raise SeveralSeeds(seeds, output_dir, {key: value for key, value in values.items() if key != "output_dir"})
 
 
-def _read_yaml(path: Path, actions: dict) -> dict[str, Any]:
+def _read_yaml(path: Path, actions: dict, taken: dict[str, set]) -> dict[str, Any]:
     values = yaml_text.read_file(path)
     values = {} if values is None else values
+    _check_texts(values, path)
     if not isinstance(values, dict):
         raise UserError(f"{path} must hold `key: value` lines")
     for key, value in values.items():
         if key not in actions:
             raise UserError(f"{path}: unknown key '{key}'{_nearest(key, actions)}")
-        kind = actions[key].type
-        if fault := _of_another_shape(value, actions[key]):
+        values[key] = _plain(value, taken.get(actions[key].dest, set()), key)
+        if key in taken and (fault := kinds.fault(values[key], taken[key])):
             raise UserError(f"{path}: {key} {fault}")
-        # YAML reads 1e-4 as text, and `type` is what would read it from the command line.
-        if isinstance(value, str) and kind in (int, float):
-            try:
-                values[key] = kind(value)
-            except ValueError:
-                raise UserError(f"{path}: {key} must be a number, not '{value}'") from None
-        elif isinstance(value, bool) and kind in (int, float):
-            raise UserError(f"{path}: {key} must be a number, not {str(value).lower()}")
-        elif isinstance(value, int) and kind is float:
-            values[key] = float(value)
-        elif value is False and kind is str:
-            values[key] = "no"  # eval_strategy: no, which YAML reads as false
-        elif isinstance(value, dict):
-            values[key] = _numbers(value)
     return values
 
 
-def _of_another_shape(value: Any, action: argparse.Action) -> str | None:
-    """What is wrong with a list or mapping where the setting is one value, and the reverse; None: nothing."""
-    many = action.nargs in ("*", "+") or action.dest == "seeds"
-    if isinstance(value, list | dict) and action.type in (int, float) and not many:
-        return f"must be a number, not {value}"
-    if action.type is int and isinstance(value, float) and not value.is_integer():
-        return f"must be a whole number, not {value}"
-    if action.type is string_to_bool and value is not None and not isinstance(value, bool):
-        return f"must be true or false, not {value!r}"
-    texts = isinstance(action.type, type) and issubclass(action.type, str)
-    if isinstance(value, list | dict) and action.dest in NAMES and not many:
-        return f"must be one value, not {value}"
-    if isinstance(value, str | list | int | float) and not isinstance(value, bool) and action.type is _mapping:
-        return f"must be a {{key: value, …}}, not {value!r}"
-    if isinstance(value, int | float) and not isinstance(value, bool) and texts and action.dest in NAMES:
-        return f"must be a name, not the number {value}: put it in quotes"
-    return None
+def _plain(value: Any, taken: set, key: str) -> Any:
+    """A value of YAML as its setting takes it."""
+    if isinstance(value, str) and taken & {int, float} and str not in taken:
+        for kind in (one for one in (int, float) if one in taken):  # YAML reads 1e-4 as text
+            with suppress(ValueError):
+                return kind(value)
+    elif isinstance(value, float) and value.is_integer() and int in taken and float not in taken:
+        return int(value)
+    elif isinstance(value, int) and not isinstance(value, bool) and float in taken and int not in taken:
+        return float(value)
+    elif value is False and str in taken and bool not in taken and key not in NAMES:
+        return "no"  # eval_strategy: no, which YAML reads as false
+    return _numbers(value) if isinstance(value, dict) else value
 
 
-def _check_texts(values: Any, config: Path | None, key: str = "") -> None:
+def _check_texts(values: Any, config: Path | None = None, key: str = "") -> None:
     """Raises `UserError` for a text that no file, column or label can be called."""
     if isinstance(values, dict):
         for name, value in values.items():
@@ -186,6 +184,8 @@ def _check_texts(values: Any, config: Path | None, key: str = "") -> None:
     elif isinstance(values, list):
         for value in values:
             _check_texts(value, config, key)
+    elif isinstance(values, str) and config is not None and not is_unicode(values):
+        raise UserError(f"{config}: {key} holds half a character (a lone surrogate): mend it")
     elif isinstance(values, str) and "\0" in values:
         raise UserError(f"{config or 'the flags'}: {key} holds a NUL, a character that no name has: take it out")
 
@@ -210,7 +210,14 @@ def _mapping(text: str) -> dict:
     return _numbers(value)
 
 
-def _read_flags(parser: argparse.ArgumentParser, argv: list[str], actions: dict) -> dict[str, Any]:
+def _mapping_or_name(text: str) -> dict | str:
+    """A mapping, or the name of the file that holds it."""
+    return _mapping(text) if text.lstrip().startswith(("{", "[")) else text
+
+
+def _read_flags(
+    parser: argparse.ArgumentParser, argv: list[str], actions: dict, taken: dict[str, set]
+) -> dict[str, Any]:
     for word in argv:
         key = word.removeprefix("--").split("=")[0]
         if word.startswith("--") and key not in actions and key != "help":
@@ -224,7 +231,11 @@ def _read_flags(parser: argparse.ArgumentParser, argv: list[str], actions: dict)
             words.append(word)
     emptied = [word for word in words if re.fullmatch("--[^=]+=null", word)]  # taken back what the file says
     given = vars(parser.parse_args([word for word in words if word not in emptied]))
-    return given | {actions[word[2:-5]].dest: None for word in emptied}
+    for name in (actions[word[2:-5]].dest for word in emptied):
+        if fault := kinds.fault(None, taken[name]) if name in taken else None:
+            raise UserError(f"--{name} {fault}")
+        given[name] = None
+    return given
 
 
 def _nearest(key: str, known) -> str:

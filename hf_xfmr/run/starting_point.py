@@ -77,5 +77,5 @@ def naming_model_config() -> Iterator[None]:
     """What a config says of its fields, as a `UserError` that names model_config."""
     try:
         yield
-    except (TypeError, ValueError, StrictDataclassError) as error:
+    except (TypeError, ValueError, AttributeError, StrictDataclassError) as error:
         raise UserError(f"model_config: {' '.join(str(error).split())}") from error

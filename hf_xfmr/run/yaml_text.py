@@ -1,5 +1,6 @@
 """YAML as it is read here: plain values, each key once, nothing nested out of measure, and errors of one line."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,26 @@ class _Loader(yaml.SafeLoader):
         finally:
             self.depth -= 1
 
+    def construct_yaml_int(self, node):
+        if re.fullmatch(r"[-+]?0[0-9_]+|.*:.*", node.value):  # which YAML 1.1 counts by eights, and by sixties
+            twofold = f"{node.value} is read in two ways: write the number out, or a text in quotes"
+            raise yaml.constructor.ConstructorError(None, None, twofold, node.start_mark)
+        return self._number(super().construct_yaml_int, node, "whole number")
+
+    def construct_yaml_float(self, node):
+        return self._number(super().construct_yaml_float, node, "number")
+
+    def _number(self, read, node, kind: str):
+        try:
+            return read(node)
+        except ValueError:
+            shown = f"{node.value[:40]!r} is no {kind} that can be read"
+            raise yaml.constructor.ConstructorError(None, None, shown, node.start_mark) from None
+
+    def refuse(self, node):
+        tag = node.tag.removeprefix("tag:yaml.org,2002:")
+        raise yaml.constructor.ConstructorError(None, None, f"the tag {tag}: write a plain value", node.start_mark)
+
     def construct_mapping(self, node, deep=False):
         seen: dict[str, int] = {}
         for key, _ in node.value:
@@ -43,6 +64,15 @@ class _Loader(yaml.SafeLoader):
                     raise yaml.constructor.ConstructorError(None, None, twice, key.start_mark)
                 seen[key.value] = key.start_mark.line + 1
         return super().construct_mapping(node, deep)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_yaml_float)
+for _tag in ("binary", "set", "omap", "pairs"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _Loader.refuse)
+_Loader.add_constructor(None, _Loader.refuse)  # any other
+# A day is a name here, and no number.
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_yaml_str)  # type: ignore[type-var]
 
 
 def read(text: str) -> Any:

@@ -38,4 +38,8 @@ def compare(a: str | Path, b: str | Path) -> dict[str, Any]:
 def _run(folder: Path) -> dict:
     if not os.path.lexists(folder / "run.json"):
         raise UserError(f"{folder} holds no run.json: give the output folder of a recipe that has finished")
-    return read_json(folder / "run.json", "record of a run")
+    run = read_json(folder / "run.json", "record of a run")
+    for name in ("metrics", "settings", "arguments"):
+        if not isinstance(run.get(name) or {}, dict):
+            raise UserError(f"{folder / 'run.json'}: {name} is no object: let the recipe write the file again")
+    return run

@@ -80,6 +80,32 @@ def arguments() -> Iterator[Case]:
     yield Case("arguments", "adopt: bytes", lambda p: ["adopt", p.write("s.py", b"\xff\xfe")], "UTF-8|utf-8")
 
 
+def numbers() -> Iterator[Case]:
+    """Numbers of commands that no machine counts to, or that float32 does not hold."""
+    big, small = "9" * 30, "1e-308"
+    for command, name, value, says in (
+        ("predict", "batch_size", big, "at most 1,000,000,000"),
+        ("predict", "temperature", small, "at least 0.001"),
+        ("predict", "temperature", "1e308", "at most 1,000"),
+        ("predict", "batch_size", "1.5", "'1.5' must be a whole number"),
+        ("generate", "temperature", small, "at least 0.001"),
+        ("generate", "temperature", "true", "'true' must be a number"),
+        ("generate", "num_beams", big, "at most 1,000"),
+        ("generate", "batch_size", big, "at most 1,000,000,000"),
+        ("generate", "top_k", "9" * 400, "a number of 400 digits; it must be at most"),
+        ("translate", "num_beams", big, "at most 1,000"),
+        ("translate", "batch_size", big, "at most 1,000,000,000"),
+        ("fill", "top_k", big, "at most the vocabulary's"),
+    ):
+        model, rest = READERS[command]
+        yield Case(
+            "numbers",
+            f"{command} --{name} {value[:10]}",
+            lambda p, c=command, m=model, r=rest, n=name, v=value: [c, p.use(m), *r, f"--{n}", v],
+            f"{name}.*{says}",
+        )
+
+
 def settings() -> Iterator[Case]:
     def case(name, text, says):
         return Case("settings", name, lambda p: p.yaml(text), says)
@@ -114,7 +140,7 @@ def settings() -> Iterator[Case]:
     yield case("a key twice", f"{base}seed: 1\nseed: 2\n", "'seed' is there twice.*line 4")
     yield case("a key twice within", f"{base}model_config:\n  a: 1\n  a: 2\n", "'a' is there twice")
     yield case("a list for a number", f"{base}learning_rate: [1, 2]\n", r"learning_rate must be a number, not \[1, 2\]")
-    yield case("a mapping for a number", f"{base}max_steps: {{a: 1}}\n", "max_steps must be a number")
+    yield case("a mapping for a number", f"{base}max_steps: {{a: 1}}\n", "max_steps must be a whole number")
     yield case("a list for a text", f"{base}text_column: [text]\n", "text_column must be")
     yield case("a number for a mapping", f"{base}model_config: 3\n", "model_config must be")
     yield case("a fraction for a whole number", f"{base}max_steps: 2.5\n", "max_steps must be a whole number")
@@ -134,6 +160,62 @@ def settings() -> Iterator[Case]:
     yield case("a number for a dataset", "dataset: 7\noutput_dir: out\n", "dataset")
     yield case("null for a dataset", "dataset: null\noutput_dir: out\n", "dataset")
     yield case("one seed twice", f"{base}seeds: [1, 1]\n", "seeds")
+    for name, text, says in (
+        ("a day for a number", "seed: 2020-01-01", "seed must be a whole number, not '2020-01-01'"),
+        ("a day and an hour", "seed: !!timestamp 2001-12-14t21:59:43.10-05:00", "seed must be a whole number"),
+        ("1e3 for a whole number", "seed: 1e3", "seed must be a whole number"),
+        ("a word for 1e-4", "learning_rate: 1e-x", "learning_rate must be a number, not '1e-x'"),
+        ("nothing for a whole number", "seed:", "seed must be a whole number, not null"),
+        ("null for a number", "learning_rate: null", "learning_rate must be a number, not null"),
+        ("true for a name", "text_column: yes", "text_column must be a text, not true: put it in quotes"),
+        ("a number read by eights", "seed: 017", "017 is read in two ways.*line 4"),
+        ("a number read by sixties", "seed: 1:30", "1:30 is read in two ways"),
+        ("no number under its tag", "seed: !!int x", "'x' is no whole number.*line 4"),
+        ("a number of 5,000 digits", "seed: " + "9" * 5000, "no whole number.*line 4"),
+        ("a tag of bytes", "text_column: !!binary aGVsbG8=", "the tag binary"),
+        ("a tag of a set", "model_config: !!set {a, b}", "the tag set"),
+        ("a lone surrogate", 'text_column: "\\ud800"', "text_column holds half a character"),
+        ("a fraction of a seed", "seeds: [-1, 2]", "seed is -1; it must be at least 0"),
+        ("a list for an optimizer", "optim: [a]", "optim must be a text, not"),
+        ("a mapping for machines", "parallelism_config: {a: 1}", "parallelism_config is for programs alone"),
+        ("a day for a mapping", "lr_scheduler_kwargs: 2020-01-01", "lr_scheduler_kwargs is '2020-01-01'; it must be"),
+        ("a model's label names a text", "model: null\nmodel_config: {id2label: x}", "twice|model_config: "),
+    ):
+        yield case(name, f"{base}{text}\n", says)
+    for name, value, says in (
+        ("learning_rate", "1e308", "learning_rate is 1e.308; it must be at most 100"),
+        ("adam_epsilon", "1e308", "adam_epsilon is 1e.308; it must be at most 1"),
+        ("adam_epsilon", "1e-50", "adam_epsilon is 1e-50; it must be at least 1e-30"),
+        ("weight_decay", "1e300", "weight_decay is 1e.300; it must be at most 100"),
+        (
+            "per_device_train_batch_size",
+            "9" * 30,
+            "per_device_train_batch_size is 9+; it must be at most 1,000,000,000",
+        ),
+        ("max_steps", "9" * 400, "max_steps is a number of 400 digits; it must be at most"),
+        ("num_train_epochs", "1e308", "num_train_epochs is 1e.308; it must be at most 1,000,000"),
+        ("torch_compile_backend", "nope", "torch_compile_backend is 'NOPE'|torch_compile_backend is 'nope'"),
+        ("torch_compile_mode", "nope", "torch_compile_mode is 'nope'"),
+        ("dataloader_persistent_workers", "true", "add --dataloader_num_workers 1"),
+        ("fsdp", "full_shard", "fsdp is for several processes"),
+        ("ddp_backend", "nccl", "ddp_backend is for several processes"),
+        ("lr_scheduler_kwargs", "[1]", "no {key: value"),
+        ("lr_scheduler_kwargs", "{num_cycles: .inf}", "num_cycles is inf; it must be a finite number"),
+        ("gradient_checkpointing_kwargs", "{a", "no {key: value"),
+        ("lr_scheduler_type", "nope", "lr_scheduler_type: 'nope' is none of its choices, linear"),
+        ("optim", "adamw_apex_fused", "none of its 41 choices; did you mean 'adamw_torch_fused'"),
+        ("optim_args", "betas", "optim adamw_torch.* with optim_args 'betas' can't be used"),
+        ("metric_for_best_model", "", "metric_for_best_model is ''; give the name"),
+    ):
+        yield Case(
+            "settings", f"--{name} {value[:20]}", lambda p, n=name, v=value: p.recipe("classify_bert", **{n: v}), says
+        )
+    yield Case(
+        "settings",
+        "not one whole batch",
+        lambda p: p.recipe("classify_bert", dataloader_drop_last="true", per_device_train_batch_size=1000),
+        "lower per_device_train_batch_size",
+    )
     yield Case("settings", "check: a folder", lambda p: ["check", "."], "folder|no such config")
     yield Case("settings", "check: a device", lambda p: ["check", "/dev/zero"], "device|no such config")
     yield Case(
@@ -467,6 +549,69 @@ def models() -> Iterator[Case]:
 
     yield Case("models", "CTranslate2 without end-of-text", no_end, "end-of-text")
 
+    def weights(p: Place, change) -> str:
+        from safetensors.torch import load_file, save_file
+
+        path = p.folder / p.use("gpt2") / "model.safetensors"
+        save_file({name: change(name, one) for name, one in load_file(path).items()}, path, metadata={"format": "pt"})
+        return "gpt2"
+
+    for name, change, says in (
+        ("whole numbers", lambda name, one: one.long(), "as whole numbers.*I64"),
+        ("NaN", lambda name, one: one * float("nan"), "not finite"),
+        ("numbers without dimensions", lambda name, one: one.sum(), "dimensions|sizes"),
+    ):
+        for command, rest in (("generate", ["the"]), ("export", [])):
+            yield Case(
+                "models",
+                f"{command}: weights that are {name}",
+                lambda p, f=change, c=command, r=rest: [c, weights(p, f), *r],
+                says if command == "generate" else f"{says}|differs by nan",
+            )
+    part = "model-00001-of-00001.safetensors"
+    for name, index, says in (
+        ("a list", [], "holds a list"),
+        ("without a table", {"metadata": {}}, "has no weight_map"),
+        ("whose table is a list", {"weight_map": []}, "has no weight_map"),
+        ("that names numbers", {"weight_map": {"a": 3}}, "has no weight_map"),
+        ("that names a device", {"weight_map": {"a": "/dev/zero"}}, "names '/dev/zero', which is no file beside it"),
+        ("that names a file outside", {"weight_map": {"a": "../x"}}, "which is no file beside it"),
+        ("that names a NUL", {"weight_map": {"a": "a\0b"}}, "which is no file beside it"),
+        ("that names a file that is absent", {"weight_map": {"a": part}}, f"{part}: there is no such"),
+    ):
+        yield Case(
+            "models",
+            f"an index of weights {name}",
+            lambda p, i=index: [
+                "predict",
+                p.spoil(p.spoil("bert", "model.safetensors", None), "model.safetensors.index.json", json.dumps(i)),
+                "good",
+            ],
+            says,
+        )
+    for name, fields, says in (
+        ("of other numbers", {"id2label": {"5": "a", "9": "b"}}, "count them from 0"),
+        ("of one name twice", {"id2label": {"0": "x", "1": "x"}}, "names 'x' twice"),
+        ("of null", {"id2label": {"0": None, "1": "x"}}, "names a label null"),
+        ("that are none", {"id2label": {}}, "id2label"),
+        ("of another number", {"num_labels": -1}, "num_labels is -1"),
+        ("and a window that is a number", {"text_window": 7}, "text_window is 7"),
+        ("and a window of words", {"text_window": {"max_length": "x"}}, "text_window is"),
+        ("and answers without names", {"return_dict": False}, "return_dict is false"),
+        ("of a model of another kind", {"model_type": "t5"}, "bert"),
+        ("and an activation that is none", {"hidden_act": "nope"}, "'nope'"),
+        ("and quantized by a list", {"quantization_config": []}, "another kind than belongs there"),
+    ):
+        yield Case(
+            "models", f"labels {name}", lambda p, f=fields: ["predict", p.config("bert", **f), "good film"], says
+        )
+    yield Case(
+        "models",
+        "tokenizer.json of nothing",
+        lambda p: ["predict", p.spoil("bert", "tokenizer.json", "{}"), "a"],
+        "lacks",
+    )
+
 
 def rows() -> Iterator[Case]:
     """Files that `predict` reads."""
@@ -663,6 +808,16 @@ def runs() -> Iterator[Case]:
             lambda p, t=text: ["compare", *[os.path.dirname(p.write(f"{d}/run.json", t)) for d in "ab"]],
             "run.json|predictions|a ",
         )
+    for name in ("metrics", "settings", "arguments"):
+        yield Case(
+            "runs",
+            f"compare: {name} a number",
+            lambda p, n=name: [
+                "compare",
+                *[os.path.dirname(p.write(f"{d}/run.json", json.dumps({"recipe": "x", n: 3}))) for d in "ab"],
+            ],
+            f"run.json: {name} is no object",
+        )
     yield Case("runs", "explain: no such chapter", lambda p: ["explain", "nonsense"], "nonsense")
     yield Case("runs", "explain: into a file", lambda p: ["explain", "bert", "--out", p.use("good.csv")], "good.csv")
     yield Case(
@@ -685,4 +840,4 @@ def runs() -> Iterator[Case]:
     )
 
 
-CASES = [*arguments(), *settings(), *data(), *models(), *rows(), *checkpoints(), *runs()]
+CASES = [*arguments(), *numbers(), *settings(), *data(), *models(), *rows(), *checkpoints(), *runs()]

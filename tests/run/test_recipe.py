@@ -65,7 +65,7 @@ def test_the_output_folder_is_named_after_the_config(tmp_path, monkeypatch):
         ("dataset: a\n", ["--max_lenght", "3"], r"unknown option '--max_lenght'; did you mean 'max_length'\?"),
         ("dataset: a\nlearning_rate: fast\n", [], r"run\.yaml: learning_rate must be a number, not 'fast'"),
         ("dataset: a\nshare: true\n", [], r"run\.yaml: share must be a number, not true"),
-        ("dataset: a\n", ["--max_length", "long"], "invalid int value: 'long'"),
+        ("dataset: a\n", ["--max_length", "long"], "max_length: 'long' must be a whole number"),
         ("dataset: a\n", ["--sizes", "big"], r"'big' is no \{key: value, …\}"),
         ("dataset: a\nsave_strategy: steps\n", [], r"run\.yaml: .*load_best_model_at_end"),
         ("max_length: 3\n", [], "dataset is not given: put it into the config file or add --dataset"),

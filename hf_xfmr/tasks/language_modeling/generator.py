@@ -62,20 +62,24 @@ class Generator:
         inputs = self.tokenizer(
             [prompt or start for prompt in prompts], add_special_tokens=False, padding=True, return_tensors="pt"
         ).to(self.model.device)
+        room, wanted = self._room(inputs["input_ids"].shape[1])
         ids = self.model.generate(
             input_ids=inputs["input_ids"],
             attention_mask=inputs["attention_mask"],
-            max_new_tokens=self._room(inputs["input_ids"].shape[1]),
+            max_new_tokens=room,
             streamer=streamer,
             **self.options,
         )
+        if room < wanted:  # said once there is an answer: an error stays the one line
+            print(f"max_new_tokens: {room}, all the model has positions for", file=sys.stderr)
         return self.tokenizer.batch_decode(ids, skip_special_tokens=True)
 
     def stream(self, prompt: str) -> None:
         """Print one prompt and its continuation as it is written."""
         self([prompt], _Shown(self.tokenizer, skip_special_tokens=True))
 
-    def _room(self, prompt: int) -> int:
+    def _room(self, prompt: int) -> tuple[int, int]:
+        """The tokens that can be added to a prompt of so many, and those that were asked for."""
         positions = self.model.config.max_position_embeddings
         left = positions - prompt
         wanted = MAX_NEW_TOKENS if self.max_new_tokens is None else self.max_new_tokens
@@ -84,9 +88,7 @@ class Generator:
                 f"the longest prompt's {prompt:,} tokens and {wanted:,} new ones are more than the {positions:,} "
                 "positions of the model: shorten the prompt or lower --max_new_tokens"
             )
-        if left < wanted:
-            print(f"max_new_tokens: {left}, all the model has positions for", file=sys.stderr)
-        return min(wanted, left)
+        return min(wanted, left), wanted
 
 
 def generate(
