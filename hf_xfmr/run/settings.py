@@ -112,7 +112,7 @@ def of_flags(settings_class: type, words: Sequence[str]) -> Any:
     for action in parser._actions:
         action.default, action.required = argparse.SUPPRESS, False
     try:
-        return settings_class(**_read_flags(parser, list(words), known))
+        return settings_class(**_read_flags(parser, list(words), known, kinds.of(settings_class)))
     except TypeError as error:
         raise UserError(f"a setting is not given: {error}") from None
 
