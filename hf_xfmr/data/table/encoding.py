@@ -139,6 +139,8 @@ def _telling(data: bytes) -> bytes:
         size += len(line[0])
         if size > SAMPLE:
             break
+    if size < SAMPLE // 16:  # few: the words of the others tell the language
+        lines += [line for line in data[: SAMPLE // 16].splitlines(keepends=True) if line.isascii()]
     return b"".join(lines)
 
 

@@ -60,9 +60,10 @@ SINGLE: dict[str, list[str]] = {
     "cp874": ["Thai"],
 }
 FREQUENT = {"Cyrillic": "оеаинтсрвлі", "Greek": "αοιετσνηυρ"}  # by which two encodings of one alphabet differ
+ACCENTED = frozenset("άέήίόύώϊϋΆΈΉΊΌΎΏ")  # one of them in nearly every Greek word
 TYPOGRAPHIC = set("“”‘’‚„«»‹›–—…€£°§©®™·•¿¡²³½¼¾´\xa0×№№±†‰")
 RARE = ("mac_", "cp85", "cp866", "iso8859_")  # which few files are in today
-RARITY = 0.03
+RARITY, OLD_MAC = 0.03, 0.1
 FEWEST = 5  # different letters beside a to z
 WIDE = ["gb18030", "cp950", "big5hkscs", "cp932", "euc_jp", "cp949"]
 HANZI = (
@@ -96,11 +97,15 @@ def ranked(sample: bytes) -> list[Guess]:
         except UnicodeError:
             continue
         score = _wide(text, encoding) if encoding in WIDE else max(_single(text, one) for one in SINGLE[encoding])
-        found.append(Guess(encoding, text, score - RARITY * encoding.startswith(RARE)))
+        found.append(Guess(encoding, text, score - _rarity(encoding)))
     found.sort(key=lambda one: -one.score)
     if not found or found[0].score < LEAST:
         found = _others(sample) + found
     return found
+
+
+def _rarity(encoding: str) -> float:
+    return OLD_MAC if encoding == "mac_roman" else RARITY * encoding.startswith(RARE)
 
 
 def _others(sample: bytes) -> list[Guess]:
@@ -117,6 +122,17 @@ def _language(name: str) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(letters) | frozenset(letters.upper()), frozenset(words.split())
 
 
+def _in_place(before: str, one: str, after: str) -> bool:
+    """Whether a mark stands where it does in print: an apostrophe in a word, a quotation mark at its edge, money."""
+    if one == "’":
+        return before.isalpha() and (after.isalpha() or after in " .,;:!?")
+    if one in "“‘„«":
+        return not before.isalnum() and after.isalnum()
+    if one in "”»":
+        return (before.isalnum() or before in ".,!?…") and not after.isalnum()
+    return (one in "£€" and after.isdigit()) or (one in "€°" and (before.isdigit() or before == " "))
+
+
 def _single(text: str, language: str) -> float:
     letters, common = _language(language)
     latin = language in LATIN
@@ -128,11 +144,12 @@ def _single(text: str, language: str) -> float:
             if one in letters:
                 # A foreign letter amid ASCII ones, a capital within a word, three accents in a row: no word is so.
                 odd = run > 2 if latin else before.isascii() and before.isalpha()
+                odd = odd or (one == "ς" and after.isalpha())  # a sigma that ends words
                 odd = odd or (one.isupper() and (before.islower() or (before.isalpha() and after.islower())))
                 frequent += one in FREQUENT.get(language, "")
                 good, bad = good + (not odd), bad + odd
             elif one in TYPOGRAPHIC and not (before.isalpha() and one in "±½¼¾§©£³²°"):
-                good += 0.5
+                good += 1.0 if _in_place(before, one, after) else 0.5
             else:
                 bad += 1
         elif not latin and before > "\x7f" and before in letters and one.isalpha():
@@ -142,6 +159,8 @@ def _single(text: str, language: str) -> float:
     words = [word.strip(".,;:!?\"'()") for word in text.lower().split()]
     hits = sum(word in common and not (few and not word.isascii()) for word in words)
     likely = 0.0 if few else 0.1 * frequent / (good + bad)
+    if language == "Greek" and not ACCENTED.intersection(text):
+        likely -= 0.1
     return good / max(good + bad, 1) + likely + WORDS * min(1.0, 2 * hits / max(len(words), 1))
 
 
