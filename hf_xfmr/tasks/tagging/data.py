@@ -14,11 +14,12 @@ from ...data.corpus import Corpus
 from ...data.part import Part, part_of_rows
 from ...data.sources import load_dataset_dict, split_files
 from ...data.summary import splits_line
-from ...data.wording import at, listed
+from ...data.wording import SHOWN, at, listed
 from ...errors import UserError
 from . import conll
 from .alignment import join
 from .encode import check_ids, encode_sentences
+from .metrics import WHOLE
 from .schemes import bio_labels, entities, scheme_of, types_of, write_tags
 
 SPLITS = ("train", "validation", "test")
@@ -104,7 +105,7 @@ def tagging(
     if not types:
         raise UserError(f'column "{tags_column}" of train has no tag but O: there is no entity to learn')
     separator = _separator(read["train"]) if settings.word_separator is None else settings.word_separator
-    report = [f"data: {dataset}, tags {scheme} of {', '.join(types)}; the model learns BIO"]
+    report = [f"data: {dataset}, tags {scheme} of {_some(types)}; the model learns BIO"]
     given = {
         split: _sentences(rows, split, types, scheme, separator=separator, notes=report) for split, rows in read.items()
     }
@@ -226,5 +227,10 @@ def _sentences(read, split: str, types: list[str], scheme: str, *, separator: st
 
 def _entity_line(split: str, tags: list[list[str]]) -> str:
     count = Counter(entity.type for row in tags for entity in entities(row))
-    parts = ", ".join(f"{kind} {number:,}" for kind, number in sorted(count.items()))
+    parts = _some([f"{kind} {count[kind]:,}" for kind in sorted(count)])
     return f"entities of {split}: {count.total():,} in {len(tags):,} sentences ({parts or 'none'})"
+
+
+def _some(types: Sequence[str]) -> str:
+    """The types on a line: of more than WHOLE the first."""
+    return ", ".join(types) if len(types) <= WHOLE else f"{', '.join(types[:SHOWN])} and {len(types) - SHOWN:,} more"
