@@ -80,8 +80,9 @@ def check_labels(parts: Mapping[str, Part], names: Sequence[str]) -> Iterator[Fi
 
 def _held_out(part: Part, train: Counter) -> Iterator[Finding]:
     found = counts(part)
+    all_train, all_here = train.total(), found.total()  # once: there may be 100,000 labels
     # Ten expected rows that are all missing are no accident.
-    missing = [name for name, count in train.items() if not found[name] and count / train.total() * found.total() >= 10]
+    missing = [name for name, count in train.items() if not found[name] and count / all_train * all_here >= 10]
     if missing:
         yield Finding(
             level="warning",
@@ -94,8 +95,8 @@ def _held_out(part: Part, train: Counter) -> Iterator[Finding]:
             column=part.named("label"),
         )
     for name in train:
-        before, here = train[name] / train.total(), found[name] / max(found.total(), 1)
-        noise = 4 * (before * (1 - before) / max(found.total(), 1)) ** 0.5
+        before, here = train[name] / all_train, found[name] / max(all_here, 1)
+        noise = 4 * (before * (1 - before) / max(all_here, 1)) ** 0.5
         if found[name] and abs(here - before) > max(0.2, noise):
             yield Finding(
                 level="warning",

@@ -290,7 +290,7 @@ def _draw(folder: Path, run: Mapping, figures: Mapping) -> list[dict[str, str]]:
     if any(plots.series(history, key) for key in ("loss", "eval_loss")):
         pictures.append(("Loss and learning rate over the steps", "learning.png", plots.learning_curves(history)))
     if confusion := figures.get("confusion"):
-        figure = plots.confusion_matrix(confusion["counts"], confusion["labels"])
+        figure = plots.confusion_matrix(confusion["counts"], confusion["labels"], others="of" in confusion)
         which = f"; the {len(confusion['labels']) - 1} labels most often confused" if confusion.get("of") else ""
         words = f"Confusion matrix: gold labels down, predicted ones across{which}"
         pictures.append((words, "confusion.png", figure))

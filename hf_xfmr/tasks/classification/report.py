@@ -46,7 +46,7 @@ def evaluate(folder: Path, run: dict[str, Any]) -> Evaluation | None:
     confused = problem.confused(rows.gold, rows.predicted)
     if confused is not None:
         figures["confusion"] = confused
-        pictures["confusion"] = plots.confusion_matrix(confused["counts"], confused["labels"])
+        pictures["confusion"] = plots.confusion_matrix(confused["counts"], confused["labels"], others="of" in confused)
     right = problem.right(rows.gold, rows.predicted)
     figures["wrong_rows"] = None if right is None else int(len(rows) - right.sum())
     figures["worst"] = evaluation.worst(rows)
