@@ -66,7 +66,7 @@ def _check(trainer, settings: Any, corpus: Corpus) -> None:
     trainer.checks = {
         "looked_at": looked,
         "costs": [line for line in lines[1:] if line.startswith(("disk", "memory", "time"))],
-        "findings": [{"file": file if one.split else None, **one.as_dict()} for one in found],
+        "findings": [{"file": file if one.split else None, **one.as_dict()} for one in findings.some(found)],
         **figures,
     }
     if errors:
@@ -94,7 +94,7 @@ def data_findings(corpus: Corpus, parts: dict[str, Part], config=None) -> tuple[
         names = corpus.label_names
         found += labels.check_labels(parts, names) if names else labels.check_ratings(parts)
         if names:
-            balance = {split: {n: labels.counts(part)[n] for n in names} for split, part in parts.items()}
+            balance = labels.balance(parts, names)
     columns = tokens.encode(train, encoders)
     for one in columns:
         found += tokens.unknown(one)

@@ -1,9 +1,11 @@
 """What a check finds: an error, a warning or a note, the rows it is about, and what to do."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 SHOWN = 5  # rows named in a line
+KEPT = 100  # findings of a kind in a run's record and report
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,21 @@ def lines(findings: Iterable[Finding]) -> list[str]:
             where = f" of {split}" if split else ""
             said.append(f"{level}: and {len(alike) - SHOWN:,} more like this ({name}{where})")
     return said
+
+
+def some(findings: Iterable[Finding]) -> list[Finding]:
+    """The first KEPT of each kind, and in place of the rest how many there are."""
+    kept: list[Finding] = []
+    count: Counter = Counter()
+    for one in findings:
+        count[kind := (one.level, one.name, one.split)] += 1
+        if count[kind] <= KEPT:
+            kept.append(one)
+    rest = [(kind, number - KEPT) for kind, number in count.items() if number > KEPT]
+    return kept + [
+        Finding(level=level, name=name, message=f"and {number:,} more like this ({name})", split=split)
+        for (level, name, split), number in rest
+    ]
 
 
 def ids(rows: Sequence[str]) -> str:

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from ..data.part import Part
-from .findings import SHOWN, Finding, ids, per_cent
+from ..report.data_plots import OTHERS
+from .findings import KEPT, SHOWN, Finding, ids, per_cent
 from .text import plain
 
+FREQUENT = 20  # labels of very many that a picture shows
 FEW = 5  # rows of train below which a label is hardly learned
 UNEVEN = 20  # times as many rows of one label as of another
 MISSING = {
@@ -48,6 +50,18 @@ OUTLIER = 8  # standard deviations
 def counts(part: Part) -> Counter:
     """How many rows have each label."""
     return Counter(name for row in part.labels or [] for name in (row if isinstance(row, list) else [row]))
+
+
+def balance(parts: Mapping[str, Part], names: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Rows of each label in each split; of many labels those most frequent in train, and under OTHERS all others."""
+    found = {split: counts(part) for split, part in parts.items()}
+    if len(names) <= KEPT:
+        return {split: {name: count[name] for name in names} for split, count in found.items()}
+    shown = sorted(names, key=lambda name: -found["train"][name])[:FREQUENT]
+    return {
+        split: {name: count[name] for name in shown} | {OTHERS: count.total() - sum(count[name] for name in shown)}
+        for split, count in found.items()
+    }
 
 
 def check_labels(parts: Mapping[str, Part], names: Sequence[str]) -> Iterator[Finding]:
@@ -113,8 +127,9 @@ def _like_missing(names: Sequence[str], train: Counter, column: str) -> Iterator
 
 def _held_out(part: Part, train: Counter) -> Iterator[Finding]:
     found = counts(part)
+    all_train, all_here = train.total(), found.total()  # once: there may be 100,000 labels
     # Ten expected rows that are all missing are no accident.
-    missing = [name for name, count in train.items() if not found[name] and count / train.total() * found.total() >= 10]
+    missing = [name for name, count in train.items() if not found[name] and count / all_train * all_here >= 10]
     if missing:
         yield Finding(
             level="warning",
@@ -127,8 +142,8 @@ def _held_out(part: Part, train: Counter) -> Iterator[Finding]:
             column=part.named("label"),
         )
     for name in train:
-        before, here = train[name] / train.total(), found[name] / max(found.total(), 1)
-        noise = 4 * (before * (1 - before) / max(found.total(), 1)) ** 0.5
+        before, here = train[name] / all_train, found[name] / max(all_here, 1)
+        noise = 4 * (before * (1 - before) / max(all_here, 1)) ** 0.5
         if found[name] and abs(here - before) > max(0.2, noise):
             yield Finding(
                 level="warning",

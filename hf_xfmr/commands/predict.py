@@ -29,6 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--temperature", type=float, help="divide the logits by this (default: the one the run kept; 1: none)"
     )
+    parser.add_argument(
+        "--all_probabilities",
+        action="store_true",
+        help="the probability of every label, where there are more than 100 too (default: then the ten likeliest)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -46,6 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
         batch_size=arguments.batch_size,
         temperature=arguments.temperature,
         table=table.settings(arguments),
+        all_probabilities=arguments.all_probabilities,
     )
     for answer in answers:
         print(json_line(answer), flush=True)

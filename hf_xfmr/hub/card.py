@@ -160,7 +160,7 @@ def _render(folder: Path, license: str | None, language: str | None) -> str:
             count=f"{figures['rows']:,}" if figures.get("rows") else "",
             intervals=intervals,
             baseline=markdown((figures.get("baseline") or {}).get("name") or ""),
-            labels=_per_label(figures.get("per_label") or []),
+            labels=_per_label(figures.get("per_label") or [], figures.get("labels_left_out")),
             pictures=_draw(folder / "images", run, figures),
             data="\n".join(f"- {_plain(line, settings.get('dataset'))}" for line in run.get("data") or []),
             training=_table(_training(run, settings)),
@@ -231,12 +231,18 @@ def _results(scores: Mapping, baseline: Mapping, intervals: bool) -> str:
     return _rows(head, lines)
 
 
-def _per_label(labels: Sequence[Mapping]) -> str:
+def _per_label(labels: Sequence[Mapping], left_out: Mapping | None) -> str:
     names = ["precision", "recall", "f1"]
-    return _rows(
+    table = _rows(
         ["label", "rows", *(f"{metric_name(name)} (95 % interval)" for name in names)],
         [[one["label"], f"{one['rows']:,}", *(_estimate(one[name]) for name in names)] for one in labels],
     )
+    if left_out:
+        table += (
+            f"\n\nand {left_out['labels']:,} more labels of at most {left_out['rows']:,} rows, mean F1 "
+            f"{left_out['f1']:.3f}."
+        )
+    return table
 
 
 def _estimate(score: Mapping) -> str:
@@ -285,8 +291,10 @@ def _draw(folder: Path, run: Mapping, figures: Mapping) -> list[dict[str, str]]:
     if any(plots.series(history, key) for key in ("loss", "eval_loss")):
         pictures.append(("Loss and learning rate over the steps", "learning.png", plots.learning_curves(history)))
     if confusion := figures.get("confusion"):
-        figure = plots.confusion_matrix(confusion["counts"], confusion["labels"])
-        pictures.append(("Confusion matrix: gold labels down, predicted ones across", "confusion.png", figure))
+        figure = plots.confusion_matrix(confusion["counts"], confusion["labels"], others="of" in confusion)
+        which = f"; the {len(confusion['labels']) - 1} labels most often confused" if confusion.get("of") else ""
+        words = f"Confusion matrix: gold labels down, predicted ones across{which}"
+        pictures.append((words, "confusion.png", figure))
     for _, file, figure in pictures:
         with telling(folder):
             folder.mkdir(exist_ok=True)

@@ -33,14 +33,16 @@ def predict(
     batch_size: int = 64,
     temperature: float | None = None,
     table: "TableSettings | None" = None,
+    all_probabilities: bool = False,
 ) -> Iterator[dict]:
     """Classify or rate texts, or find the entities in them: {"id", "text", …} for each, in their order.
 
     What is read are `texts`, or the rows of `file` (see `rows.read`, also for `format` and the columns), or those of
     standard input. Answers are yielded; with `out`, a .csv or .jsonl file, they are written there instead, and a call
     that was killed goes on with the next row when it is made again. `temperature` divides the logits; None: by the one
-    the run kept. `table` says how the file is written, where that is not found.
-    Raises `UserError` for what can't be read or written, and in the end for rows that had no answer.
+    the run kept. `table` says how the file is written, where that is not found. Of more than 100 labels an answer has
+    the ten likeliest, with `all_probabilities` all. Raises `UserError` for what can't be read or written, and in the
+    end for rows that had no answer.
     """
     from ..run import ranges  # heavy
     from .rows import read
@@ -63,7 +65,7 @@ def predict(
         total = reading.rows = sum(1 for _ in rows())  # what can't be read at all shows before the model loads
         print(printable(reading.line()), file=sys.stderr, flush=True)
         reading = Reading(str(file))
-    predictor = load(model, temperature)
+    predictor = load(model, temperature, all_probabilities)
     many = batch_size * WINDOW if file else batch_size
     if out is None:
         return _answered(predictor, rows(), many, batch_size)
@@ -71,11 +73,11 @@ def predict(
     return iter(())
 
 
-def load(name: str, temperature: float | None = None) -> "Predictor":
+def load(name: str, temperature: float | None = None, all_probabilities: bool = False) -> "Predictor":
     """What reads texts with the model in a folder or on the Hub."""
     from ..tasks.task import task_of
 
-    predictor = task_of(name, "predict").predictor(name, temperature=temperature)
+    predictor = task_of(name, "predict").predictor(name, temperature=temperature, all_probabilities=all_probabilities)
     assert predictor is not None
     return predictor
 

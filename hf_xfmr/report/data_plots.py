@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from ..drawing.style import FAINT, FIRST, INK, SECOND, WIDTH, fonts_for, styled, tick_names
 
 MOST_LABELS = 20
+OTHERS = "(all others)"  # the rows of all labels that a balance does not name
 
 
 @styled
@@ -40,9 +41,10 @@ def lengths(histogram: Mapping[str, Any], limit: int | None) -> Figure:
 
 @styled
 def label_balance(balance: Mapping[str, Mapping[str, int]]) -> Figure:
-    """Share of each label in each split, by the split's name and the label's; the 20 most frequent ones of train."""
+    """Share of each label in each split, by the split's name and the label's; the 20 most frequent ones of train.
+    The rows of OTHERS count, but are not drawn."""
     train = balance["train"]
-    names = list(train)
+    names = [name for name in train if name != OTHERS]
     if len(names) > MOST_LABELS:
         names = sorted(names, key=lambda name: -train[name])[:MOST_LABELS]
     drawn = tick_names(names) or [str(number) for number in range(1, len(names) + 1)]

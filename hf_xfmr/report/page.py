@@ -58,6 +58,9 @@ def _facts(figures: dict) -> list[str]:
 
 def _summary(confusion: dict) -> str:
     """The matrix in words: its largest confusions."""
+    if "pairs" in confusion:
+        parts = [f"{one['gold']} taken for {one['predicted']} {one['rows']:,} times" for one in confusion["pairs"][:5]]
+        return f"{confusion['right']:,} of {confusion['rows']:,} rows right; " + (", ".join(parts) or "no confusion")
     counts, labels = confusion["counts"], confusion["labels"]
     wrong = np.where(np.eye(len(labels), dtype=bool), 0, counts)
     largest = [np.unravel_index(i, wrong.shape) for i in np.argsort(-wrong, axis=None, kind="stable")[:5]]

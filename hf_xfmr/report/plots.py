@@ -130,11 +130,12 @@ def _finish_curves(*panels: Axes) -> None:
 
 
 @styled
-def confusion_matrix(counts: np.ndarray, label_names: Sequence[str]) -> Figure:
+def confusion_matrix(counts: np.ndarray, label_names: Sequence[str], *, others: bool = False) -> Figure:
     """Counts [K, K], gold down, predicted across, coloured by the share of their row.
 
     Labels that cannot stand along an axis (see `tick_names`) are numbered from 1, for a legend beside it. Above
-    40 labels the cells bear colours alone.
+    40 labels the cells bear colours alone. With `others` the last label stands for all others, whose large numbers
+    make no cell's but their own small.
     """
     counts, k = np.asarray(counts), len(label_names)
     crowded = k > 40
@@ -147,7 +148,11 @@ def confusion_matrix(counts: np.ndarray, label_names: Sequence[str]) -> Figure:
     figure = Figure(figsize=(k * cell + margin, k * cell + (0.5 if upright else margin)), layout="constrained")
     axes = figure.subplots()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    size = min(10.0, 72 * cell / (0.75 * len(f"{counts.max():,}")))
+    largest = counts[:-1, :-1].max() if others else counts.max()
+
+    def size(largest: int) -> float:
+        return min(10.0, 72 * cell / (0.75 * len(f"{largest:,}")))
+
     cells = list(zip(*np.nonzero(counts), strict=True))
     squares = [Rectangle((j - 0.5, i - 0.5), 1, 1) for i, j in cells]
     colours = [to_rgba(FIRST, 0.04 + 0.96 * shares[cell]) for cell in cells]
@@ -155,7 +160,16 @@ def confusion_matrix(counts: np.ndarray, label_names: Sequence[str]) -> Figure:
     for i, j in [] if crowded else cells:
         text = f"{counts[i, j]:,}" + (f"\n{shares[i, j]:.0%}" if k <= 6 else "")
         colour = ON_FIRST if shares[i, j] > 0.55 else INK
-        axes.text(j, i, text, ha="center", va="center", color=colour, fontsize=size, in_layout=False)
+        axes.text(
+            j,
+            i,
+            text,
+            ha="center",
+            va="center",
+            color=colour,
+            fontsize=size(max(largest, counts[i, j])),
+            in_layout=False,
+        )
     axes.set(xlim=(-0.5, k - 0.5), ylim=(k - 0.5, -0.5), aspect="equal", xlabel="predicted", ylabel="gold")
     family, ticks = fonts_for(drawn), range(9, k, 10) if crowded else range(k)
     axes.set_xticks(ticks, [drawn[i] for i in ticks], family=family, rotation=0 if upright else 90)

@@ -51,8 +51,11 @@ class Task:
     looks_in_turn: int = 0  # when it is asked what a dataset is: those that know theirs for sure first
     answers: str | None = None  # the file that a run leaves of its answers to a `{split}`, for `compare`
 
-    def predictor(self, model: str, *, temperature: float | None = None) -> Predictor | None:
+    def predictor(
+        self, model: str, *, temperature: float | None = None, all_probabilities: bool = False
+    ) -> Predictor | None:
         """Reads texts with the model in a folder or on the Hub. `temperature` divides its logits; None: its own.
+        `all_probabilities`: of every label, however many there are.
         Raises `UserError` for a temperature that can't be, or where there is nothing to divide."""
         return None
 

@@ -79,6 +79,14 @@ def test_confusion_matrix_is_readable_for_any_number_of_labels(k):
     assert min(text.get_fontsize() for text in figure.axes[0].texts) >= 5
 
 
+def test_the_many_rows_of_all_others_make_no_other_number_small():
+    counts = np.array([[1, 2, 0], [3, 0, 1], [5, 1234567, 7654321]])
+    figure = plots.confusion_matrix(counts, ["a", "b", "(99,998 others)"], others=True)
+    sizes = {text.get_text().split("\n")[0]: text.get_fontsize() for text in figure.axes[0].texts}
+    assert sizes["3"] == sizes["1"] == 10
+    assert sizes["7,654,321"] < sizes["3"]
+
+
 def test_crowded_confusion_matrix_is_numbered_and_bears_colours_alone():
     figure = plots.confusion_matrix(np.eye(120, dtype=int) * 5, [f"label {i}" for i in range(120)])
     assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == [str(n) for n in range(10, 121, 10)]

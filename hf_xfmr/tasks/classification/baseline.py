@@ -34,13 +34,14 @@ def predict(
 def fit_baseline(corpus: ClassificationData) -> dict:
     """The baseline's name and its metrics on test, after fitting it on train."""
     train, test = corpus.splits["train"], corpus.splits["test"]
-    if corpus.problem.has_names and len(np.unique(np.asarray(train["labels"]), axis=0)) < 2:
+    learned, problem = train["labels"][:], corpus.problem
+    if problem.has_names and all(one == learned[0] for one in learned):
         raise UserError(
             "the train split has one label alone, of which no baseline can learn a difference: give more rows, or "
             "leave it out with --baseline false"
         )
-    name, scores = predict(_texts(train), np.asarray(train["labels"]), _texts(test), corpus.problem)
-    return {"name": name, "test": corpus.problem.figures(scores, np.asarray(test["labels"]))}
+    name, scores = predict(_texts(train), problem.array(learned), _texts(test), problem)
+    return {"name": name, "test": problem.figures(scores, problem.array(test["labels"][:]))}
 
 
 def _texts(rows: Dataset) -> list[str]:

@@ -45,14 +45,22 @@ def reliability(probabilities: np.ndarray, gold: np.ndarray, *, bins: int = BINS
 
     One label a row: the decision is the likeliest class. Several: each label of each row is one, at probability 0.5.
     """
-    confidence, right = _decisions(probabilities, gold)
+    return equal_bins(*_decisions(probabilities, gold), bins=bins)
+
+
+def equal_bins(confidence: np.ndarray, right: np.ndarray, *, bins: int = BINS) -> Bins:
+    """Decisions [n] by their confidence, whether they are right, in equal bins of confidence."""
     return _bins(confidence, right, np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1), bins)
 
 
 def adaptive_reliability(probabilities: np.ndarray, gold: np.ndarray, *, bins: int = BINS) -> Bins:
     """Decisions as in `reliability`, in bins that hold equally many (Nguyen and O'Connor, 2015): where most are of one
     confidence, equal bins of confidence would lump these together."""
-    confidence, right = _decisions(probabilities, gold)
+    return adaptive_bins(*_decisions(probabilities, gold), bins=bins)
+
+
+def adaptive_bins(confidence: np.ndarray, right: np.ndarray, *, bins: int = BINS) -> Bins:
+    """Decisions [n] as in `equal_bins`, in bins that hold equally many."""
     place = np.argsort(np.argsort(confidence, kind="stable"), kind="stable")
     return _bins(confidence, right, place * bins // max(len(place), 1), bins)
 
@@ -71,6 +79,11 @@ def negative_log_likelihood(probabilities: np.ndarray, gold: np.ndarray) -> floa
         likelihood = probabilities[np.arange(len(gold)), gold]
     else:
         likelihood = np.where(gold, probabilities, 1 - probabilities)
+    return mean_surprise(likelihood)
+
+
+def mean_surprise(likelihood: np.ndarray) -> float:
+    """Mean -log of probabilities, in nats."""
     return float(-np.log(np.maximum(likelihood, _SMALLEST)).mean())
 
 
@@ -154,4 +167,5 @@ def said(found: dict[str, Any] | None) -> list[str]:
         return []
     if not found["kept"]:
         return [f"calibration: a temperature of {found['temperature']:.2f} helps no more than chance: left out"]
-    return [f"calibration: temperature {found['temperature']:.2f}, fitted on validation and kept for `predict`"]
+    of = f"{found['rows']:,} rows of " if "rows" in found else ""
+    return [f"calibration: temperature {found['temperature']:.2f}, fitted on {of}validation and kept for `predict`"]

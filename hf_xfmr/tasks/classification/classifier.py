@@ -11,7 +11,8 @@ from ...errors import UserError
 from ...run import loading
 from ...run.finite import fault
 from .collate import ClassificationCollator
-from .kinds import kind_of
+from .kinds import kind_of, of_labels
+from .many_labels import ManyLabels
 from .overlong import Encoder
 
 WINDOW = 16  # batches that are put in order of length at a time
@@ -21,16 +22,19 @@ class Classifier:
     """A fine-tuned sequence classifier and its tokenizer, from one folder or Hub name.
 
     Logits are divided by `temperature`; None: by the one the run kept, if it did (`calibration_temperature` in the
-    config). Raises `UserError` for a temperature that is not above 0.
+    config). With more than 100 labels an answer has the probabilities of the ten likeliest, unless
+    `all_probabilities`. Raises `UserError` for a temperature that is not above 0.
     """
 
-    def __init__(self, model: str, *, temperature: float | None = None):
+    def __init__(self, model: str, *, temperature: float | None = None, all_probabilities: bool = False):
         self.name = model
         self.tokenizer = loading.from_pretrained(AutoTokenizer, model)
         self.model = loading.to_use(AutoModelForSequenceClassification, model)
         self.model.to("cuda" if torch.cuda.is_available() else "cpu")
         config = self.model.config
-        self.problem = kind_of(config.problem_type)([config.id2label[i] for i in range(config.num_labels)])
+        names = [config.id2label[i] for i in range(config.num_labels)]
+        kind = kind_of(config.problem_type)
+        self.problem = kind(names) if all_probabilities else of_labels(kind, names)
         self.text_window = getattr(config, "text_window", None) or {
             "max_length": min(config.max_position_embeddings, self.tokenizer.model_max_length)
         }
@@ -51,17 +55,20 @@ class Classifier:
     @property
     def depends_on(self) -> dict:
         """What its answers depend on beside the model."""
-        return {"temperature": self.temperature}
+        return {"temperature": self.temperature} | ({"columns": "top"} if isinstance(self.problem, ManyLabels) else {})
 
     def flat(self, answer: dict) -> dict:
-        """An answer as a table has it: a column `p_<label>` for each label."""
+        """An answer as a table has it: a column `p_<label>` for each label, of many labels `top1` and so on."""
+        if isinstance(self.problem, ManyLabels):
+            return self.problem.flat(answer)
         shares = {f"p_{name}": share for name, share in answer.get("probabilities", {}).items()}
         return {name: value for name, value in answer.items() if name != "probabilities"} | shares
 
     def __call__(
         self, texts: Iterable[str], pairs: Iterable[str] | None = None, *, batch_size: int = 64
     ) -> Iterator[dict]:
-        """For each text (with its pair) {"label", "probability", "probabilities"}; without "probability" where several
+        """For each text (with its pair) {"label", "probability", "probabilities"} ("other_labels": how many more labels
+        there are than probabilities); without "probability" where several
         labels may hold, and {"value"} alone for regression. In the order of the texts, of which WINDOW batches are read
         at a time; {"error"} for a text whose logits are not finite. Raises `UserError` for pairs where the model reads
         single texts, and the reverse."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest
 
+from ...data.wording import SHOWN
 from ...errors import UserError
 from ...report import bootstrap
 from ...report.comparison import figure, same_rows
@@ -21,17 +22,20 @@ def compare(files: Sequence[Path], runs: Sequence[dict]) -> dict[str, Any]:
         raise UserError(f"{files[0]} is of {kinds[0]} and {files[1]} of {kinds[1]}: compare runs of one kind")
     names = [run.get("label_names") for run in runs]
     a, b = (
-        predictions.read(f, problem_type=kind, labels=label) for f, kind, label in zip(files, kinds, names, strict=True)
+        predictions.read(f, problem_type=kind, labels=label, shares=False)
+        for f, kind, label in zip(files, kinds, names, strict=True)
     )
     if set(a.labels) != set(b.labels):
-        raise UserError(f"{files[0]} has the labels {a.labels} and {files[1]} {b.labels}: compare runs of one task")
+        only = [f"{len(set(x) - set(y)):,} of their own" for x, y in ((a.labels, b.labels), (b.labels, a.labels))]
+        said = [one.labels if len(one.labels) <= SHOWN else more for one, more in zip((a, b), only, strict=True)]
+        raise UserError(f"{files[0]} has the labels {said[0]} and {files[1]} {said[1]}: compare runs of one task")
     order = np.array(same_rows(files, [_keys(one) for one in (a, b)], ["id", "text", "second text", "gold label"]))
     return {"rows": len(a), "figures": _paired(a, _reordered(b, order, a))}
 
 
 def _keys(p: Predictions) -> list[tuple]:
     """What makes a row of one run the same as one of the other."""
-    gold = [p.problem.shown(label) if p.labels else float(label) for label in p.gold]
+    gold = [p.problem.key(label) for label in p.gold]
     return list(zip(p.ids, p.texts, p.pairs or [""] * len(p), gold, strict=True))
 
 

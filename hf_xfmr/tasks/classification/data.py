@@ -28,10 +28,10 @@ class ClassificationData(Corpus):
     `splits` holds `train`, `validation` and `test` (the latter two unless their fraction is 0). Model columns:
     `input_ids` and, where the tokenizer has them, `token_type_ids` (under `windows` instead `windows`,
     `windows_token_type_ids`, lists of such lists), `labels` (int64; multi-label a float32 list with 1.0 for each label
-    that holds; regression float32). Passengers: `text`, `text_pair` for pairs, `id` (the dataset's, or the row's
-    number in the split it came from, from 0), `cut` (bool: the model does not see all of the row), `length` (tokens
-    the model reads, for batches of like lengths). Trainer must be told remove_unused_columns=False: the collator
-    leaves the passengers behind.
+    that holds, of more than 100 labels the ids of those that hold; regression float32). Passengers: `text`, `text_pair`
+    for pairs, `id` (the dataset's, or the row's number in the split it came from, from 0), `cut` (bool: the model does
+    not see all of the row), `length` (tokens the model reads, for batches of like lengths). Trainer must be told
+    remove_unused_columns=False: the collator leaves the passengers behind.
 
     `problem` is the kind of the problem, with its labels. `column_names` says what `text`, `text_pair` and `label` are
     called in the dataset. `text_window` is how `Encoder` treats long texts, for whoever encodes more of them.

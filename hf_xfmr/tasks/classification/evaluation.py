@@ -25,15 +25,16 @@ def headline(p: Predictions) -> dict[str, Estimate]:
 
 
 def per_label(p: Predictions) -> list[dict[str, Any]] | None:
-    """Precision, recall and F1 of each label, with intervals, and how many rows bear it; None without labels."""
+    """Precision, recall and F1 of each label, with intervals, and how many rows bear it; None without labels.
+    Of many labels those with most rows."""
     found = p.problem.per_label(p.gold, p.predicted)
     if found is None:
         return None
     rows, values, drawn = found
     names = ["precision", "recall", "f1"]
     return [
-        {"label": label, "rows": int(rows[k]), **_estimates(names, values[:, k], drawn[:, :, k])}
-        for k, label in enumerate(p.labels)
+        {"label": p.labels[label], "rows": int(rows[k]), **_estimates(names, values[:, k], drawn[:, :, k])}
+        for k, label in enumerate(p.problem.shown_labels(p.gold))
     ]
 
 
@@ -63,7 +64,8 @@ def _slice(name: str, values: np.ndarray) -> dict[str, Any]:
 
 def worst(p: Predictions, *, most: int = 50) -> list[dict[str, Any]]:
     """The rows most wrong: highest probability on a wrong label, or largest error. `score` is that figure."""
-    score, tells = p.problem.wrongness(p.gold, p.predicted, p.probabilities)
+    shares = p.probabilities if p.confidence is None else p.confidence
+    score, tells = p.problem.wrongness(p.gold, p.predicted, shares)
     order = [i for i in np.argsort(-score, kind="stable")[:most] if score[i] > 0]
     return [
         {
@@ -89,6 +91,8 @@ def calibrate(
     `told` is what the run says of itself, {"temperature", "kept"}: it fitted on probabilities that are not rounded.
     None without probabilities. `temperature` and `after` are None where no temperature can be fitted.
     """
+    if p.confidence is not None:
+        return _of_confidence(p, told)
     if p.probabilities is None:
         return None
     found: dict[str, Any] = {"temperature": None, "kept": False, "validation": None, "after": None}
@@ -105,6 +109,21 @@ def calibrate(
         likelihoods = (calibration.negative_log_likelihood(rows, gold) for rows in (on, scaled[1]))
         found["validation"] = dict(zip(("before", "after"), likelihoods, strict=True))
     return found
+
+
+def _of_confidence(p: Predictions, told: dict[str, Any] | None) -> dict[str, Any]:
+    """`calibrate` where the file has the likeliest labels alone: as predicted, and what the run says of its own fit."""
+    assert p.confidence is not None
+    right = np.asarray(p.problem.right(p.gold, p.predicted)).astype(bool)
+    bins = calibration.equal_bins(p.confidence, right)
+    found: dict[str, Any] = {"temperature": None, "kept": False, "validation": None, "after": None}
+    found["before"] = {
+        "expected_calibration_error": bins.error,
+        "adaptive_calibration_error": calibration.adaptive_bins(p.confidence, right).error,
+        "negative_log_likelihood": None if p.likelihood is None else calibration.mean_surprise(p.likelihood),
+        "bins": bins,
+    }
+    return found | (told or {})
 
 
 def _calibration_figures(probabilities: np.ndarray, gold: np.ndarray) -> dict[str, Any]:

@@ -1,16 +1,27 @@
 """Which kind of problem is at hand: by its name, or by what a label column holds."""
 
 import re
+from collections.abc import Sequence
 
 from datasets import ClassLabel, LargeList, List, Value
 
 from ...errors import UserError
+from .many_multi import ManyMultiLabel
+from .many_single import ManySingleLabel
+from .most_likely import WHOLE
 from .multi_label import MultiLabel
 from .problem import Problem
 from .regression import Regression
 from .single_label import SingleLabel
 
 KINDS: dict[str, type[Problem]] = {kind.problem_type: kind for kind in (SingleLabel, MultiLabel, Regression)}
+
+MANY: dict[type[Problem], type[Problem]] = {SingleLabel: ManySingleLabel, MultiLabel: ManyMultiLabel}
+
+
+def of_labels(kind: type[Problem], labels: Sequence) -> Problem:
+    """The kind for these labels: for more than `WHOLE` of them one that does nothing that is quadratic in them."""
+    return (MANY.get(kind, kind) if len(labels) > WHOLE else kind)(labels)
 
 
 def kind_of(problem_type: str | None) -> type[Problem]:

@@ -9,6 +9,7 @@ A figure that is undefined on the given rows is left out and the reason logged o
 
 import warnings
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import evaluate
 import numpy as np
@@ -95,6 +96,36 @@ def squared_error(labels: np.ndarray, predictions: np.ndarray) -> dict[str, floa
 def confusion(labels: np.ndarray, predictions: np.ndarray, n: int) -> np.ndarray:
     """How often class i (row) was predicted as class j (column): integers [n, n]."""
     return sk.confusion_matrix(labels, predictions, labels=range(n))
+
+
+class Pairs(NamedTuple):
+    """What was taken for what, without the many pairs that never occur: class ids [U] and how many rows, [U]."""
+
+    gold: np.ndarray
+    predicted: np.ndarray
+    rows: np.ndarray
+
+
+def confusion_pairs(labels: np.ndarray, predictions: np.ndarray, n: int) -> Pairs:
+    """The cells of `confusion` that are not 0, by gold and predicted class: its memory is that of the rows."""
+    cells, rows = np.unique(labels.astype(np.int64) * n + predictions, return_counts=True)
+    return Pairs(cells // n, cells % n, rows)
+
+
+def wrong_pairs(pairs: Pairs) -> Pairs:
+    """Those of two different classes, the most frequent first."""
+    order = np.argsort(-pairs.rows, kind="stable")
+    order = order[pairs.gold[order] != pairs.predicted[order]]
+    return Pairs(*(column[order] for column in pairs))
+
+
+def matthews_of_many(labels: np.ndarray, predictions: np.ndarray, n: int) -> dict[str, float]:
+    """`matthews_correlation` of n classes without a table of n x n (Gorodkin, 2004)."""
+    there, given = (np.bincount(ids, minlength=n).astype(float) for ids in (labels, predictions))
+    rows = float(len(labels))
+    spread = np.sqrt((rows**2 - there @ there) * (rows**2 - given @ given))
+    hits = float((labels == predictions).sum())
+    return {"mcc": float((hits * rows - there @ given) / spread) if spread > 0 else 0.0}
 
 
 def scores_of_classes(labels: np.ndarray, predictions: np.ndarray, n: int) -> list[tuple[float, float, float, int]]:

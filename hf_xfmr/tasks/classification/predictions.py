@@ -1,8 +1,9 @@
 """The predictions file of a run: written row by row, and read back, checked, as arrays."""
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,30 +12,32 @@ from datasets import Dataset
 
 from ...errors import UserError
 from ...writing import whole
-from .kinds import KINDS
+from .kinds import KINDS, of_labels
 from .problem import Problem
 
 
 def write(path: Path, rows: Dataset, logits: np.ndarray, problem: Problem) -> None:
-    """One CSV line for each row: id, text, gold, predicted, whether it was cut, its tokens, and the probabilities."""
+    """One CSV line for each row: id, text, gold, predicted, whether it was cut, its tokens, and the probabilities: of
+    all labels, or of more than 100 the ten likeliest (see `Problem.share_columns`)."""
     columns: dict[str, list] = {name: rows[name] for name in ("id", "text", "text_pair") if name in rows.column_names}
-    columns["gold"], columns["predicted"] = problem.gold(np.asarray(rows["labels"])), problem.predicted(logits)
-    columns |= {"cut": rows["cut"], "tokens": rows["length"]}
-    shares = problem.probabilities(logits)
-    if shares is not None:
-        columns |= {f"p_{name}": [f"{p:.6f}" for p in shares[:, i]] for i, name in enumerate(problem.label_names)}
+    columns["gold"], columns["predicted"] = problem.gold(problem.array(rows["labels"][:])), problem.predicted(logits)
+    columns |= {"cut": rows["cut"], "tokens": rows["length"]} | problem.share_columns(logits)
+    write_rows(path, chain([list(columns)], zip(*columns.values(), strict=True)))
+
+
+def write_rows(path: Path, rows: Iterable[Sequence]) -> None:
+    """A CSV file of these rows, the first of which is its header."""
     with whole(path) as aside, aside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
+        csv.writer(file).writerows(rows)
 
 
 @dataclass
 class Predictions:
     """One row a text, N in all, of a problem with K labels.
 
-    `gold` and `predicted` [N] or [N, K] are as the problem's class says; `probabilities` is float [N, K] or None; `cut`
-    bool [N] (was the text shortened?) and `tokens` int [N] or None.
+    `gold` and `predicted` [N] or [N, K] are as the problem's class says; `probabilities` is float [N, K] or None; of
+    many labels there are in its place the `confidence` [N], the probability of the label predicted, and `likelihood`
+    [N], that of the gold one; `cut` bool [N] (was the text shortened?) and `tokens` int [N] or None.
     """
 
     problem: Problem
@@ -46,6 +49,8 @@ class Predictions:
     probabilities: np.ndarray | None = None
     cut: np.ndarray | None = None
     tokens: np.ndarray | None = None
+    confidence: np.ndarray | None = None
+    likelihood: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -55,9 +60,12 @@ class Predictions:
         return self.problem.label_names
 
 
-def read(path: str | Path, *, problem_type: str | None, labels: list[str] | None = None) -> Predictions:
+def read(
+    path: str | Path, *, problem_type: str | None, labels: list[str] | None = None, shares: bool = True
+) -> Predictions:
     """Read a predictions file: UTF-8 with columns text, gold, predicted, and id, text_pair, cut, tokens, `p_<label>`.
 
+    Of many labels `top1_probability` and `gold_probability` are read. Without `shares` probabilities are left alone.
     Labels are those of the `p_` columns, else `labels`, else the names found; several of a row are joined by `|`.
     Raises `UserError` naming the file, row and column of what can't be read. Rows count from 1, without the header.
     """
@@ -92,7 +100,7 @@ def read(path: str | Path, *, problem_type: str | None, labels: list[str] | None
                 raise UserError(f"{path}, row {number}: {name} can't be '{value}'") from None
         return values
 
-    def shares(name: str) -> np.ndarray:
+    def probability(name: str) -> np.ndarray:
         values = np.array(column(name, float))
         bad = np.flatnonzero(~((values >= 0) & (values <= 1)))  # NaN too
         if bad.size:
@@ -105,8 +113,13 @@ def read(path: str | Path, *, problem_type: str | None, labels: list[str] | None
     elif kind.has_names and not labels:
         cells = [value for key in ("gold", "predicted") for value in table[key]]
         labels = sorted({name for value in cells for name in kind.names_in(value)})
-    problem = kind(labels or ())
-    gold, predicted = (np.array(column(name, problem.parse)) for name in ("gold", "predicted"))
+    # With a column for each label there is no need to do without.
+    problem = kind(labels or ()) if scored and shares else of_labels(kind, labels or ())
+    gold, predicted = (problem.stack(column(name, problem.parse)) for name in ("gold", "predicted"))
+    confidence, likelihood = (
+        probability(name) if name in table and shares and not problem.several and problem.has_names else None
+        for name in ("top1_probability", "gold_probability")
+    )
     return Predictions(
         problem=problem,
         ids=table.get("id") or [str(i) for i in range(1, len(rows) + 1)],
@@ -114,7 +127,9 @@ def read(path: str | Path, *, problem_type: str | None, labels: list[str] | None
         pairs=table.get("text_pair"),
         gold=gold,
         predicted=predicted,
-        probabilities=np.stack([shares(name) for name in scored], axis=1) if scored else None,
+        probabilities=np.stack([probability(name) for name in scored], axis=1) if scored and shares else None,
         cut=np.array(column("cut", {"True": True, "False": False}.__getitem__)) if "cut" in table else None,
         tokens=np.array(column("tokens", int)) if "tokens" in table else None,
+        confidence=confidence,
+        likelihood=likelihood,
     )

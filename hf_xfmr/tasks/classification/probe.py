@@ -9,6 +9,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from ...models.bert import XfmrBertForSequenceClassification, mean_by_row
 from ...models.losses import sequence_classification_loss
+from .collate import label_tensor
 
 
 class Probe(nn.Module):
@@ -43,9 +44,9 @@ def features(model: XfmrBertForSequenceClassification, dataset: Dataset, collate
     return Dataset.from_dict({"features": torch.cat(pooled).numpy(), "labels": dataset["labels"][:]})
 
 
-def collate_features(rows: list[dict]) -> dict[str, Tensor]:
+def collate_features(rows: list[dict], indicators: int | None = None) -> dict[str, Tensor]:
     """A batch of rows that `features` made: features [B, E] float32, and their labels."""
     return {
         "features": torch.tensor([row["features"] for row in rows]),
-        "labels": torch.tensor([row["labels"] for row in rows]),
+        "labels": label_tensor(rows, indicators),
     }

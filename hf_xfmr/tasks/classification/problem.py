@@ -21,6 +21,8 @@ ByLabel = tuple[np.ndarray, np.ndarray, np.ndarray]  # rows [K], values [F, K], 
 class Problem(ABC):
     """Labels and logits of one kind. `labels` are the distinct values in order of their ids; none for regression.
 
+    Of more than `most_likely.WHOLE` labels many_single.py and many_multi.py are the kinds.
+
     Arrays of N rows and K labels: `logits` [N, K] ([N, 1] for regression); `gold` and `predicted` as `gold_type` says.
     """
 
@@ -84,6 +86,19 @@ class Problem(ABC):
     # From logits to answers
 
     @property
+    def indicators(self) -> int | None:
+        """How many labels a batch says 0 or 1 of, where the rows have the ids of theirs alone."""
+        return None
+
+    def array(self, encoded: Sequence) -> Any:
+        """What `encode` made, of a whole column, for the figures."""
+        return np.asarray(encoded)
+
+    def outputs(self, predictions: Any) -> Any:
+        """What a trainer predicted, as all that follows takes it for `logits`: these, or of many labels `Outputs`."""
+        return np.asarray(predictions)
+
+    @property
     @abstractmethod
     def columns(self) -> list[str]:
         """The names of an answer's values in a table."""
@@ -100,9 +115,20 @@ class Problem(ABC):
     def gold(self, encoded: np.ndarray) -> list:
         """What `encode` made, as `predicted` writes it."""
 
+    def example_outputs(self, encoded: Any) -> Any:
+        """Outputs of a model that has learned nothing, for as many rows."""
+        return np.random.default_rng(0).normal(size=(len(encoded), len(self.label_names) or 1))
+
     def probabilities(self, logits: np.ndarray) -> np.ndarray | None:
         """[N, K]; None where there are none."""
         return None
+
+    def share_columns(self, logits: Any) -> dict[str, list]:
+        """The columns of the predictions file that hold probabilities: `p_<label>` for each."""
+        shares = self.probabilities(logits)
+        if shares is None:
+            return {}
+        return {f"p_{name}": [f"{p:.6f}" for p in shares[:, i]] for i, name in enumerate(self.label_names)}
 
     # From the predictions file back to arrays
 
@@ -115,9 +141,17 @@ class Problem(ABC):
     def parse(self, text: str) -> Any:
         """A cell of the predictions file as a row of `gold` or `predicted`. Raises KeyError or ValueError."""
 
+    def stack(self, parsed: list) -> Any:
+        """The rows that `parse` gave as `gold` or `predicted`."""
+        return np.array(parsed)
+
     @abstractmethod
     def shown(self, value: Any) -> str:
         """A row of `gold` or `predicted` for reading."""
+
+    def key(self, value: Any) -> Any:
+        """A row of `gold`, by which the same row is known in another file."""
+        return self.shown(value) if self.label_names else float(value)
 
     def renumbered(self, values: np.ndarray, labels: Sequence[str]) -> np.ndarray:
         """`gold` or `predicted` with the same labels in another order."""
@@ -143,6 +177,10 @@ class Problem(ABC):
         """The lines of tables for the terminal: by label, and what was taken for what."""
         return []
 
+    def files(self, logits: Any, encoded: Any, train: list) -> dict[str, list[list]]:
+        """Tables too long for terminal and report, by the names of files: rows, the first of which is the header."""
+        return {}
+
     @abstractmethod
     def linear_model(self, vectors, texts: Sequence[str], encoded: np.ndarray, test: Sequence[str]):
         """A linear model on `vectors` (scikit-learn's), fitted on texts: its name, and the like of logits of `test`."""
@@ -159,12 +197,25 @@ class Problem(ABC):
         return self.headline_of_weights(gold, predicted, np.ones((1, len(gold))))[0], drawn
 
     def per_label(self, gold: np.ndarray, predicted: np.ndarray) -> ByLabel | None:
-        """Rows of each label [K], and precision, recall and F1 [3, K] with those of resampled rows."""
+        """Of `shown_labels`: rows of each [K], and precision, recall and F1 [3, K] with those of resampled rows."""
         return None
 
     def confusion(self, gold: np.ndarray, predicted: np.ndarray) -> np.ndarray | None:
         """Counts [K, K] of gold (row) and predicted (column), where a row has one label."""
         return None
+
+    def confused(self, gold: np.ndarray, predicted: np.ndarray) -> dict[str, Any] | None:
+        """What a report says of `confusion`."""
+        counts = self.confusion(gold, predicted)
+        return None if counts is None else {"labels": self.label_names, "counts": counts}
+
+    def shown_labels(self, gold: Any) -> Sequence[int]:
+        """The labels of which `per_label` speaks."""
+        return range(len(self.label_names))
+
+    def left_out(self, gold: Any, predicted: Any) -> dict[str, Any]:
+        """What a report says of the labels that are not shown; nothing if all are."""
+        return {}
 
     def right(self, gold: np.ndarray, predicted: np.ndarray) -> np.ndarray | None:
         """Which rows are all right: [N]."""

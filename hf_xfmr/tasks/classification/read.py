@@ -11,7 +11,7 @@ from ...data.table import reading
 from ...data.wording import listed
 from ...errors import UserError
 from . import label_column
-from .kinds import kind_of_column
+from .kinds import kind_of_column, of_labels
 from .labels import check_recurring, check_seen, distinct_labels
 from .problem import Problem
 from .rows import has_no_labels, read_rows
@@ -64,7 +64,7 @@ def read_labelled(
     source = {split: split if split in given else "train" for split in splits}
     problem = kind()
     if kind.has_names:
-        problem = kind(distinct_labels(splits["train"]["label"][:], feature, column=columns.label))
+        problem = of_labels(kind, distinct_labels(splits["train"]["label"][:], feature, column=columns.label))
         for split in splits:
             check_seen(splits[split], splits["train"], split=split, source=source[split], column=columns.label)
     for split in splits:

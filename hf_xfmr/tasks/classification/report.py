@@ -34,6 +34,8 @@ def evaluate(folder: Path, run: dict[str, Any]) -> Evaluation | None:
         found = evaluation.calibrate(rows, fitted_on, told=run.get("calibration"))
         figures["temperature"] = found["temperature"] if found and found["kept"] else None
         figures["per_label"] = evaluation.per_label(rows)
+        if left_out := problem.left_out(rows.gold, rows.predicted):
+            figures["labels_left_out"] = left_out
         figures["calibration"] = found
         figures["thresholds"] = evaluation.thresholds(rows, fitted_on, figures["temperature"])
         if found:
@@ -41,10 +43,10 @@ def evaluate(folder: Path, run: dict[str, Any]) -> Evaluation | None:
             pictures["reliability"] = plots.reliability(before["bins"], after["bins"] if after else None)
     else:
         pictures["scatter"] = plots.scatter(rows.gold, rows.predicted)
-    counts = problem.confusion(rows.gold, rows.predicted)
-    if counts is not None:
-        figures["confusion"] = {"labels": rows.labels, "counts": counts}
-        pictures["confusion"] = plots.confusion_matrix(counts, rows.labels)
+    confused = problem.confused(rows.gold, rows.predicted)
+    if confused is not None:
+        figures["confusion"] = confused
+        pictures["confusion"] = plots.confusion_matrix(confused["counts"], confused["labels"], others="of" in confused)
     right = problem.right(rows.gold, rows.predicted)
     figures["wrong_rows"] = None if right is None else int(len(rows) - right.sum())
     figures["worst"] = evaluation.worst(rows)

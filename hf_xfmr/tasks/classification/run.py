@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,11 @@ from ...run.finish import save_and_report
 from ...run.starting_point import check_origin, naming_model_config, new_config, of_checkpoint
 from ...training import XfmrTrainer, XfmrTrainingArguments, checkpoints
 from ...writing import telling, unlink_link
-from . import calibration, predictions, probe, report
+from . import calibration, many_trainer, predictions, probe, report
 from .collate import ClassificationCollator
 from .data import ClassificationData
+from .many_labels import ManyLabels
+from .many_trainer import ManyLabelsTrainer
 from .problem import Problem
 
 
@@ -164,12 +167,13 @@ def make_trainer(
 ) -> tuple[XfmrTrainer, dict[str, Dataset]]:
     """A trainer for the model, or for its head alone on the features of the frozen encoder; and the splits it reads."""
     splits: dict[str, Dataset] = dict(corpus.splits)
-    collate: Callable = ClassificationCollator(corpus.tokenizer)
+    indicators = corpus.problem.indicators
+    collate: Callable = ClassificationCollator(corpus.tokenizer, indicators)
     args.remove_unused_columns = False  # the collator leaves behind what the model does not read
     if args.eval_strategy != "no" and (args.metric_for_best_model or "loss").removeprefix("eval_") != "loss":
-        labels = np.asarray(corpus.splits["validation"]["labels"])  # on which it depends what figures there are
-        logits = np.random.default_rng(0).normal(size=(len(labels), len(corpus.problem.label_names) or 1))
-        ranges.check_best(args, corpus.problem.figures(logits, labels))
+        labels = corpus.splits["validation"]["labels"][:]  # on which it depends what figures there are
+        outputs = corpus.problem.example_outputs(labels)
+        ranges.check_best(args, corpus.problem.figures(outputs, corpus.problem.array(labels)))
     if settings.freeze_encoder:
         model.requires_grad_(False)
         model.classifier.requires_grad_(True)
@@ -177,16 +181,17 @@ def make_trainer(
         model.to(args.device)
         with torch.autocast(args.device.type, torch.bfloat16, enabled=bool(args.bf16)):
             splits = {name: probe.features(model, rows, collate) for name, rows in splits.items()}
-        collate = probe.collate_features
+        collate = partial(probe.collate_features, indicators=indicators)
         args.include_num_input_tokens_seen = "no"
         model = probe.Probe(model)
-    trainer = XfmrTrainer(
+    problem = corpus.problem
+    trainer = (ManyLabelsTrainer if isinstance(problem, ManyLabels) else XfmrTrainer)(
         model,
         args,
         train_dataset=splits["train"],
         eval_dataset=splits["validation"] if args.eval_strategy != "no" else None,
         data_collator=collate,
-        compute_metrics=lambda outcome: corpus.problem.figures(outcome.predictions, outcome.label_ids),
+        compute_metrics=lambda outcome: problem.figures(problem.outputs(outcome.predictions), outcome.label_ids),
     )
     trainer.held_out = corpus.held_out()
     return trainer, splits
@@ -206,13 +211,19 @@ def finish(
     results: dict[str, dict[str, float]] = {}
     fitted: dict | None = None
     for name in [name for name in ("validation", "test") if name in splits]:
-        labels = np.asarray(corpus.splits[name]["labels"])
-        logits = np.asarray(trainer.predict(splits[name]).predictions)
+        labels = problem.array(corpus.splits[name]["labels"][:])
+        logits = problem.outputs(trainer.predict(splits[name]).predictions)
         results[name] = problem.figures(logits, labels)
         if name == "validation" and "test" in splits and problem.has_names:
-            fitted = calibration.fitted(problem.probabilities(np.asarray(logits, float)), labels)
+            if isinstance(trainer, ManyLabelsTrainer):
+                fitted = many_trainer.fit_temperature(trainer, splits[name], problem)
+            else:
+                fitted = calibration.fitted(problem.probabilities(np.asarray(logits, float)), labels)
         if trainer.is_world_process_zero():
             predictions.write(folder / f"predictions-{name}.csv", corpus.splits[name], logits, problem)
+    if trainer.is_world_process_zero():
+        for file, table in problem.files(logits, labels, corpus.splits["train"]["labels"][:]).items():
+            predictions.write_rows(folder / file, table)
     say(*_summary(name, logits, labels, results[name], problem, seconds, against), *calibration.said(fitted))
     if settings.lora_rank:
         if trainer.is_world_process_zero():
@@ -246,7 +257,7 @@ def finish(
 
 
 def _summary(split, logits, labels, result, problem: Problem, seconds: float, against) -> list[str]:
-    lines = [f"trained in {seconds:.0f} s; on {split}, {len(labels):,} rows:", *problem.tables(logits, labels)]
+    lines = [f"trained in {seconds:.0f} s; on {split}, {len(logits):,} rows:", *problem.tables(logits, labels)]
     lines.append("  ".join(f"{name} {value:.4f}" for name, value in result.items()))
     if against and split == "test":
         main = problem.main_metric

@@ -70,7 +70,8 @@ class SingleLabel(Problem):
         return self.label_names[value]
 
     def renumbered(self, values: np.ndarray, labels: Sequence[str]) -> np.ndarray:
-        return np.array([labels.index(name) for name in self.label_names])[values]
+        places = {name: place for place, name in enumerate(labels)}
+        return np.array([places[name] for name in self.label_names])[values]
 
     def _figures(self, logits: np.ndarray, encoded: np.ndarray) -> dict[str, float]:
         predicted = logits.argmax(1)

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...data.wording import short
-from .metrics import scores_of_classes
+from .metrics import Pairs, scores_of_classes, wrong_pairs
 
 LABELS_SHOWN = 30  # rows of a table of labels
 CONFUSED_SHOWN = 12  # labels of a whole confusion table; with more, pairs of them
 LONGEST = 40  # characters of a label's name
 
 
-def per_class_table(labels: np.ndarray, predictions: np.ndarray, label_names: Sequence[str]) -> list[str]:
+def per_class_table(labels, predictions, label_names: Sequence[str], *, file: str | None = None) -> list[str]:
     """The lines of a table for the terminal: precision, recall, F1 and number of rows by label name; of many labels
-    those with most rows, and how many more there are."""
+    those with most rows, and how many more there are (in a `file`, if there is one)."""
 
     def width(text: str) -> int:  # Chinese characters take two columns
         return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
@@ -33,14 +33,18 @@ def per_class_table(labels: np.ndarray, predictions: np.ndarray, label_names: Se
         lines.append(f"{padded}  {precision:9.3f}  {recall:6.3f}  {score:.3f}  {int(rows):5d}")
     if rest := [scores[label] for label in set(range(len(scores))) - set(shown)]:
         mean, most = sum(score for _, _, score, _ in rest) / len(rest), max(int(rows) for *_, rows in rest)
-        lines.append(f"and {len(rest):,} more labels of at most {most:,} rows, mean f1 {mean:.3f}")
+        lines.append(
+            f"and {len(rest):,} more labels of at most {most:,} rows, mean f1 {mean:.3f}"
+            + (f"; all are in {file}" if file else "")
+        )
     return lines
 
 
 def confusion_table(counts: np.ndarray, label_names: Sequence[str]) -> list[str]:
     """`confusion` as the lines of a table for the terminal; of many labels, which is most often taken for which."""
     if len(label_names) > CONFUSED_SHOWN:
-        return _top_confusions(counts, label_names)
+        gold, predicted = np.nonzero(counts)
+        return top_confusions(Pairs(gold, predicted, counts[gold, predicted]), label_names)
     label_names = [short(name, LONGEST) for name in label_names]
     width = max(8, *(len(name) + 2 for name in label_names))
     head = "gold \\ predicted".ljust(width + 8) + "".join(name.rjust(width) for name in label_names)
@@ -50,18 +54,16 @@ def confusion_table(counts: np.ndarray, label_names: Sequence[str]) -> list[str]
     ]
 
 
-def _top_confusions(counts: np.ndarray, label_names: Sequence[str]) -> list[str]:
-    wrong = np.array(counts)
-    np.fill_diagonal(wrong, 0)
-    most = np.argsort(-wrong, axis=None, kind="stable")[:CONFUSED_SHOWN]
-    pairs = [pair for pair in zip(*np.unravel_index(most, wrong.shape), strict=True) if wrong[pair]]
-    if not pairs:
+def top_confusions(pairs: Pairs, label_names: Sequence[str], *, file: str = "the predictions file") -> list[str]:
+    """Which label is most often taken for which; what is left out is in a `file`."""
+    wrong = wrong_pairs(pairs)
+    if not len(wrong.rows):
         return ["no label was taken for another"]
     lines = ["most often taken for another (gold, predicted, rows):"]
     lines += [
-        f"  {short(label_names[gold], LONGEST)} -> {short(label_names[other], LONGEST)}  {wrong[gold, other]:,}"
-        for gold, other in pairs
+        f"  {short(label_names[gold], LONGEST)} -> {short(label_names[other], LONGEST)}  {rows:,}"
+        for gold, other, rows in list(zip(*wrong, strict=True))[:CONFUSED_SHOWN]
     ]
-    if more := int((wrong > 0).sum()) - len(pairs):
-        lines.append(f"  and {more:,} more such pairs; every row is in the predictions file")
+    if (more := len(wrong.rows) - CONFUSED_SHOWN) > 0:
+        lines.append(f"  and {more:,} more such pairs; every {'row' if 'predictions' in file else 'one'} is in {file}")
     return lines

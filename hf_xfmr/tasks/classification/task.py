@@ -15,10 +15,10 @@ class Classification(Task):
     looks_in_turn = 3
     answers = "predictions-{split}.csv"
 
-    def predictor(self, model: str, *, temperature: float | None = None):
+    def predictor(self, model: str, *, temperature: float | None = None, all_probabilities: bool = False):
         from .classifier import Classifier
 
-        found = Classifier(model, temperature=temperature)
+        found = Classifier(model, temperature=temperature, all_probabilities=all_probabilities)
         if temperature is None and found.temperature != 1:
             print(
                 f"calibrated: logits are divided by {found.temperature:.3g}, fitted on the run's validation rows; "

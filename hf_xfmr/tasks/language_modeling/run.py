@@ -73,7 +73,9 @@ def load_parts(settings: ModelSettings):
     if settings.model:
         config, own_tokenizer = of_checkpoint(XfmrGPT2Config, settings.model, grows=True)
         return config, for_documents(own_tokenizer)
-    config = new_config(XfmrGPT2Config, settings.model_config)
+    # The ids of special tokens are the tokenizer's, which is made later: GPT-2's own lie beyond a smaller vocabulary.
+    unknown = {"bos_token_id": None, "eos_token_id": None}
+    config = new_config(XfmrGPT2Config, unknown | (settings.model_config or {}))
     kind = settings.tokenizer or "bpe"
     if kind not in KINDS:
         return config, for_documents(loading.from_pretrained(AutoTokenizer, kind))

@@ -1,5 +1,6 @@
 """Entity-level figures of tagged sentences, by seqeval: an entity counts if its type and both its ends are right."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from seqeval import metrics
@@ -7,6 +8,8 @@ from seqeval import metrics
 from ...data.wording import short
 from .schemes import entities
 
+TYPES = "types.csv"
+WHOLE = 100  # the most types of which the report has all
 TYPES_SHOWN = 30  # rows of a table for the terminal
 
 Tags = Sequence[Sequence[str]]
@@ -40,12 +43,12 @@ def per_type(gold: Tags, predicted: Tags, baseline: Tags | None = None) -> list[
         return metrics.classification_report(gold, guesses, output_dict=True, zero_division=0)
 
     ours, theirs = table(predicted), table(baseline) if baseline is not None else {}
-    found = [entity.type for tags in predicted for entity in entities(tags)]
+    found = Counter(entity.type for tags in predicted for entity in entities(tags))
     return [
         {
             "type": kind,
             "entities": int(row["support"]),
-            "found": found.count(kind),
+            "found": found[kind],
             "precision": float(row["precision"]),
             "recall": float(row["recall"]),
             "f1": float(row["f1-score"]),
@@ -56,9 +59,14 @@ def per_type(gold: Tags, predicted: Tags, baseline: Tags | None = None) -> list[
     ]
 
 
-def format_table(rows: list[dict]) -> list[str]:
-    """`per_type` as lines of a table; of many types those with most entities."""
-    shown = sorted(rows, key=lambda row: -row["entities"])[:TYPES_SHOWN] if len(rows) > TYPES_SHOWN else rows
+def most(rows: list[dict]) -> list[dict]:
+    """Of `per_type` the types with most entities."""
+    return sorted(rows, key=lambda row: -row["entities"])[:TYPES_SHOWN]
+
+
+def format_table(rows: list[dict], *, file: str | None = None) -> list[str]:
+    """`per_type` as lines of a table; of many types those with most entities (all are in a `file`, if there is one)."""
+    shown = most(rows) if len(rows) > TYPES_SHOWN else rows
     rest, rows = len(rows) - len(shown), [row | {"type": short(row["type"])} for row in shown]
     width = max(8, *(len(row["type"]) for row in rows)) if rows else 8
     lines = [f"{'type':<{width}}  precision  recall     f1  entities"]
@@ -66,4 +74,5 @@ def format_table(rows: list[dict]) -> list[str]:
         f"{row['type']:<{width}}  {row['precision']:9.3f}  {row['recall']:6.3f}  {row['f1']:5.3f}  {row['entities']:8,}"
         for row in rows
     ]
-    return [*lines, f"and {rest:,} more types of fewer entities"] if rest else lines
+    where = f"; all are in {file}" if file else ""
+    return [*lines, f"and {rest:,} more types of fewer entities{where}"] if rest else lines

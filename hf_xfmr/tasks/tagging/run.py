@@ -1,5 +1,6 @@
 """The parts of a tagging run: the model its settings ask for, its trainer, and what it ends with."""
 
+import csv
 import json
 from collections import defaultdict
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from . import baseline as tagging_baseline
 from .alignment import word_tags
 from .data import TaggingData
 from .encode import TaggingCollator
-from .metrics import format_table, per_type, tagging_metrics
+from .metrics import TYPES, WHOLE, format_table, most, per_type, tagging_metrics
 from .schemes import entities
 
 WORST = 50  # sentences that the report shows
@@ -134,12 +135,23 @@ def finish(
         rows = corpus.sentences[split]
         results[split] = tagging_metrics(rows["tags"][:], tags)
         table = per_type(rows["tags"][:], tags, against["tags"] if against and split == "test" else None)
-        record = {"entity_types": table, "worst_sentences": _worst(rows, tags, corpus.word_separator)}
+        many = len(table) > WHOLE
+        record = {
+            "entity_types": most(table) if many else table,
+            **({"entity_types_left_out": len(table) - len(most(table))} if many else {}),
+            "worst_sentences": _worst(rows, tags, corpus.word_separator),
+        }
         if trainer.is_world_process_zero():
             _write(folder / f"predictions-{split}.jsonl", rows, tags)
+            if many:
+                _write_types(folder / TYPES, table)
         figures = "  ".join(f"{name} {value:.4f}" for name, value in results[split].items())
     if results:
-        say(f"trained in {seconds:.0f} s; on {split}, {len(rows):,} sentences:", *format_table(table), figures)
+        say(
+            f"trained in {seconds:.0f} s; on {split}, {len(rows):,} sentences:",
+            *format_table(table, file=TYPES if many else None),
+            figures,
+        )
         if against and split == "test":
             theirs, ours = against["test"]["f1"], results["test"]["f1"]
             say(f"f1 {ours:.4f}, {ours - theirs:+.4f} against {theirs:.4f} ({against['name']})")
@@ -171,6 +183,13 @@ def _write(path: Path, rows, predicted: list[list[str]]) -> None:
         for row, tags in zip(rows, predicted, strict=True):
             line = {"id": row["id"], "tokens": row["tokens"], "gold": row["tags"], "predicted": tags}
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def _write_types(path: Path, table: list[dict]) -> None:
+    with whole(path) as aside, aside.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(table[0]))
+        writer.writeheader()
+        writer.writerows(table)
 
 
 def _worst(rows, predicted: list[list[str]], separator: str) -> list[dict]:

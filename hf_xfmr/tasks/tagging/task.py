@@ -14,11 +14,13 @@ class Tagging(Task):
     command, recipe = "predict", "tag_bert"
     answers = "predictions-{split}.jsonl"
 
-    def predictor(self, model: str, *, temperature: float | None = None):
+    def predictor(self, model: str, *, temperature: float | None = None, all_probabilities: bool = False):
         from .tagger import Tagger
 
         if temperature is not None:
             raise UserError("temperature is for classifiers, and this model finds entities: leave it out")
+        if all_probabilities:
+            raise UserError("all_probabilities is for classifiers, and this model finds entities: leave it out")
         return Tagger(model)
 
     def compare(self, files: Sequence[Path], runs: Sequence[dict]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The language-modelling and tokenizer recipes, run as a user runs them."""
 
 import json
+import logging
 import os
 import re
 import subprocess
@@ -138,6 +139,20 @@ def test_stock_checkpoints_go_on_and_new_tokens_are_never_silent(tmp_path, corpu
     words = tensors(tmp_path / "more")["transformer.wte.weight"]
     assert torch.equal(words[:size], stock.transformer.wte.weight)
     assert len(words) == size + 2
+
+
+def test_a_new_model_has_its_tokenizers_ids_and_alarms_nobody(tmp_path, corpus, caplog):
+    logger = logging.getLogger("transformers")
+    logger.addHandler(caplog.handler)
+    try:
+        run(tmp_path / "run", corpus, tokenizer="bpe", model_config={**TINY, "vocab_size": 300}, max_steps=1)
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert "token_id" not in caplog.text
+    end = AutoTokenizer.from_pretrained(tmp_path / "run").eos_token_id
+    for name in ("config.json", "generation_config.json"):
+        saved = json.loads((tmp_path / "run" / name).read_text())
+        assert (saved["bos_token_id"], saved["eos_token_id"]) == (end, end)
 
 
 def test_a_bert_vocabulary_ends_texts_by_sep_and_adds_nothing_to_a_prompt(tmp_path, corpus):

@@ -158,6 +158,23 @@ def test_figures_count_entities_and_not_words():
     assert {row["type"]: row["f1"] for row in per_type(gold, predicted)} == {"A": 0.5, "B": 1.0}
 
 
+def test_of_many_types_all_are_in_a_file(tmp_path, capsys):
+    file, out = tmp_path / "rows.jsonl", tmp_path / "out"
+    lines = ({"tokens": [f"name{n % 300}", "of", str(n)], "tags": [f"B-TYPE{n % 300}", "O", "O"]} for n in range(1500))
+    file.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    flags = ["--dataset", file, "--model_config", json.dumps(SMALL), "--output_dir", out, "--max_steps", 2]
+    tag_bert.main([str(flag) for flag in [*flags, "--disable_tqdm", "true"]])
+    printed = capsys.readouterr().out
+    assert "tags BIO of TYPE0, TYPE1," in printed
+    assert "and 288 more; the model learns BIO" in printed
+    table = (out / "types.csv").read_text(encoding="utf-8").splitlines()
+    assert f"and {len(table) - 31} more types of fewer entities; all are in types.csv" in printed
+    assert f"and {len(table) - 31} more types of fewer entities" in (out / "report.html").read_text(encoding="utf-8")
+    run = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    assert [len(run["entity_types"]), run["entity_types_left_out"]] == [30, len(table) - 31]
+    assert max(map(len, printed.splitlines())) < 600
+
+
 @pytest.mark.parametrize("kind", ["dictionary", "crf"])
 def test_the_baselines_learn_names(kind):
     words, tags = zip(
