@@ -112,7 +112,7 @@ def tagging(
     if not types:
         raise UserError(f'column "{tags_column}" of train has no tag but O: there is no entity to learn')
     separator = _separator(read["train"]) if settings.word_separator is None else settings.word_separator
-    report = [f"data: {reading.called(dataset)}, tags {scheme} of {some(types)}; the model learns BIO"]
+    report = [f"data: {reading.called(dataset)}, tags {scheme} of {some(types, 30)}; the model learns BIO"]
     given = {
         split: _sentences(rows, split, types, scheme, separator=separator, notes=report) for split, rows in read.items()
     }
@@ -243,5 +243,5 @@ def _sentences(read, split: str, types: list[str], scheme: str, *, separator: st
 
 def _entity_line(split: str, tags: list[list[str]]) -> str:
     count = Counter(entity.type for row in tags for entity in entities(row))
-    parts = some([f"{kind} {count[kind]:,}" for kind in sorted(count)])
+    parts = some([f"{kind} {count[kind]:,}" for kind in sorted(count)], 30)
     return f"entities of {split}: {count.total():,} in {len(tags):,} sentences ({parts or 'none'})"
