@@ -1,5 +1,7 @@
 """Which columns of a dataset are the text, its pair, the label and the id."""
 
+import re
+import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -7,7 +9,7 @@ from datasets import Dataset, Value
 
 from ..errors import UserError
 from .names import IDS, LABELS, TEXTS
-from .wording import listed
+from .wording import listed, short
 
 
 class Columns(NamedTuple):
@@ -35,7 +37,7 @@ def find_columns(rows: Dataset, *, text: str | None, pair: str | None, label: st
     if label is None:
         label = _only(_known(names, LABELS, without=(text, pair)), names, option="label_column", what="label")
     if text is None:
-        hint = "" if pair else ", and text_pair_column too if two of them are a pair"
+        hint = "" if pair else ", and another with --text_pair_column if two of them are a pair"
         text = _find_text(rows, without=(label, pair), hint=hint)
     if len({text, pair, label}) < 3:
         raise UserError(
@@ -59,7 +61,9 @@ def find_text_column(rows: Dataset, told: str | None) -> str:
 
 def _find_text(rows: Dataset, *, without: Sequence[str | None] = (), hint: str = "") -> str:
     texts = [name for name in rows.column_names if _is_text(rows, name) and name not in without]
-    candidates = _known(texts, TEXTS) or texts
+    texts = [name for name in texts if name.casefold() not in IDS] or texts
+    ending = [name for name in texts if re.split(r"[\W_]+", name.casefold())[-1] in TEXTS]  # comment_text, review body
+    candidates = _known(texts, TEXTS) or ending or texts
     return _only(candidates, rows.column_names, option="text_column", what="text", hint=hint)
 
 
@@ -83,5 +87,6 @@ def _only(candidates: list[str], names: Sequence[str], *, option: str, what: str
     if len(candidates) == 1:
         return candidates[0]
     if candidates:
-        raise UserError(f"the {what} column could be {listed(candidates)}; say which with {option}{hint}")
-    raise UserError(f"no column is known to be the {what}; say which with {option}: the dataset has {listed(names)}")
+        flags = " or ".join(f"--{option} {shlex.quote(short(name))}" for name in candidates[:4])
+        raise UserError(f"the {what} column could be {listed(candidates)}; say which with {flags}{hint}")
+    raise UserError(f"no column is known to be the {what}; say which with --{option}: the dataset has {listed(names)}")

@@ -9,16 +9,36 @@ from hf_xfmr.data.sources import load_dataset_dict
 from hf_xfmr.data.table.reading import Reading
 from hf_xfmr.data.table.settings import TableSettings
 from hf_xfmr.errors import UserError
+from hf_xfmr.tasks.classification.read import read_labelled
+from hf_xfmr.tasks.classification.settings import ClassificationSettings
 
 HERE = Path(__file__).parent
 TABLE = yaml.safe_load((HERE / "table.yaml").read_text(encoding="utf-8"))
+READ = [entry for entry in TABLE if "labelled" not in entry]
+LABELLED = [entry for entry in TABLE if "labelled" in entry]
 
 
 def name_of(entry: dict) -> str:
-    return "-".join([entry["file"], *entry.get("flags", {})])
+    return "-".join([entry["file"], *entry.get("flags", {}), *entry.get("labelled", {}).get("flags", {})])
 
 
-@pytest.mark.parametrize("entry", TABLE, ids=map(name_of, TABLE))
+@pytest.mark.parametrize("entry", LABELLED, ids=map(name_of, LABELLED))
+def test_labels_are_understood_or_asked_about(entry):
+    told = entry["labelled"]
+    settings = ClassificationSettings(validation_fraction=0, test_fraction=0, **told.get("flags", {}))
+    path = str(HERE / "files" / entry["file"])
+    if "asks" in told:
+        with pytest.raises(UserError) as caught:
+            read_labelled(path, settings)
+        assert told["asks"] in str(caught.value)
+        return
+    read = read_labelled(path, settings)
+    assert (read.problem.problem_type, read.problem.label_names) == (told["problem"], told["labels"])
+    assert len(read.splits["train"]) == told["rows"]
+    assert [note for note in told.get("notes", []) if not any(note in said for said in read.notes)] == []
+
+
+@pytest.mark.parametrize("entry", READ, ids=map(name_of, READ))
 def test_a_file_is_understood_or_asked_about(entry):
     path, readings = HERE / "files" / entry["file"], []
     table = TableSettings(**entry.get("flags", {}))

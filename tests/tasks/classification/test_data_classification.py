@@ -365,26 +365,24 @@ COLUMNS = [
     (
         ["text", "when"],
         {},
-        'no column is known to be the label; say which with label_column: the dataset has "text", "when"',
+        'no column is known to be the label; say which with --label_column: the dataset has "text", "when"',
     ),
     (
         ["text", "label", "rating"],
         {},
-        'the label column could be "label", "rating"; say which with label_column',
+        'the label column could be "label", "rating"; say which with --label_column label or --label_column rating',
     ),
     (
         ["sentence1", "sentence2", "label"],
         {},
-        'the text column could be "sentence1", "sentence2"; say which with text_column, and text_pair_column too '
-        "if two of "
-        "them are a pair",
+        'the text column could be "sentence1", "sentence2"; say which with --text_column sentence1 or --text_column '
+        "sentence2, and another with --text_pair_column if two of them are a pair",
     ),
     (
         ["title", "words", "label"],
         {},
-        'the text column could be "title", "words"; say which with text_column, and text_pair_column too if two '
-        "of them are "
-        "a pair",
+        'the text column could be "title", "words"; say which with --text_column title or --text_column words, and another '
+        "with --text_pair_column if two of them are a pair",
     ),
     (
         ["text", "label"],
