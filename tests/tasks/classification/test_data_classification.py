@@ -381,8 +381,8 @@ COLUMNS = [
     (
         ["title", "words", "label"],
         {},
-        'the text column could be "title", "words"; say which with --text_column title or --text_column words, and another '
-        "with --text_pair_column if two of them are a pair",
+        'the text column could be "title", "words"; say which with --text_column title or --text_column words, '
+        "and another with --text_pair_column if two of them are a pair",
     ),
     (
         ["text", "label"],
