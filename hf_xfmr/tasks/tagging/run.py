@@ -134,7 +134,7 @@ def finish(
         rows = corpus.sentences[split]
         results[split] = tagging_metrics(rows["tags"][:], tags)
         table = per_type(rows["tags"][:], tags, against["tags"] if against and split == "test" else None)
-        record = {"entity_types": table, "worst_sentences": _worst(rows, tags, corpus.word_separator)}
+        record = {"entity_types": table, "worst_sentences": _worst(rows, tags)}
         if trainer.is_world_process_zero():
             _write(folder / f"predictions-{split}.jsonl", rows, tags)
         figures = "  ".join(f"{name} {value:.4f}" for name, value in results[split].items())
@@ -158,11 +158,13 @@ def finish(
     return results | ({"baseline": against["test"]} if against else {})
 
 
-def _named(words: Sequence[str], tags: Sequence[str], separator: str) -> list[dict]:
-    return [
-        {"type": kind, "start": start, "end": end, "text": separator.join(words[start:end])}
-        for kind, start, end in entities(tags)
-    ]
+def _named(row: dict, tags: Sequence[str]) -> list[dict]:
+    """The entities of a sentence, with words [start, end) and their text."""
+    named = []
+    for kind, start, end in entities(tags):
+        last = row["starts"][end - 1] + len(row["tokens"][end - 1])
+        named.append({"type": kind, "start": start, "end": end, "text": row["text"][row["starts"][start] : last]})
+    return named
 
 
 def _write(path: Path, rows, predicted: list[list[str]]) -> None:
@@ -173,11 +175,11 @@ def _write(path: Path, rows, predicted: list[list[str]]) -> None:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
-def _worst(rows, predicted: list[list[str]], separator: str) -> list[dict]:
+def _worst(rows, predicted: list[list[str]]) -> list[dict]:
     """The sentences with most entities missed or wrongly found, and which."""
     worst = []
     for row, tags in zip(rows, predicted, strict=True):
-        gold, found = (_named(row["tokens"], given, separator) for given in (row["tags"], tags))
+        gold, found = (_named(row, given) for given in (row["tags"], tags))
         missed = [entity for entity in gold if entity not in found]
         wrong = [entity for entity in found if entity not in gold]
         if missed or wrong:

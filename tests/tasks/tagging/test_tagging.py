@@ -147,7 +147,7 @@ def test_bad_rows_are_refused_by_number(tmp_path, rows, message):
 
 def test_tags_that_are_numbers_without_names_are_refused(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"tokens": ["a"], "tags": [3]}', encoding="utf-8")
-    with pytest.raises(UserError, match="says no name of a tag"):
+    with pytest.raises(UserError, match="--tag_names O,B-PER"):
         data.tagging(str(tmp_path / "a.jsonl"), None, data.TaggingSettings(), max_positions=24)
 
 

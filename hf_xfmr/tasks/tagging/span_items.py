@@ -1,0 +1,183 @@
+"""One row's spans, however they are written: objects, lists, or types with their texts and places."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ...data.wording import short
+from ...errors import UserError
+
+START: tuple[str, ...] = (
+    "start",
+    "startoffset",
+    "begin",
+    "startchar",
+    "beginoffset",
+    "charstart",
+    "startidx",
+    "startindex",
+    "startpos",
+)
+START += ("offset", "from", "b")
+END: tuple[str, ...] = ("end", "endoffset", "endchar", "charend", "endidx", "endindex", "endpos", "stop", "to", "e")
+TYPE = ("label", "labels", "entitytype", "entitygroup", "entity", "type", "tag", "category", "class", "ner", "name")
+TEXT = ("text", "surface", "mention", "entitytext", "span", "value", "word")
+NORMALIZED = ("word",)  # a pipeline's, which is no copy of the text
+PLACED = re.compile(r"([BI])-(.+)")
+
+
+class Span(NamedTuple):
+    """Characters from `start` to `end`, as the file counts; `text` is what the file says stands there, and `exact`
+    that it is a copy of it."""
+
+    start: int
+    end: int
+    type: str
+    text: str | None = None
+    exact: bool = True
+
+
+def written(value: Any) -> Any:
+    """A value that a table has as a text (JSON, or as Python writes it), as what it is."""
+    if not isinstance(value, str) or value.strip()[:1] not in ("[", "{"):
+        return value
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read(value)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+    return value
+
+
+def looks_like_spans(value: Any) -> bool:
+    """Whether a value is spans of characters, and at least one."""
+    value = written(value)
+    if isinstance(value, dict):
+        return bool(value) and (_are_columns(value) or any(map(_is_places, value.values())))
+    if not isinstance(value, list) or not value:
+        return False
+    if all(isinstance(one, dict) for one in value):
+        keys = _keys(value[0])
+        typed = any(key in keys for key in TYPE)
+        return (_first(keys, START) is not None and typed) or ("points" in keys and typed)
+    return all(isinstance(one, list | tuple) and _is_triple(one) for one in value)
+
+
+def _is_triple(one: Any) -> bool:
+    numbers = [x for x in one if isinstance(x, int) and not isinstance(x, bool)]
+    return len(one) in (3, 4) and len(numbers) >= 2 and (any(isinstance(x, str) for x in one) or len(numbers) == 3)
+
+
+def _is_places(value: Any) -> bool:
+    """CLUENER's {text: [[from, to]]}, or [[from, to]] alone."""
+    if isinstance(value, dict):
+        return bool(value) and all(_is_places(one) for one in value.values())
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(one, list) and len(one) == 2 and all(isinstance(x, int) for x in one) for one in value)
+    )
+
+
+def _keys(item: dict) -> dict[str, str]:
+    """Keys without case and underscores, and as they are."""
+    return {str(key).casefold().replace("_", ""): key for key in item}
+
+
+def _first(keys: dict[str, str], names: tuple[str, ...]) -> str | None:
+    return next((keys[name] for name in names if name in keys), None)
+
+
+def _are_columns(value: dict) -> bool:
+    """Whether spans are written as columns: {"start": [0, 9], "end": [5, 12], "label": [...]}."""
+    keys = _keys(value)
+    return all(
+        (name := _first(keys, names)) is not None and isinstance(value[name], list) for names in (START, END, TYPE)
+    )
+
+
+def read_spans(value: Any, where: str) -> list[Span]:
+    """The spans of a row. Raises UserError, which begins with `where`, for what is none."""
+    value = written(value)
+    if value is None or value == "" or value == [] or value == {}:
+        return []
+    if isinstance(value, dict):
+        if _are_columns(value):
+            value = [dict(zip(value, one, strict=False)) for one in zip(*value.values(), strict=True)]
+        else:
+            return list(_of_types(value, where))
+    if not isinstance(value, list):
+        raise UserError(f'{where}: "{short(value)}" is no list of spans; each has a start, an end and a label')
+    return _joined(value, [span for item in value for span in read_item(item, where)])
+
+
+def _of_types(value: dict, where: str) -> Iterator[Span]:
+    """CLUENER's {type: {text: [[from, to]]}}; without texts {type: [[from, to]]}."""
+    for kind, inner in value.items():
+        for text, places in inner.items() if isinstance(inner, dict) else [(None, inner)]:
+            for place in places or []:
+                if not isinstance(place, list) or len(place) != 2:
+                    raise UserError(f'{where}: "{short(place)}" under "{short(kind)}" is no place as [from, to]')
+                yield Span(_whole(place[0], where), _whole(place[1], where), str(kind), text)
+
+
+def read_item(item: Any, where: str) -> list[Span]:
+    """A span, once for each of its labels; with several points, once for each of them."""
+    if isinstance(item, list | tuple):
+        return [_of_list(item, where)]
+    if not isinstance(item, dict):
+        raise UserError(f'{where}: "{short(item)}" is no span; it has a start, an end and a label')
+    keys = _keys(item)
+    label = _first(keys, TYPE)
+    if "points" in keys:
+        parts = item[keys["points"]] or []
+        return [span for part in parts for span in read_item({**part, "label": item.get(label)}, where)]
+    start, end = _first(keys, START), _first(keys, END)
+    if start is None or label is None or (end is None and "length" not in keys):
+        raise UserError(f"{where}: the span {short(json.dumps(item, default=str))} lacks a start, an end or a label")
+    labels = item[label] if isinstance(item[label], list) else [item[label]]
+    first = _whole(item[start], where)
+    last = _whole(item[end], where) if end is not None else first + _whole(item[keys["length"]], where)
+    texts = [name for name in TEXT if name in keys and keys[name] != label and isinstance(item[keys[name]], str)]
+    text = item[keys[texts[0]]] if texts else None
+    if not labels or any(one is None or one == "" for one in labels):
+        raise UserError(f"{where}: the span from {first} to {last} has no label; give it one, or remove it")
+    return [Span(first, last, str(one), text, not texts or texts[0] not in NORMALIZED) for one in labels]
+
+
+def _of_list(item: Any, where: str) -> Span:
+    numbers = [one for one in item if isinstance(one, int) and not isinstance(one, bool)]
+    others = [one for one in item if isinstance(one, str)]
+    if len(numbers) < 2 or len(numbers) + len(others) < 3:
+        raise UserError(f'{where}: "{short(item)}" is no span as [start, end, "LABEL"]')
+    label = others[0] if others else str(numbers[2])
+    return Span(numbers[0], numbers[1], label, others[1] if len(others) > 1 else None, exact=False)
+
+
+def _whole(value: Any, where: str) -> int:
+    if isinstance(value, str) and value.strip().isdigit():
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+        raise UserError(f'{where}: "{short(value)}" is no number of a character; give starts and ends as numbers')
+    return int(value)
+
+
+def _joined(items: list, spans: list[Span]) -> list[Span]:
+    """The entities of a pipeline's tokens (B- and I- with their index), spans that they are otherwise."""
+    if len(items) != len(spans) or not all(isinstance(item, dict) and "index" in item for item in items):
+        return spans
+    parts = [PLACED.fullmatch(span.type) for span in spans]
+    if not all(parts):
+        return spans
+    found: list[Span] = []
+    last = None
+    for item, span, part in zip(items, spans, parts, strict=True):
+        place, kind = part.groups()  # type: ignore[union-attr]  # none is None
+        if place == "I" and found and found[-1].type == kind and item["index"] == (last or 0) + 1:
+            found[-1] = Span(found[-1].start, span.end, kind)
+        else:
+            found.append(Span(span.start, span.end, kind))
+        last = item["index"]
+    return found
