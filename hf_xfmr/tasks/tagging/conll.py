@@ -9,6 +9,7 @@ from pathlib import Path
 from datasets import Dataset, Features, List, Value
 
 from ...data.files import read_text
+from ...data.table.packed import bare
 from ...data.table.reading import Reading
 from ...data.table.settings import TableSettings
 from ...data.wording import short
@@ -112,7 +113,9 @@ def read_conll(
     """
     reading = Reading(str(path))
     text = read_text(path, table, reading)
-    is_csv = path.suffix.lower() not in SUFFIXES
+    plain = [line for line in text.split("\n", 100)[:100] if line.strip()]
+    unspaced = not any(re.search(r"\S[ \t]+\S", line) for line in plain)
+    is_csv = bare(path).suffix.lower() not in SUFFIXES or unspaced
     lines = Lines(text, _delimiter(text, table) if is_csv or (table and table.delimiter) else None)
     width, counts = lines.width(), Counter[str]()
     word, tag, skip = _places(path, lines, width, fields, reading)
@@ -170,6 +173,9 @@ def _places(
         tag = names.index(columns.known(names, columns.TAGS)[0])
     else:
         word, tag = int(width > 2 and _has_numbers(lines, width)), max(width - 1, 0)
+        if width == 2 and _are_tags(lines, 2, 0) and not _are_tags(lines, 2, 1):
+            word, tag = 1, 0
+            reading.note("the tag stands before its word")
     places = []
     for option, one, usual in zip(("tokens_column", "tags_column"), told, (word, tag), strict=True):
         if one is None:

@@ -100,10 +100,13 @@ def _objects(splits: dict[str, Rows], settings: LayoutSettings) -> dict[str, lis
     """The rows as objects, if they have spans."""
     train = splits["train"]
     if isinstance(train, Dataset):
-        names = {name.casefold() for name in train.column_names}
-        if settings.spans_column is None and not names & set(span_layouts.SPANS):
+        told = settings.spans_column
+        names = [
+            one for one in train.column_names if one == told or (not told and one.casefold() in span_layouts.SPANS)
+        ]
+        if told is None and span_layouts.has_words(train[0]):
             return None
-        if not span_layouts.has_spans(train.to_list(), settings.spans_column):
+        if not any(span_layouts.looks_like_spans(value) for name in names for value in train[name][:]):
             return None
     return {split: rows if isinstance(rows, list) else rows.to_list() for split, rows in splits.items()}
 

@@ -27,6 +27,11 @@ def read(rows: Dataset, split: str, words: str, tags: str, counts: Counter) -> l
     for row, (one, given, name) in enumerate(zip(rows[words][:], rows[tags][:], ids, strict=True)):
         where = at(split, [row])
         marks = listed_in(given, where)
+        if marks and isinstance(marks[0], list | dict):
+            raise UserError(
+                f'{where}: "{short(marks[0])}" of "{tags}" is no tag of a word, nor a span, which has a start, an end '
+                "(both numbers of characters) and a label"
+            )
         tokens = _words(one, len(marks or []), where, counts)
         if not tokens or not marks or len(tokens) != len(marks):
             raise UserError(f"{where}: {len(tokens or [])} words and {len(marks or [])} tags; give each word one")
@@ -34,8 +39,6 @@ def read(rows: Dataset, split: str, words: str, tags: str, counts: Counter) -> l
             raise UserError(f"{where}: a word is empty; give it a character, or remove it and its tag")
         if None in marks or (names and min(marks) < 0):
             raise UserError(f"{where}: a tag is missing; correct it, or remove the row")
-        if isinstance(marks[0], list | dict):
-            raise UserError(f'{where}: the tag "{short(marks[0])}" is no text and no number; give each word one tag')
         read.append(
             Sentence(list(map(str, tokens)), [names[tag] if names else plain(tag) for tag in marks], str(name), row)
         )

@@ -15,7 +15,7 @@ from ...data.table.packed import bare
 from ...data.table.reading import Reading
 from ...data.table.settings import TableSettings
 from ...errors import UserError
-from . import conll, span_layouts
+from . import conll, label_studio, span_layouts
 
 Rows: TypeAlias = Dataset | list[dict]
 
@@ -98,7 +98,10 @@ def _is_json(path: Path) -> bool:
 
 def _objects(path: Path, table: TableSettings | None, reading: Reading) -> dict[str | None, list[dict]]:
     """The objects in a file; a text and its spans in a list, as spaCy has them, are an object too."""
-    text = read_text(path, table, reading)
+    text = read_text(path, table, reading).lstrip("\ufeff")
+    if (one := _one_row(text)) is not None:
+        reading.format = "JSON"
+        return {None: [one]}
     lines = bare(path).suffix.lower() in (".jsonl", ".ndjson")
     if (pairs := _pairs(text)) is not None:
         reading.format, lost = "JSON", sum(pair is None for pair in pairs)
@@ -107,6 +110,18 @@ def _objects(path: Path, table: TableSettings | None, reading: Reading) -> dict[
             reading.note(f"{lost:,} empty rows (null) are left out")
         return {None: [_of_pair(*pair) for pair in pairs if pair is not None]}
     return objects.read(path, text, reading, lines=lines)
+
+
+def _one_row(text: str) -> dict | None:
+    """The object that a JSON text is, if it is a row itself: a text and its spans, which are no rows."""
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    is_row = any(isinstance(value.get(name), str) for name in span_layouts.TEXT_NAMES) or label_studio.is_task(value)
+    return value if is_row and span_layouts.has_spans([value]) else None
 
 
 def _pairs(text: str) -> Sequence[Any] | None:

@@ -51,12 +51,12 @@ class Marked:
 
 def has_spans(rows: Sequence[dict], told: str | None = None) -> bool:
     """Whether the rows have spans, and are no lists of words and tags."""
-    if told is None and any(_are_words(row) for row in rows[:1]):
+    if told is None and any(has_words(row) for row in rows[:1]):
         return False
     return any(label_studio.is_task(row) for row in rows) or bool(_columns(rows, told))
 
 
-def _are_words(row: dict) -> bool:
+def has_words(row: dict) -> bool:
     """Whether a row has a list of words and one of tags."""
     return all(any(_is_list(row.get(name)) for name in names) for names in (WORDS, TAGS))
 
@@ -123,6 +123,11 @@ def _maker(rows: Sequence[dict], column: str) -> tuple[str, bool]:
     if {"entity_group", "entity"} & set(first) and "score" in first:
         return "a pipeline's entities", True
     return "spans of characters", False
+
+
+def is_marked(row: dict, layout: Layout) -> bool:
+    """Whether somebody looked for entities in a row, and be it that there are none."""
+    return row.get(layout.spans) is not None
 
 
 def marked(rows: Iterable[dict], split: str, layout: Layout, counts: Counter) -> list[Marked]:

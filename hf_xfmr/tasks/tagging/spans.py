@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from ...data.wording import at, short
 from ...errors import UserError
-from . import span_ends
+from . import span_ends, span_layouts
 from .schemes import Entity, write_tags
 from .sentence import Sentence
 from .span_layouts import Layout, Marked, find, marked
@@ -25,8 +25,12 @@ def read(
     layout = find(splits["train"], text, spans)
     found: dict[str, list[Marked]] = {}
     counted: dict[str, Counter[str]] = {}
+    unmarked: list[str] = []
     for split, given in splits.items():
         counted[split] = Counter()
+        if split != "train" and not any(span_layouts.is_marked(row, layout) for row in given):
+            unmarked.append(f"spans of {split}: none of its {len(given):,} rows has any, so the split is not used")
+            continue
         found[split] = marked(given, split, layout, counted[split])
         if not found[split]:
             raise UserError(f"no row of {split} has a text with its spans: {_said(counted[split]) or 'it is empty'}")
@@ -34,6 +38,7 @@ def read(
     how = "" if counting.unit == "characters" else f", counted in {counting.unit}"
     lines = [f'spans: {layout.name} ("{short(layout.spans)}" of "{short(layout.text)}"){how}, ends {counting.end}: ']
     lines[0] += counting.why + _unused(splits["train"], layout)
+    lines += unmarked
     sentences = {}
     for split, rows in found.items():
         overlaps: list[tuple[int, str]] = []

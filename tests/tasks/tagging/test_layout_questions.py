@@ -70,6 +70,7 @@ REFUSED = {
     ),
     "a span without a label": (row("Oslo", span(0, 4), span(0, 2, None)), "row 0 .* 0 to 2 has no label"),
     "a start that is no number": (row("Oslo", span("/div[1]", 4)), '"/div.1." is no number of a character'),
+    "entities without places": (row("I like Oslo", {"text": "Oslo", "label": "LOC"}), "nor a span, which has a start"),
     "a row without its text": (row("Oslo", span(0, 4)) + '{"entities": []}', 'train row 1 .* no text in "text"'),
     "a tag without a name": (WORDS % "[0, 7]", "the tag 7 has no name; there are 2", {"tag_names": "O,B-PER"}),
     "names of tags that are texts": (WORDS % '["B-X", "O"]', "are texts: leave it out", {"tag_names": "O,B-X"}),
@@ -134,6 +135,15 @@ def test_the_splits_of_a_folder_are_read_alike(tmp_path):
     }
 
 
+def test_a_split_that_nobody_marked_is_not_taken_for_one_without_entities(tmp_path):
+    """CLUENER's test file has texts alone."""
+    (tmp_path / "train.json").write_text(row("Anna", span(0, 4)), encoding="utf-8")
+    (tmp_path / "test.json").write_text('{"id": 0, "text": "Lee"}\n{"id": 1, "text": "Bo"}', encoding="utf-8")
+    found, lines, _ = layouts.read(load(str(tmp_path), None), data.TaggingSettings())
+    assert set(found) == {"train"}
+    assert "spans of test: none of its 2 rows has any, so the split is not used" in lines
+
+
 def test_sentences_whose_numbers_begin_anew_are_others(tmp_path):
     content = "sentence_id,word,tag\n1,a,B-X\n1,b,O\n2,c,O\n1,d,O\n2,e,O\n"
     found, lines, _ = read(tmp_path, "a.csv", content)
@@ -145,6 +155,7 @@ COMMENTED = {
     "GermEval": "#\thttp://a\n1\tBonn\tB-LOC\tO\n2\truft\tO\tO\n\n#\thttp://b\n1\tJa\tO\tO\n",
     "MultiCoNER": "# id 1\tdomain=en\nBonn _ _ B-LOC\nruft _ _ O\n\n# id 2\tdomain=en\nJa _ _ O\n",
     "a space as a word": "Bonn B-LOC\nruft O\n  O\n\nJa O\n",
+    "a tag before its word": "B-LOC Bonn\nO ruft\n\nO Ja\n",
 }
 
 
