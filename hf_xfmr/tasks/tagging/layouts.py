@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from datasets import Dataset, List
+from datasets import ClassLabel, Dataset, List
 
 from ...data.table.settings import TableSettings
 from ...data.wording import listed, short
@@ -68,19 +68,33 @@ def read(splits: dict[str, Rows], settings: LayoutSettings) -> tuple[dict[str, l
     """
     objects = _objects(splits, settings)
     if objects is not None:
-        _refuse(settings, ("word_separator", "tags_column", "tokens_column", "tag_names", "sentence_column"), "spans")
-        told = (settings.text_column, settings.spans_column, settings.span_end, settings.span_unit)
-        return *spans.read(objects, *told), True
+        of_words = ("word_separator", "tags_column", "tokens_column", "tag_scheme", "sentence_column", "sentence_end")
+        _refuse(settings, of_words, "spans")
+        sentences, said = spans.read(
+            objects,
+            text=settings.text_column,
+            spans=settings.spans_column,
+            end=settings.span_end,
+            unit=settings.span_unit,
+            names=settings.tag_names,
+        )
+        return sentences, said, True
     _refuse(settings, ("text_column", "spans_column", "span_end", "span_unit"), "words with tags")
     tables = {split: rows for split, rows in splits.items() if isinstance(rows, Dataset)}
     words, tags = _columns(tables["train"], settings)
     for split, rows in tables.items():
         if lacks := [name for name in (words, tags) if name not in rows.column_names]:
             raise UserError(f'the {split} split has no column "{lacks[0]}", which train has')
-    others = [name for name in tables["train"].column_names if name not in (words, tags)]
+    numbering = columns.known_bare(tables["train"].column_names, columns.SENTENCES | columns.DOCUMENTS)
+    used = {words, tags, settings.sentence_column, *numbering}
+    others = [name for name in tables["train"].column_names if name not in used]
     lines = [f'words: those of "{short(words)}" with the tags of "{short(tags)}"{spans.others_said(others)}']
     found = {}
     if word_rows.are(tables["train"], words, tags):
+        column = tag_names.column_of_names(tables["train"].column_names, tags)
+        if column and all(map(tag_names.is_number, tables["train"][tags][:100])):
+            lines.append(f'tags are numbers, and their names are those of "{short(column)}"')
+            tags = column
         for split, rows in tables.items():
             ends = (settings.sentence_column, settings.sentence_end)
             found[split] = word_rows.read(rows, split, words, tags, *ends, lines)
@@ -108,7 +122,26 @@ def _objects(splits: dict[str, Rows], settings: LayoutSettings) -> dict[str, lis
             return None
         if not any(span_layouts.looks_like_spans(value) for name in names for value in train[name][:]):
             return None
-    return {split: rows if isinstance(rows, list) else rows.to_list() for split, rows in splits.items()}
+    return {split: rows if isinstance(rows, list) else _with_names(rows) for split, rows in splits.items()}
+
+
+def _with_names(rows: Dataset) -> list[dict]:
+    """The rows as objects, with the names of spans' types where their feature has them."""
+    objects: list[dict] = [dict(row) for row in rows.to_list()]
+    for column, feature in rows.features.items():
+        inner = feature.feature if isinstance(feature, List) else feature
+        kinds = (
+            {key: one.names for key, one in inner.items() if isinstance(one, ClassLabel)} if _is_object(inner) else {}
+        )
+        for key, names in kinds.items():
+            for row in objects:
+                for one in row[column] or []:
+                    one[key] = None if one[key] is None else names[one[key]]
+    return objects
+
+
+def _is_object(feature: Any) -> bool:
+    return isinstance(feature, dict)
 
 
 def _refuse(settings: LayoutSettings, options: tuple[str, ...], what: str) -> None:

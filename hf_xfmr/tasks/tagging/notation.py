@@ -22,6 +22,7 @@ NAMES = ("BIO", "IOB1", "IO", "IOE", "BIOES", "BMES", "BILOU")
 LETTERS = {"BIO": "BI", "IOB1": "BI", "IO": "I", "IOE": "IE", "BIOES": "BIES", "BMES": "BMESW", "BILOU": "BILU"}
 SAME = {"L": "E", "U": "S", "W": "S"}  # letters of other schemes that say what one of ours does
 NO_ENTITY = ("O", "o", "0", "_", "")
+SPELT_OUT = ("other", "none", "null", "outside", "out", "nil")  # the same, among types without a place
 UNNAMED = "ENTITY"  # the type, where tags are B, I and O alone
 PREFIX = re.compile(r"([BIMESLUWbimesluw])[-_:./|](.+)", re.DOTALL)
 SUFFIX = re.compile(r"(.+)[-_:./|]([BIMESLUWbimesluw])", re.DOTALL)
@@ -55,6 +56,12 @@ def find(sentences: Sequence[Sequence[str]], told: str | None, where: Callable[[
     places = _placed([tag for tag in counts if tag not in kinds], scheme, notes, where)
     bare = not places and len(counts) > len(kinds)
     if bare:
+        if scheme not in (None, "IO"):
+            raise UserError(f"tag_scheme is {scheme}, but no tag has a place ({listed(sorted(counts))}); leave it out")
+        spelt = [tag for tag in counts if tag.casefold() in SPELT_OUT]
+        if not kinds and len(spelt) == 1:
+            kinds = spelt
+            notes.append(f'outside of entities words have "{spelt[0]}"')
         if not kinds and scheme != "IO":
             raise UserError(
                 f"no tag is O and none says where an entity begins ({listed(sorted(counts))}), as with parts of "

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from ...data.wording import at, short
 from ...errors import UserError
-from . import span_ends, span_layouts
+from . import span_ends, span_layouts, tag_names
 from .schemes import Entity, write_tags
 from .sentence import Sentence
 from .span_layouts import Layout, Marked, find, marked
@@ -16,7 +16,13 @@ Place = tuple[int, int, str]  # characters [start, end), and the type
 
 
 def read(
-    splits: dict[str, list[dict]], text: str | None, spans: str | None, end: str | None, unit: str | None
+    splits: dict[str, list[dict]],
+    *,
+    text: str | None = None,
+    spans: str | None = None,
+    end: str | None = None,
+    unit: str | None = None,
+    names: str | None = None,
 ) -> tuple[dict[str, list[Sentence]], list[str]]:
     """The sentences of each split, tagged in BIO, and lines for the report: how they were read, and what was left out.
 
@@ -37,8 +43,14 @@ def read(
     counting = span_ends.find(found, layout, end, unit)
     how = "" if counting.unit == "characters" else f", counted in {counting.unit}"
     lines = [f'spans: {layout.name} ("{short(layout.spans)}" of "{short(layout.text)}"){how}, ends {counting.end}: ']
+    kinds, said_of_types = tag_names.of_types(
+        {span.type for rows in found.values() for one in rows for span in one.spans}, names
+    )
+    for rows in found.values():
+        for one in rows:
+            one.spans = [span._replace(type=kinds.get(span.type, span.type)) for span in one.spans]
     lines[0] += counting.why + _unused(splits["train"], layout)
-    lines += unmarked
+    lines += said_of_types + unmarked
     sentences = {}
     for split, rows in found.items():
         overlaps: list[tuple[int, str]] = []

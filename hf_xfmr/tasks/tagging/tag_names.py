@@ -27,25 +27,40 @@ def column_of_names(names: Iterable[str], tags: str) -> str | None:
     return next((name for name in names if name.casefold() in wanted), None)
 
 
-def told(given: str) -> list[str]:
-    """The names in the order of their numbers, from `O,B-PER,…` or a file: one a line, a JSON list, or a JSON object of
-    names and numbers. Raises UserError for a file that is none."""
+def told(given: str) -> dict[int, str]:
+    """The name of each number, from `O,B-PER,…` or a file: one a line, a JSON list, or a JSON object of names and
+    numbers. Raises UserError for a file that is none."""
     path = Path(given).expanduser()
     if "," in given or not path.is_file():
-        return [name.strip() for name in given.split(",")]
+        return dict(enumerate(name.strip() for name in given.split(",")))
     text = path.read_text(encoding="utf-8-sig", errors="replace")
     if text.lstrip()[:1] not in ("[", "{"):
-        return [line.strip() for line in text.splitlines() if line.strip()]
+        return dict(enumerate(line.strip() for line in text.splitlines() if line.strip()))
     try:
         value = json.loads(text)
-        if isinstance(value, dict):
-            by_number = (
-                {int(n): name for name, n in value.items()} if "O" in value else {int(n): x for n, x in value.items()}
-            )
-            value = [by_number[number] for number in range(len(by_number))]
-        return [str(name) for name in value]
-    except (ValueError, TypeError, KeyError):
-        raise UserError(f"tag_names: {given} holds no list of names, and no object of names numbered from 0") from None
+        if isinstance(value, list):
+            return dict(enumerate(map(str, value)))
+        if all(map(is_number, value)):
+            return {int(number): str(name) for number, name in value.items()}
+        return {int(number): str(name) for name, number in value.items()}
+    except (ValueError, TypeError):
+        raise UserError(f"tag_names: {given} holds no list of names, and no object of names and numbers") from None
+
+
+def of_types(types: set[str], given: str | None) -> tuple[dict[str, str], list[str]]:
+    """Names in place of types of spans that are numbers, and what is said of them. Raises UserError as `named`."""
+    are_numbers = bool(types) and all(map(is_number, types))
+    if given is None:
+        said = ["types are numbers, as the file has them; --tag_names PER,LOC,… names them from 0"]
+        return {}, said if are_numbers else []
+    if not are_numbers:
+        raise UserError(
+            f"tag_names is for types that are numbers; these are texts ({listed(sorted(types))}): leave it out"
+        )
+    names = told(given)
+    if lacks := sorted(kind for kind in types if int(kind) not in names):
+        raise UserError(f"tag_names has no name of the types {listed(lacks)}; it names {_shown(names)}")
+    return {kind: names[int(kind)] for kind in types}, [f"types are numbers, named by --tag_names: {_shown(names)}"]
 
 
 def named(splits: dict[str, list[Sentence]], column: str, given: str | None, rows: dict[str, list]) -> list[str]:
@@ -60,7 +75,7 @@ def named(splits: dict[str, list[Sentence]], column: str, given: str | None, row
         return []
     numbers = sorted({int(tag) for tag in tags})
     if given is not None:
-        names = dict(enumerate(told(given)))
+        names = told(given)
         note = f"tags are numbers, named by --tag_names: {_shown(names)}"
     elif names := _of_column(splits, rows):
         note = f"tags are numbers, named by a column beside them: {_shown(names)}"
@@ -74,10 +89,7 @@ def named(splits: dict[str, list[Sentence]], column: str, given: str | None, row
     for split, sentences in splits.items():
         for one in sentences:
             if wrong := [tag for tag in one.tags if int(tag) not in names]:
-                raise UserError(
-                    f"{at(split, [one.row])}: the tag {wrong[0]} has no name; there are {len(names)}, for 0 to "
-                    f"{len(names) - 1}"
-                )
+                raise UserError(f"{at(split, [one.row])}: the tag {wrong[0]} has no name; those are {_shown(names)}")
             one.tags = [names[int(tag)] for tag in one.tags]
     return [note]
 

@@ -3,8 +3,10 @@
 import json
 
 import pytest
+from datasets import ClassLabel, Dataset, Features, Value
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import BertTokenizer
 
 from hf_xfmr.errors import UserError
 from hf_xfmr.tasks.tagging import data, layouts, spans
@@ -72,7 +74,11 @@ REFUSED = {
     "a start that is no number": (row("Oslo", span("/div[1]", 4)), '"/div.1." is no number of a character'),
     "entities without places": (row("I like Oslo", {"text": "Oslo", "label": "LOC"}), "nor a span, which has a start"),
     "a row without its text": (row("Oslo", span(0, 4)) + '{"entities": []}', 'train row 1 .* no text in "text"'),
-    "a tag without a name": (WORDS % "[0, 7]", "the tag 7 has no name; there are 2", {"tag_names": "O,B-PER"}),
+    "a tag without a name": (
+        WORDS % "[0, 7]",
+        'the tag 7 has no name; those are "0 O", "1 B-PER"',
+        {"tag_names": "O,B-PER"},
+    ),
     "names of tags that are texts": (WORDS % '["B-X", "O"]', "are texts: leave it out", {"tag_names": "O,B-X"}),
     "a flag of another layout": (
         WORDS % '["B-X", "O"]',
@@ -185,7 +191,7 @@ def marked_texts(draw):
 def test_spans_come_back_from_the_tags_of_words(given):
     text, places = given
     rows = [{"text": text, "entities": [list(one) for one in places]}, {"text": "a b", "entities": [[0, 1, "X"]]}]
-    found, _ = spans.read({"train": rows}, None, None, "exclusive", None)
+    found, _ = spans.read({"train": rows}, end="exclusive")
     one = found["train"][0]
     if not text.strip():
         assert one.text == "a b"
@@ -194,3 +200,41 @@ def test_spans_come_back_from_the_tags_of_words(given):
     assert [(one.starts[a], ends[b - 1], kind) for kind, a, b in entities(one.tags)] == places
     assert [text[a:b] for a, b in zip(one.starts, ends, strict=True)] == one.words
     assert "".join("".join(one.words).split()) == "".join(text.split())
+
+
+NUMBERED = row("Anna in Oslo", span(0, 4, 0), span(8, 12, 1))
+
+
+def test_types_that_are_numbers_are_named(tmp_path):
+    found, lines, _ = read(tmp_path, "a.jsonl", NUMBERED)
+    assert found["train"][0].tags == ["B-0", "O", "B-1"]
+    assert any("types are numbers, as the file has them; --tag_names" in line for line in lines)
+    (tmp_path / "names.json").write_text('{"PER": 0, "LOC": 1}', encoding="utf-8")
+    for names in ("PER,LOC", str(tmp_path / "names.json")):
+        found, _, _ = read(tmp_path, "a.jsonl", NUMBERED, tag_names=names)
+        assert found["train"][0].tags == ["B-PER", "O", "B-LOC"]
+
+
+def test_a_dataset_s_own_names_of_types_are_used():
+    features = Features(
+        {
+            "text": Value("string"),
+            "entities": [{"start": Value("int32"), "end": Value("int32"), "label": ClassLabel(names=["PER", "LOC"])}],
+        }
+    )
+    rows = Dataset.from_list([json.loads(NUMBERED)], features=features)
+    found, _, _ = layouts.read({"train": rows}, data.TaggingSettings())
+    assert found["train"][0].tags == ["B-PER", "O", "B-LOC"]
+
+
+def test_of_a_thousand_types_the_lines_show_some(tmp_path):
+    """The lines of the report, which a terminal shows."""
+    text = "ab " * 1000
+    content = row(text, *([3 * n, 3 * n + 2, f"TYPE{n}"] for n in range(1000)))
+    (tmp_path / "a.jsonl").write_text(content, encoding="utf-8")
+    tokenizer = BertTokenizer(vocab={one: n for n, one in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]"])})
+    settings = data.TaggingSettings(validation_fraction=0, test_fraction=0)
+    report = data.tagging(str(tmp_path / "a.jsonl"), tokenizer, settings, max_positions=64).report
+    assert max(map(len, report)) < 500
+    assert "1,000 types" in report[0]
+    assert any("entities of train: 1,000" in line and "and 980 types more" in line for line in report)

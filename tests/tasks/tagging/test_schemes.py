@@ -60,12 +60,14 @@ def test_tags_say_the_same_entities_however_they_are_written(way):
         assert write_tags(FOUND, 6, known.written_as) == tags
 
 
-@pytest.mark.parametrize("text", ["I-PER I-PER O I-LOC", "PER PER O LOC", "person-actor person-actor O loc"])
+@pytest.mark.parametrize(
+    "text", ["I-PER I-PER O I-LOC", "PER PER O LOC", "person-actor person-actor O loc", "PER PER Other LOC"]
+)
 def test_types_without_a_place_are_runs(text):
     known = find([text.split()], None)
     assert known.scheme == "IO"
     assert [one[1:] for one in entities([known.canonical[tag] for tag in text.split()])] == [(0, 2), (3, 4)]
-    assert "words of one type that touch are one entity" in known.notes[0]
+    assert "words of one type that touch are one entity" in known.notes[-1]
 
 
 def test_tags_without_a_type_have_one():
@@ -82,6 +84,7 @@ def test_tags_without_a_type_have_one():
         ("B-PER B- O", None, '"B-" is no tag of BIO'),
         ("I-PER M-LOC O", None, '"I-PER" and "M-LOC" are of two schemes'),
         ("E-PER L-LOC O", None, "are of two schemes"),
+        ("PER O", "BIO", "no tag has a place"),
         ("NN VB NN DT", None, "parts of speech.*--tag_scheme IO"),
         ("B-PER I-PER O", "IO", 'has no tag as "B-PER"'),
         ("B-PER S-PER O", "BIO", 'has no tag as "S-PER"'),
