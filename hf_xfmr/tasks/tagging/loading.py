@@ -38,7 +38,9 @@ def load(
         return {"train": conll.read_conll(path, table, readings, fields=fields)}
     if path.is_dir():
         files = split_files(path, conll.SUFFIXES)
-        files |= {split: file for split, file in _tables(path).items() if _is_conll(file, table)}
+        tables = _tables(path)
+        if "train" in tables and "train" not in files and _is_conll(tables["train"], table):
+            files |= tables  # a short one may have one sentence, and no empty line
         if "train" in files:
             return {split: conll.read_conll(file, table, readings, fields=fields) for split, file in files.items()}
     if config is None and (found := _with_spans(path, table, readings)):

@@ -22,9 +22,23 @@ START: tuple[str, ...] = (
 )
 START += ("offset", "from", "b")
 END: tuple[str, ...] = ("end", "endoffset", "endchar", "charend", "endidx", "endindex", "endpos", "stop", "to", "e")
-TYPE = ("label", "labels", "entitytype", "entitygroup", "entity", "type", "tag", "category", "class", "ner", "name")
-TEXT = ("text", "surface", "mention", "entitytext", "span", "value", "word")
-NORMALIZED = ("word",)  # a pipeline's, which is no copy of the text
+PLACES = ("span", "offset", "offsets", "position", "positions", "pos", "loc", "range", "indices", "entityindex")
+TYPE: tuple[str, ...] = (
+    "label",
+    "labels",
+    "entitytype",
+    "entitygroup",
+    "type",
+    "labeltype",
+    "tag",
+    "category",
+    "class",
+    "ner",
+    "entity",
+)
+TYPE += ("name",)
+TEXT = ("text", "surface", "mention", "entitytext", "span", "value", "entity", "name", "word")
+NORMALIZED = ("word", "name")  # a pipeline's and a person's, which need not be copies of the text
 PLACED = re.compile(r"([BI])-(.+)")
 
 
@@ -60,14 +74,19 @@ def looks_like_spans(value: Any) -> bool:
         return False
     if all(isinstance(one, dict) for one in value):
         keys = _keys(value[0])
-        typed = any(key in keys for key in TYPE)
-        return (_first(keys, START) is not None and typed) or ("points" in keys and typed)
+        return any(key in keys for key in TYPE) and (
+            "points" in keys or _first(keys, START) is not None or bool(_parts(value[0], keys))
+        )
     return all(isinstance(one, list | tuple) and _is_triple(one) for one in value)
 
 
 def _is_triple(one: Any) -> bool:
-    numbers = [x for x in one if isinstance(x, int) and not isinstance(x, bool)]
+    numbers = [x for x in one if _is_whole(x)]
     return len(one) in (3, 4) and len(numbers) >= 2 and (any(isinstance(x, str) for x in one) or len(numbers) == 3)
+
+
+def _is_whole(value: Any) -> bool:
+    return (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, str) and value.isdecimal())
 
 
 def _is_places(value: Any) -> bool:
@@ -124,15 +143,14 @@ def _of_types(value: dict, where: str) -> Iterator[Span]:
 
 
 def read_item(item: Any, where: str) -> list[Span]:
-    """A span, once for each of its labels; with several points, once for each of them."""
+    """A span, once for each of its labels (without one of type "") and of its parts."""
     if isinstance(item, list | tuple):
         return [_of_list(item, where)]
     if not isinstance(item, dict):
         raise UserError(f'{where}: "{short(item)}" is no span; it has a start, an end and a label')
     keys = _keys(item)
     label = _first(keys, TYPE)
-    if "points" in keys:
-        parts = item[keys["points"]] or []
+    if parts := _parts(item, keys):
         return [span for part in parts for span in read_item({**part, "label": item.get(label)}, where)]
     start, end = _first(keys, START), _first(keys, END)
     if start is None or label is None or (end is None and "length" not in keys):
@@ -142,18 +160,39 @@ def read_item(item: Any, where: str) -> list[Span]:
     last = _whole(item[end], where) if end is not None else first + _whole(item[keys["length"]], where)
     texts = [name for name in TEXT if name in keys and keys[name] != label and isinstance(item[keys[name]], str)]
     text = item[keys[texts[0]]] if texts else None
-    if not labels or any(one is None or one == "" for one in labels):
-        raise UserError(f"{where}: the span from {first} to {last} has no label; give it one, or remove it")
-    return [Span(first, last, str(one), text, not texts or texts[0] not in NORMALIZED) for one in labels]
+    exact = not texts or texts[0] not in NORMALIZED
+    return [Span(first, last, "" if one is None else str(one), text, exact) for one in labels or [None]]
+
+
+def _parts(item: dict, keys: dict[str, str]) -> list[dict]:
+    """The places of a span that are no numbers of its own: points, [from, to], [[from, to], …], or an object."""
+    if "points" in keys:
+        return item[keys["points"]] or []
+    given = [item[keys[name]] for name in TEXT if name in keys and keys[name] != _first(keys, TYPE)]
+    listed = [[one] if isinstance(one, str) else one for one in given]
+    texts = next((one for one in listed if isinstance(one, list) and all(isinstance(x, str) for x in one)), [])
+    for value in (item[keys[name]] for name in PLACES if name in keys):
+        parts: list[dict] = []
+        if isinstance(value, dict) and _first(_keys(value), START) is not None:
+            parts = [value]
+        elif isinstance(value, list) and len(value) == 2 and all(map(_is_whole, value)):
+            parts = [dict(zip(("start", "end"), value, strict=True))]
+        elif _is_places(value):
+            parts = [{"start": start, "end": end} for start, end in value]
+        if parts:
+            if len(texts) != len(parts):
+                return parts
+            return [{"text": text, **part} for part, text in zip(parts, texts, strict=True)]
+    return []
 
 
 def _of_list(item: Any, where: str) -> Span:
-    numbers = [one for one in item if isinstance(one, int) and not isinstance(one, bool)]
-    others = [one for one in item if isinstance(one, str)]
+    numbers = [one for one in item if _is_whole(one)]
+    others = [one for one in item if isinstance(one, str) and not _is_whole(one)]
     if len(numbers) < 2 or len(numbers) + len(others) < 3:
         raise UserError(f'{where}: "{short(item)}" is no span as [start, end, "LABEL"]')
     label = others[0] if others else str(numbers[2])
-    return Span(numbers[0], numbers[1], label, others[1] if len(others) > 1 else None, exact=False)
+    return Span(int(numbers[0]), int(numbers[1]), label, others[1] if len(others) > 1 else None, exact=False)
 
 
 def _whole(value: Any, where: str) -> int:

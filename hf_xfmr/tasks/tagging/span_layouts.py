@@ -23,8 +23,17 @@ SPANS: tuple[str, ...] = (
     "entity",
     "tags",
 )
-SPANS += ("mentions", "named_entities", "ner_tags", "predictions", "标签", "实体")
-TEXT_NAMES = (*dict.fromkeys(["text", *TEXTS]), "data", "context", "input", "raw_text", "raw", "tweet", "passage")
+SPANS += ("mentions", "named_entities", "entity_list", "ner_tags", "predictions", "标签", "实体")
+TEXT_NAMES: tuple[str, ...] = (
+    *dict.fromkeys(["text", *TEXTS]),
+    "data",
+    "context",
+    "input",
+    "raw_text",
+    "raw",
+    "passage",
+)
+TEXT_NAMES += ("originaltext", "original_text", "原文")
 IDS = ("id", "guid", "_input_hash", "sent_id", "doc_id", "idx")
 WORDS, TAGS = {"tokens", "words", "token", "word"}, {"ner_tags", "tags", "labels", "ner", "ner_labels", "tag"}
 
@@ -70,14 +79,24 @@ def _columns(rows: Sequence[dict], told: str | None) -> list[str]:
     names = [name for row in rows for name in row] if told is None else [told]
     known = {name.casefold(): name for name in dict.fromkeys(names) if told or name.casefold() in SPANS}
     order = [known[name] for name in ([told.casefold()] if told else SPANS) if name in known]
-    return [name for name in order if any(looks_like_spans(row.get(name)) for row in rows)]
+    found = [name for name in order if any(looks_like_spans(row.get(name)) for row in rows)]
+    if found or told is not None:
+        return found
+    others = dict.fromkeys(name for row in rows for name, value in row.items() if isinstance(value, list) and value)
+    return [name for name in others if any(_are_objects(row.get(name)) for row in rows)]
+
+
+def _are_objects(value: Any) -> bool:
+    """Whether a value is spans as objects, which nothing else looks like."""
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict) and looks_like_spans(value)
 
 
 def find(rows: Sequence[dict], text: str | None, spans: str | None) -> Layout:
     """The layout of train's rows. Raises UserError, which asks for --spans_column or --text_column, where several could
     be meant."""
     if spans is None and any(label_studio.is_task(row) for row in rows):
-        return Layout("Label Studio's export", "data", "annotations", exclusive=True)
+        column = next(name for row in rows if label_studio.is_task(row) for name in label_studio.GIVEN if name in row)
+        return Layout("Label Studio's export", "data", column, exclusive=True)
     found = _columns(rows, spans)
     if len(found) > 1:
         raise UserError(f"the spans could be those of {listed(found)}; say which with --spans_column {found[0]}")
@@ -87,7 +106,7 @@ def find(rows: Sequence[dict], text: str | None, spans: str | None) -> Layout:
     texts = [name for name in names if name != found[0] and _is_text(rows, name)]
     if text is not None and text not in texts:
         raise UserError(f'text_column is "{text}", which is no column of texts; there are {listed(texts)}')
-    known = [name for name in TEXT_NAMES for one in texts if one.casefold() == name] if text is None else [text]
+    known = [one for name in TEXT_NAMES for one in texts if one.casefold() == name] if text is None else [text]
     if not known and len(texts) != 1:
         raise UserError(
             f'beside the spans of "{found[0]}" no column is known to be the text; say which with --text_column (the '
@@ -135,8 +154,7 @@ def marked(rows: Iterable[dict], split: str, layout: Layout, counts: Counter) ->
     found = []
     for number, row in enumerate(rows):
         where = at(split, [number])
-        answer = row.get("answer") if layout.name.startswith("Prodigy") else None
-        if answer not in (None, "accept"):
+        if (answer := row.get("answer")) in ("reject", "ignore"):  # Prodigy's
             counts[f"rows answered {answer} are left out"] += 1
             continue
         text: Any
@@ -148,6 +166,7 @@ def marked(rows: Iterable[dict], split: str, layout: Layout, counts: Counter) ->
         else:
             text, spans = row.get(layout.text), read_spans(row.get(layout.spans), where)
             counts[f'rows have no "{layout.spans}", and so no entities'] += row.get(layout.spans) is None
+        spans = [_turned(span, text) for span in spans] if isinstance(text, str) else spans
         if not isinstance(text, str):
             raise UserError(f'{where}: there is no text in "{layout.text}"; give one, or remove the row')
         if not text.strip():
@@ -158,3 +177,10 @@ def marked(rows: Iterable[dict], split: str, layout: Layout, counts: Counter) ->
         name = next((row[key] for key in IDS if row.get(key) is not None), number)
         found.append(Marked(number, str(name), text, spans))
     return found
+
+
+def _turned(span: Span, text: str) -> Span:
+    """A list's two texts the other way around, if it is the first that stands at the place."""
+    if span.exact or span.text is None or span.start < 0 or not text.startswith(span.type, span.start):
+        return span
+    return span if text.startswith(span.text, span.start) else span._replace(type=span.text, text=span.type)

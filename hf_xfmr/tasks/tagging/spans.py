@@ -44,7 +44,7 @@ def read(
     how = "" if counting.unit == "characters" else f", counted in {counting.unit}"
     lines = [f'spans: {layout.name} ("{short(layout.spans)}" of "{short(layout.text)}"){how}, ends {counting.end}: ']
     kinds, said_of_types = tag_names.of_types(
-        {span.type for rows in found.values() for one in rows for span in one.spans}, names
+        {span.type for rows in found.values() for one in rows for span in one.spans} - {""}, names
     )
     for rows in found.values():
         for one in rows:
@@ -112,6 +112,9 @@ def _places(one: Marked, split: str, counting: span_ends.Counting, counts: Count
     """The spans as characters of the text, each once and without white space at its edges."""
     found: dict[Place, None] = {}
     for span in one.spans:
+        if not span.type:
+            counts["spans without a label are left out"] += 1
+            continue
         place = span_ends.place_of(one.text, span, counting.unit, counting.end)
         if place is None:
             raise UserError(

@@ -70,7 +70,6 @@ REFUSED = {
         + row("Zoë", span(0, 3, text="Zoë")),
         "it is what stands there in bytes",
     ),
-    "a span without a label": (row("Oslo", span(0, 4), span(0, 2, None)), "row 0 .* 0 to 2 has no label"),
     "a start that is no number": (row("Oslo", span("/div[1]", 4)), '"/div.1." is no number of a character'),
     "entities without places": (row("I like Oslo", {"text": "Oslo", "label": "LOC"}), "nor a span, which has a start"),
     "a row without its text": (row("Oslo", span(0, 4)) + '{"entities": []}', 'train row 1 .* no text in "text"'),
@@ -102,6 +101,7 @@ def test_what_is_wrong_is_refused_by_row(tmp_path, fault):
 
 def test_what_is_trimmed_cut_and_left_out_is_counted(tmp_path):
     content = row("Anna in Oslo", [0, 5, "P"], [7, 12, "L"], [8, 12, "L"], [8, 8, "Q"])
+    content += row("Bo", span(0, 2, None))
     content += row("foobar", [0, 3, "P"]) + row(" ") + json.dumps({"text": "x"}) + "\n"
     content += row("Bank of Oslo", [0, 12, "ORG"], [8, 12, "LOC"], [0, 7, "ORG"])
     found, lines, _ = read(tmp_path, "a.jsonl", content)
@@ -110,20 +110,22 @@ def test_what_is_trimmed_cut_and_left_out_is_counted(tmp_path):
         "2 spans are trimmed of white space",
         "1 spans stand twice",
         "1 spans are empty",
+        "1 spans without a label are left out",
         "1 words are cut at the edge",
         "1 rows without text are left out",
         '1 rows have no "entities"',
-        "2 overlap a longer one (or an equal one before) and are left out: train row 4 (counted from 0), "
+        "2 overlap a longer one (or an equal one before) and are left out: train row 5 (counted from 0), "
         'the first "Bank of" ORG over "Bank of Oslo" ORG',
     ):
         assert words in said
     assert [(one.row, one.words) for one in found["train"]] == [
         (0, ["Anna", "in", "Oslo"]),
-        (1, ["foo", "bar"]),
-        (3, ["x"]),
-        (4, ["Bank", "of", "Oslo"]),
+        (1, ["Bo"]),
+        (2, ["foo", "bar"]),
+        (4, ["x"]),
+        (5, ["Bank", "of", "Oslo"]),
     ]
-    assert found["train"][3].tags == ["B-ORG", "I-ORG", "I-ORG"]
+    assert found["train"][4].tags == ["B-ORG", "I-ORG", "I-ORG"]
 
 
 def test_spans_that_are_told_inclusive_are_read_so(tmp_path):
@@ -138,6 +140,16 @@ def test_the_splits_of_a_folder_are_read_alike(tmp_path):
     assert {split: one.words for split, (one,) in found.items()} == {
         "train": ["Anna", "in", "Oslo"],
         "validation": ["Lee", "in", "Bonn"],
+    }
+
+
+def test_a_file_of_one_sentence_is_read_as_its_train_file_is(tmp_path):
+    (tmp_path / "train.tsv").write_text("Bonn\tB-LOC\n\nJa\tO\n", encoding="utf-8")
+    (tmp_path / "test.tsv").write_text("Oslo\tB-LOC\nruft\tO\n", encoding="utf-8")
+    splits = load(str(tmp_path), None)
+    assert {split: rows["tokens"][:] for split, rows in splits.items()} == {
+        "train": [["Bonn"], ["Ja"]],
+        "test": [["Oslo", "ruft"]],
     }
 
 

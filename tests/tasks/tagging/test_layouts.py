@@ -223,6 +223,33 @@ SPANS = {
         ),
         "counted in bytes",
     ),
+    "places as lists": (
+        "a.jsonl",
+        lines(
+            {"text": t, "mentions": [{"span": [a, b], "entity": part, "type": kind} for a, b, kind, part in spans(t)]}
+            for t in TEXTS
+        ),
+        "as the texts of 6 spans say",
+    ),
+    "places as objects": (
+        "a.json",
+        json.dumps(
+            [
+                {
+                    "originalText": t,
+                    "entity_list": [
+                        {"entity_index": {"begin": a, "end": b}, "entity_type": kind, "entity": part}
+                        for a, b, kind, part in spans(t)
+                    ],
+                }
+                for t in TEXTS
+            ]
+        ),
+    ),
+    "lists with the text before the label": (
+        "a.jsonl",
+        lines({"text": t, "entities": [[a, b, part, kind] for a, b, kind, part in spans(t)]} for t in TEXTS),
+    ),
     "columns of starts and ends": (
         "a.jsonl",
         lines(

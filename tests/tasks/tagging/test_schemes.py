@@ -143,6 +143,15 @@ def test_pieces_inherit_the_tags_of_their_words(tokenizer):
     assert word_tags(one.word, [names[label] for label in given], 4) == tags
 
 
+def test_pieces_of_a_text_as_it_stands_belong_to_its_words(tokenizer):
+    """White space before, between and behind words, and words that touch."""
+    text = "  Anna \n sings,in  Oslo "
+    starts = [text.index(word) for word in ("Anna", "sings", ",", "in  ", "Oslo")]
+    (one,) = align([text], [starts], tokenizer)
+    assert one.word == [0, 0, 1, 2, 3, 4]
+    assert one.first == [True, False, True, True, True, True]
+
+
 def test_chinese_is_read_as_running_text_whose_pieces_may_hold_several_words(tokenizer):
     """`1998年` is five words of this corpus, and two pieces and a character of this tokenizer."""
     (one,) = align(["1998年"], [list(range(5))], tokenizer)
