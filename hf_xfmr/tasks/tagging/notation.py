@@ -52,7 +52,7 @@ def find(sentences: Sequence[Sequence[str]], told: str | None, where: Callable[[
     scheme = _named(told)
     counts = Counter(tag for tags in sentences for tag in tags)
     notes: list[str] = []
-    kinds = _outside(counts, notes)
+    kinds = _outside(counts, notes, where)
     places = _placed([tag for tag in counts if tag not in kinds], scheme, notes, where)
     bare = not places and len(counts) > len(kinds)
     if bare:
@@ -95,12 +95,13 @@ def _named(told: str | None) -> str | None:
     return name
 
 
-def _outside(counts: Counter, notes: list[str]) -> list[str]:
+def _outside(counts: Counter, notes: list[str], where: Callable) -> list[str]:
     """The tags of words outside of entities."""
     found = [tag for tag in NO_ENTITY if tag in counts]
     if "" in found and len(found) > 1:
         raise UserError(
-            f'{counts[""]:,} words have an empty tag, and others "{found[0]}": write "{found[0]}" where no entity is'
+            f'{where("")}: {counts[""]:,} words have an empty tag, and others "{found[0]}": write "{found[0]}" where '
+            "no entity is"
         )
     if found and found != ["O"]:
         notes.append(f"outside of entities words have {listed(found)}")

@@ -150,7 +150,7 @@ def read_item(item: Any, where: str) -> list[Span]:
         raise UserError(f'{where}: "{short(item)}" is no span; it has a start, an end and a label')
     keys = _keys(item)
     label = _first(keys, TYPE)
-    if parts := _parts(item, keys):
+    if label is not None and (parts := _parts(item, keys)):
         return [span for part in parts for span in read_item({**part, "label": item.get(label)}, where)]
     start, end = _first(keys, START), _first(keys, END)
     if start is None or label is None or (end is None and "length" not in keys):

@@ -35,6 +35,7 @@ TEXT_NAMES: tuple[str, ...] = (
 )
 TEXT_NAMES += ("originaltext", "original_text", "原文")
 IDS = ("id", "guid", "_input_hash", "sent_id", "doc_id", "idx")
+PEOPLE = {"_session_id", "_annotator_id"}  # Prodigy's, of rows that were marked by several people
 WORDS, TAGS = {"tokens", "words", "token", "word"}, {"ner_tags", "tags", "labels", "ner", "ner_labels", "tag"}
 
 
@@ -152,12 +153,18 @@ def is_marked(row: dict, layout: Layout) -> bool:
 def marked(rows: Iterable[dict], split: str, layout: Layout, counts: Counter) -> list[Marked]:
     """Text and spans of each row; what was left out is counted. Raises UserError naming rows."""
     found = []
+    seen: set[str] = set()
     for number, row in enumerate(rows):
         where = at(split, [number])
         if (answer := row.get("answer")) in ("reject", "ignore"):  # Prodigy's
             counts[f"rows answered {answer} are left out"] += 1
             continue
         text: Any
+        if PEOPLE & set(row) and isinstance(text := row.get(layout.text), str):
+            if text in seen:
+                counts["rows have the text of one before, of another person or time, and are left out"] += 1
+                continue
+            seen.add(text)
         if layout.name.startswith("Label Studio's export"):
             one = label_studio.read(row, where, counts)
             if one is None:

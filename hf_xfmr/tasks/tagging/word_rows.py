@@ -119,7 +119,7 @@ def _by_column(
     if len(set(keys)) < len(keys):
         _check_again(keys, groups, column, split, notes)
     rows = "of the first row of each" if missing else "of each row"
-    return groups, f'sentences by "{column}" {rows}'
+    return groups, f"sentences by {listed([*documents, column])} {rows}"
 
 
 def _check_again(keys: list, groups: list[list[int]], column: str, split: str, notes: list[str]) -> None:

@@ -162,6 +162,13 @@ def test_a_split_that_nobody_marked_is_not_taken_for_one_without_entities(tmp_pa
     assert "spans of test: none of its 2 rows has any, so the split is not used" in lines
 
 
+def test_a_text_that_several_people_marked_is_read_once(tmp_path):
+    content = row("Anna", span(0, 4), _annotator_id="a") + row("Anna", span(0, 2), _annotator_id="b")
+    found, lines, _ = read(tmp_path, "a.jsonl", content)
+    assert [one.words for one in found["train"]] == [["Anna"]]
+    assert any("1 rows have the text of one before, of another person" in line for line in lines)
+
+
 def test_sentences_whose_numbers_begin_anew_are_others(tmp_path):
     content = "sentence_id,word,tag\n1,a,B-X\n1,b,O\n2,c,O\n1,d,O\n2,e,O\n"
     found, lines, _ = read(tmp_path, "a.csv", content)

@@ -98,7 +98,7 @@ def test_tags_that_are_none_are_refused(tags, told, message):
 
 def test_empty_tags_beside_others_are_asked_about():
     assert find([["B-PER", ""]], None).canonical[""] == "O"
-    with pytest.raises(UserError, match='1 words have an empty tag, and others "O"'):
+    with pytest.raises(UserError, match=': 1 words have an empty tag, and others "O"'):
         find([["B-PER", "", "O"]], None)
 
 
