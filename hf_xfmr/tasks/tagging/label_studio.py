@@ -21,7 +21,7 @@ def read(row: dict, where: str, counts: Counter) -> tuple[str, list[Span]] | Non
 
     Raises UserError, which begins with `where`, for a task without a text, and for spans that are no characters of it.
     """
-    given: list[dict] = row.get("annotations") or row.get("completions") or []
+    given = _objects(row.get("annotations") or row.get("completions"), "annotations", where)
     kept = [one for one in given if not one.get("was_cancelled")]
     if not kept:
         counts[
@@ -33,14 +33,21 @@ def read(row: dict, where: str, counts: Counter) -> tuple[str, list[Span]] | Non
     counts["tasks have annotations of several people, and the first is used"] += len(kept) > 1
     counts["cancelled annotations are left out"] += len(given) - len(kept)
     spans: list[Span] = []
-    for one in kept[0].get("result") or []:
-        value = one.get("value") or {}
+    for one in _objects(kept[0].get("result"), "result", where):
+        given_value = one.get("value")
+        value: dict = given_value if isinstance(given_value, dict) else {}
         key = next((key for key in value if key.endswith("labels")), None)
         if key is None or "start" not in value:
             counts[f'results of type "{one.get("type")}" are no spans and are not used'] += 1
             continue
         spans += read_item({**value, "labels": value[key]}, where)
     return _text(row["data"], where), spans
+
+
+def _objects(value: Any, name: str, where: str) -> list[dict]:
+    if value is not None and not (isinstance(value, list) and all(isinstance(one, dict) for one in value)):
+        raise UserError(f'{where}: "{name}" is no list of objects; export the tasks again')
+    return value or []
 
 
 def _text(data: dict[str, Any], where: str) -> str:

@@ -47,7 +47,7 @@ def read(rows: Dataset, split: str, words: str, tags: str, counts: Counter) -> l
 
 def plain(tag: Any) -> str:
     """A tag as a text; one that is missing is empty."""
-    return "" if tag is None else str(int(tag)) if isinstance(tag, float) and tag == int(tag) else str(tag)
+    return "" if tag is None else str(int(tag)) if isinstance(tag, float) and tag.is_integer() else str(tag)
 
 
 def names_of(rows: Dataset, tags: str) -> list[str] | None:
@@ -93,7 +93,7 @@ def _bracketed(text: str, where: str) -> list:
 def _words(value: Any, tags: int, where: str, counts: Counter) -> list | None:
     """The words of a row; of a text without spaces its characters, if they are as many as the tags."""
     if not isinstance(value, str):
-        return value
+        return value if value is None or isinstance(value, list) else [value]
     found = listed_in(value, where, inner="words")
     if value.strip()[:1] + value.strip()[-1:] == "[]" and found is not None and len(found) != tags:
         found = value.split()

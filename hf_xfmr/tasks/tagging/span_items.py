@@ -42,6 +42,9 @@ NORMALIZED = ("word", "name")  # a pipeline's and a person's, which need not be 
 PLACED = re.compile(r"([BI])-(.+)")
 
 
+LARGEST = 1 << 31  # characters
+
+
 class Span(NamedTuple):
     """Characters from `start` to `end`, as the file counts; `text` is what the file says stands there, and `exact`
     that it is a copy of it."""
@@ -69,7 +72,7 @@ def looks_like_spans(value: Any) -> bool:
     """Whether a value is spans of characters, and at least one."""
     value = written(value)
     if isinstance(value, dict):
-        return bool(value) and (_are_columns(value) or any(map(_is_places, value.values())))
+        return bool(value) and (_are_columns(value) or any(map(_has_places, value.values())))
     if not isinstance(value, list) or not value:
         return False
     if all(isinstance(one, dict) for one in value):
@@ -90,14 +93,17 @@ def _is_whole(value: Any) -> bool:
 
 
 def _is_places(value: Any) -> bool:
-    """CLUENER's {text: [[from, to]]}, or [[from, to]] alone."""
-    if isinstance(value, dict):
-        return bool(value) and all(_is_places(one) for one in value.values())
+    """[[from, to], …]."""
     return (
         isinstance(value, list)
         and bool(value)
-        and all(isinstance(one, list) and len(one) == 2 and all(isinstance(x, int) for x in one) for one in value)
+        and all(isinstance(one, list) and len(one) == 2 and all(map(_is_whole, one)) for one in value)
     )
+
+
+def _has_places(value: Any) -> bool:
+    """What CLUENER has of a type, {text: [[from, to]]}, or the places alone."""
+    return (bool(value) and all(map(_is_places, value.values()))) if isinstance(value, dict) else _is_places(value)
 
 
 def _keys(item: dict) -> dict[str, str]:
@@ -136,6 +142,10 @@ def _of_types(value: dict, where: str) -> Iterator[Span]:
     """CLUENER's {type: {text: [[from, to]]}}; without texts {type: [[from, to]]}."""
     for kind, inner in value.items():
         for text, places in inner.items() if isinstance(inner, dict) else [(None, inner)]:
+            if places is not None and not isinstance(places, list):
+                raise UserError(
+                    f'{where}: "{short(places)}" under "{short(kind)}" is no list of places as [[from, to]]'
+                )
             for place in places or []:
                 if not isinstance(place, list) or len(place) != 2:
                     raise UserError(f'{where}: "{short(place)}" under "{short(kind)}" is no place as [from, to]')
@@ -160,6 +170,8 @@ def read_item(item: Any, where: str) -> list[Span]:
     last = _whole(item[end], where) if end is not None else first + _whole(item[keys["length"]], where)
     texts = [name for name in TEXT if name in keys and keys[name] != label and isinstance(item[keys[name]], str)]
     text = item[keys[texts[0]]] if texts else None
+    if wrong := [one for one in labels if not isinstance(one, str | int | None)]:
+        raise UserError(f'{where}: the label "{short(wrong[0])}" is no text; give the name of the type')
     exact = not texts or texts[0] not in NORMALIZED
     return [Span(first, last, "" if one is None else str(one), text, exact) for one in labels or [None]]
 
@@ -167,7 +179,8 @@ def read_item(item: Any, where: str) -> list[Span]:
 def _parts(item: dict, keys: dict[str, str]) -> list[dict]:
     """The places of a span that are no numbers of its own: points, [from, to], [[from, to], …], or an object."""
     if "points" in keys:
-        return item[keys["points"]] or []
+        points = item[keys["points"]] or []
+        return [one for one in points if isinstance(one, dict)] if isinstance(points, list) else []
     given = [item[keys[name]] for name in TEXT if name in keys and keys[name] != _first(keys, TYPE)]
     listed = [[one] if isinstance(one, str) else one for one in given]
     texts = next((one for one in listed if isinstance(one, list) and all(isinstance(x, str) for x in one)), [])
@@ -198,7 +211,7 @@ def _of_list(item: Any, where: str) -> Span:
 def _whole(value: Any, where: str) -> int:
     if isinstance(value, str) and value.strip().isdigit():
         return int(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or value % 1 != 0 or abs(value) > LARGEST:
         raise UserError(f'{where}: "{short(value)}" is no number of a character; give starts and ends as numbers')
     return int(value)
 

@@ -17,7 +17,7 @@ def is_number(tag: Any) -> bool:
     """Whether a tag is a whole number, however it is written."""
     if isinstance(tag, str):
         return tag.strip().removeprefix("-").isdecimal()
-    return (isinstance(tag, int) and not isinstance(tag, bool)) or (isinstance(tag, float) and tag == int(tag))
+    return (isinstance(tag, int) and not isinstance(tag, bool)) or (isinstance(tag, float) and tag.is_integer())
 
 
 def column_of_names(names: Iterable[str], tags: str) -> str | None:
