@@ -9,7 +9,7 @@ from datasets import ClassLabel, Dataset, List
 from ...data.table.settings import TableSettings
 from ...data.wording import listed, short
 from ...errors import UserError
-from . import columns, lists, span_layouts, spans, tag_names, word_rows
+from . import columns, lists, span_ends, span_layouts, spans, tag_names, word_rows
 from .loading import Rows
 from .sentence import Sentence
 
@@ -52,6 +52,9 @@ class LayoutSettings(TableSettings):
     span_unit: str | None = field(
         default=None, metadata={"help": "what spans count: characters, utf16 or bytes; none: found by their texts"}
     )
+    span_first: int | None = field(
+        default=None, metadata={"help": "the number of a text's first character, 0 or 1; none: found"}
+    )
     word_separator: str | None = field(
         default=None,
         metadata={
@@ -74,12 +77,11 @@ def read(splits: dict[str, Rows], settings: LayoutSettings) -> tuple[dict[str, l
             objects,
             text=settings.text_column,
             spans=settings.spans_column,
-            end=settings.span_end,
-            unit=settings.span_unit,
+            told=span_ends.Told(settings.span_end, settings.span_unit, settings.span_first),
             names=settings.tag_names,
         )
         return sentences, said, True
-    _refuse(settings, ("text_column", "spans_column", "span_end", "span_unit"), "words with tags")
+    _refuse(settings, ("text_column", "spans_column", "span_end", "span_unit", "span_first"), "words with tags")
     tables = {split: rows for split, rows in splits.items() if isinstance(rows, Dataset)}
     words, tags = _columns(tables["train"], settings)
     for split, rows in tables.items():

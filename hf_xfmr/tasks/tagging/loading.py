@@ -142,7 +142,7 @@ def _pairs(text: str) -> Sequence[Any] | None:
         except (ValueError, RecursionError):
             return None
     if isinstance(values, dict):
-        values = values.get("annotations")
+        values = values.get("annotations", next(iter(values.values())) if len(values) == 1 else None)
     elif _is_pair(values):
         values = [values]
     if not isinstance(values, list) or not any(map(_is_pair, values)):

@@ -102,7 +102,9 @@ def _is_places(value: Any) -> bool:
 
 
 def _has_places(value: Any) -> bool:
-    """What CLUENER has of a type, {text: [[from, to]]}, or the places alone."""
+    """What CLUENER has of a type, {text: [[from, to]]}, or the places alone, which may be objects."""
+    if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+        return _first(_keys(value[0]), START) is not None
     return (bool(value) and all(map(_is_places, value.values()))) if isinstance(value, dict) else _is_places(value)
 
 
@@ -147,6 +149,9 @@ def _of_types(value: dict, where: str) -> Iterator[Span]:
                     f'{where}: "{short(places)}" under "{short(kind)}" is no list of places as [[from, to]]'
                 )
             for place in places or []:
+                if isinstance(place, dict):
+                    yield from read_item({**place, "label": kind}, where)
+                    continue
                 if not isinstance(place, list) or len(place) != 2:
                     raise UserError(f'{where}: "{short(place)}" under "{short(kind)}" is no place as [from, to]')
                 yield Span(_whole(place[0], where), _whole(place[1], where), str(kind), text)

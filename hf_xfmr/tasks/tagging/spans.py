@@ -20,8 +20,7 @@ def read(
     *,
     text: str | None = None,
     spans: str | None = None,
-    end: str | None = None,
-    unit: str | None = None,
+    told: span_ends.Told | None = None,
     names: str | None = None,
 ) -> tuple[dict[str, list[Sentence]], list[str]]:
     """The sentences of each split, tagged in BIO, and lines for the report: how they were read, and what was left out.
@@ -40,9 +39,8 @@ def read(
         found[split] = marked(given, split, layout, counted[split])
         if not found[split]:
             raise UserError(f"no row of {split} has a text with its spans: {_said(counted[split]) or 'it is empty'}")
-    counting = span_ends.find(found, layout, end, unit)
-    how = "" if counting.unit == "characters" else f", counted in {counting.unit}"
-    lines = [f'spans: {layout.name} ("{short(layout.spans)}" of "{short(layout.text)}"){how}, ends {counting.end}: ']
+    counting = span_ends.find(found, layout, told or span_ends.Told())
+    lines = [f'spans: {layout.name} ("{short(layout.spans)}" of "{short(layout.text)}"), {counting.how.words}: ']
     kinds, said_of_types = tag_names.of_types(
         {span.type for rows in found.values() for one in rows for span in one.spans} - {""}, names
     )
@@ -115,11 +113,11 @@ def _places(one: Marked, split: str, counting: span_ends.Counting, counts: Count
         if not span.type:
             counts["spans without a label are left out"] += 1
             continue
-        place = span_ends.place_of(one.text, span, counting.unit, counting.end)
+        place = span_ends.place_of(one.text, span, counting.how)
         if place is None:
             raise UserError(
-                f"{at(split, [one.row])}: the span from {span.start} to {span.end} ({short(span.type)}, ends "
-                f"{counting.end}) is not within the text of {len(one.text):,} characters; correct it"
+                f"{at(split, [one.row])}: the span from {span.start} to {span.end} ({short(span.type)}, "
+                f"{counting.how.words}) is not within the text of {len(one.text):,} characters; correct it"
             )
         start, end = place
         inner = one.text[start:end]

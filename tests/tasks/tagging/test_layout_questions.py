@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from transformers import BertTokenizer
 
 from hf_xfmr.errors import UserError
-from hf_xfmr.tasks.tagging import data, layouts, spans
+from hf_xfmr.tasks.tagging import data, layouts, span_ends, spans
 from hf_xfmr.tasks.tagging.loading import load
 from hf_xfmr.tasks.tagging.schemes import entities
 
@@ -68,7 +68,7 @@ REFUSED = {
         row("Zoë in Oslo", span(8, 12, text="Oslo"))
         + row("Ann in Bonn", span(0, 3, text="Ann")) * 1
         + row("Zoë", span(0, 3, text="Zoë")),
-        "it is what stands there in bytes",
+        "it is what stands there counted in bytes",
     ),
     "a start that is no number": (row("Oslo", span("/div[1]", 4)), '"/div.1." is no number of a character'),
     "entities without places": (row("I like Oslo", {"text": "Oslo", "label": "LOC"}), "nor a span, which has a start"),
@@ -210,7 +210,7 @@ def marked_texts(draw):
 def test_spans_come_back_from_the_tags_of_words(given):
     text, places = given
     rows = [{"text": text, "entities": [list(one) for one in places]}, {"text": "a b", "entities": [[0, 1, "X"]]}]
-    found, _ = spans.read({"train": rows}, end="exclusive")
+    found, _ = spans.read({"train": rows}, told=span_ends.Told("exclusive"))
     one = found["train"][0]
     if not text.strip():
         assert one.text == "a b"

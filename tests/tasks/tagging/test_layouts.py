@@ -231,6 +231,28 @@ SPANS = {
         ),
         "as the texts of 6 spans say",
     ),
+    "places from 1": (
+        "a.jsonl",
+        lines(
+            {"text": t, "entities": [{"start": a + 1, "end": b + 1, "label": k} for a, b, k, _ in spans(t)]}
+            for t in TEXTS
+        ),
+        "the first is 1, ends exclusive",
+        "else --span_first 0",
+    ),
+    "places from 1 with texts, ends inclusive": (
+        "a.jsonl",
+        lines({"text": t, "entities": [[a + 1, b, k, p] for a, b, k, p in spans(t)]} for t in TEXTS),
+        "the first is 1, ends inclusive",
+    ),
+    "types with objects": (
+        "a.jsonl",
+        lines({"text": t, "entities": {k: [{"start": a, "end": b}] for a, b, k, _ in spans(t)}} for t in TEXTS),
+    ),
+    "pairs under a key": (
+        "a.json",
+        json.dumps({"data": [[t, {"entities": [s[:3] for s in spans(t)]}] for t in TEXTS]}),
+    ),
     "places as objects": (
         "a.json",
         json.dumps(
