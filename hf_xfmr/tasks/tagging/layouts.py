@@ -88,7 +88,7 @@ def read(splits: dict[str, Rows], settings: LayoutSettings) -> tuple[dict[str, l
         if lacks := [name for name in (words, tags) if name not in rows.column_names]:
             raise UserError(f'the {split} split has no column "{lacks[0]}", which train has')
     numbering = columns.known_bare(tables["train"].column_names, columns.SENTENCES | columns.DOCUMENTS)
-    used = {words, tags, settings.sentence_column, *numbering}
+    used = {words, tags, settings.sentence_column, "id", *numbering}
     others = [name for name in tables["train"].column_names if name not in used]
     lines = [f'words: those of "{short(words)}" with the tags of "{short(tags)}"{spans.others_said(others)}']
     found = {}

@@ -158,7 +158,8 @@ def _by_words(splits: dict[str, list[Marked]], layout: Layout, unit: str, first:
     if layout.exclusive and inclusive < SURE * max(total, 1):
         return Counting(How(unit, "exclusive", first), "as that layout's are")
     split, one, span = next(_all(splits))
-    texts = [short(one.text[span.start : span.end + more]) for more in (0, 1)]
+    start, end = span.start - first, span.end - first
+    texts = [short(one.text[start : end + more]) for more in (0, 1)]
     raise UserError(
         "nothing tells whether the end of a span is the character after it or its last: say --span_end exclusive if "
         f'{at(split, [one.row])} has the {short(span.type)} "{texts[0]}", --span_end inclusive if it is "{texts[1]}"'

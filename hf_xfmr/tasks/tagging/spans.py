@@ -70,7 +70,7 @@ def _said(counts: Counter) -> str:
 
 
 def _unused(rows: Iterable[dict], layout: Layout) -> str:
-    used = {layout.text, layout.spans}
+    used = {layout.text, layout.spans, *span_layouts.IDS}
     return others_said([name for name in dict.fromkeys(name for row in rows for name in row) if name not in used])
 
 

@@ -121,7 +121,7 @@ SPANS = {
             {"id": 1, "text": t, "entities": objects(t, "start_offset", "end_offset"), "relations": [], "Comments": []}
             for t in TEXTS
         ),
-        "other columns: id, relations, Comments",
+        "other columns: relations, Comments",
     ),
     "spaCy's pairs": ("a.json", json.dumps([[t, {"entities": [s[:3] for s in spans(t)]}] for t in TEXTS]), "spaCy"),
     "spaCy's pairs, one a line": ("a.jsonl", lines([t, {"entities": [s[:3] for s in spans(t)]}] for t in TEXTS)),
