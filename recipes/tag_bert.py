@@ -20,8 +20,9 @@ from hf_xfmr.tasks.tagging import data, run
 class Settings(data.TaggingSettings, run.ModelSettings, check.Settings):
     dataset: str = field(
         metadata={
-            "help": "sample:NAME, a file or folder in CoNLL's layout (.conll, .bio, .txt), JSON(L) or Parquet with "
-            "lists of words and tags, or a dataset on the Hub"
+            "help": "sample:NAME, or a file or folder: CoNLL's layout (.conll, .bio, .txt, .tsv), a table with lists "
+            "of words and tags or with a word a row (CSV, JSON(L), Parquet, Excel), texts with spans of characters "
+            "(Doccano, Label Studio, Prodigy, spaCy, CLUENER, Dataturks); or a dataset on the Hub"
         }
     )
 

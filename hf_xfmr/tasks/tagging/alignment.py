@@ -1,10 +1,11 @@
 """Tags of words -> labels of a tokenizer's pieces, and back.
 
-The model reads a sentence as it will read one in use: as text, not word by word. So it is its words, joined, that are
-tokenized, and a piece belongs to the word it begins in. Where words are Chinese characters, a piece may hold several of
-them (as `1998`).
+The model reads a sentence as it will read one in use: as text, not word by word. So it is the text as it stands, or its
+words joined where it is not known, that is tokenized, and a piece belongs to the word it begins in. Where words are
+Chinese characters, a piece may hold several of them (as `1998`).
 """
 
+from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,24 +22,23 @@ class Aligned:
 
 
 def join(words: Sequence[str], separator: str) -> tuple[str, list[int]]:
-    """The text of a sentence, and the word of each of its characters; a separator's is the word before it."""
-    text, places = [], []
-    for number, word in enumerate(words):
-        part = word + separator if number < len(words) - 1 else word
-        text.append(part)
-        places += [number] * len(part)
-    return "".join(text), places
+    """The text of a sentence, and the characters that its words begin at."""
+    starts, place = [], 0
+    for word in words:
+        starts.append(place)
+        place += len(word) + len(separator)
+    return separator.join(words), starts
 
 
-def align(sentences: Sequence[Sequence[str]], tokenizer, separator: str) -> list[Aligned]:
-    """Tokenize sentences without special tokens; the tokenizer is a fast one, since it has to know offsets."""
-    joined = [join(words, separator) for words in sentences]
-    encoded = tokens_of((text for text, _ in joined), tokenizer, offsets=True)
+def align(texts: Sequence[str], starts: Sequence[Sequence[int]], tokenizer) -> list[Aligned]:
+    """Tokenize texts without special tokens; `starts` are the characters that their words begin at, and what stands
+    between two is the first one's. The tokenizer is a fast one, since it has to know offsets."""
+    encoded = tokens_of(texts, tokenizer, offsets=True)
     aligned = []
-    for (text, places), (ids, begins, ends) in zip(joined, encoded, strict=True):
-        starts = [_skip_space(text, start, end) for start, end in zip(begins, ends, strict=True)]
-        word = [places[start] for start in starts]
-        first = [not start or places[start - 1] != places[start] for start in starts]
+    for text, begins, (ids, firsts, lasts) in zip(texts, starts, encoded, strict=True):
+        places = [_skip_space(text, start, end) for start, end in zip(firsts, lasts, strict=True)]
+        word = [max(bisect(begins, place) - 1, 0) for place in places]
+        first = [begins[number] == place for number, place in zip(word, places, strict=True)]
         aligned.append(Aligned(list(ids), word, first))
     return aligned
 

@@ -12,16 +12,16 @@ from .schemes import entities
 
 
 def encode_sentences(
-    split: str, sentences: Dataset, tokenizer, labels: list[str], *, separator: str, longest: int, report: list[str]
+    split: str, sentences: Dataset, tokenizer, labels: list[str], *, longest: int, report: list[str]
 ) -> Dataset:
     """The model's rows of a split's sentences, of at most `longest` tokens. What became of them goes to `report`."""
     cls, sep = tokenizer.cls_token_id, tokenizer.sep_token_id
     if cls is None or sep is None:
         raise UserError(f"{type(tokenizer).__name__} has no [CLS] and [SEP]: use a tokenizer made for BERT")
     index = {name: number for number, name in enumerate(labels)}
-    words, tags = sentences["tokens"][:], sentences["tags"][:]
+    tags = sentences["tags"][:]
     rows, hidden, divided, unknown, pieces = [], 0, 0, 0, 0
-    for number, (aligned, gold) in enumerate(zip(_aligned(words, tokenizer, separator), tags, strict=True)):
+    for number, (aligned, gold) in enumerate(zip(_aligned(sentences, tokenizer), tags, strict=True)):
         ids = piece_labels(aligned, gold, index)
         hidden += len({*entities(gold)} - {*_seen(aligned, ids, labels, len(gold))})
         pieces, unknown = pieces + len(ids), unknown + aligned.ids.count(tokenizer.unk_token_id)
@@ -44,9 +44,10 @@ def encode_sentences(
     return Dataset.from_list(rows, features=Features(features))
 
 
-def _aligned(words: list[list[str]], tokenizer, separator: str) -> Iterator[Aligned]:
-    for start in range(0, len(words), 1000):
-        yield from align(words[start : start + 1000], tokenizer, separator)
+def _aligned(sentences: Dataset, tokenizer) -> Iterator[Aligned]:
+    for start in range(0, len(sentences), 1000):
+        some = sentences[start : start + 1000]
+        yield from align(some["text"], some["starts"], tokenizer)
 
 
 def _seen(aligned: Aligned, ids: list[int], labels: list[str], length: int):

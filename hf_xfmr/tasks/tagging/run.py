@@ -139,7 +139,7 @@ def finish(
         record = {
             "entity_types": most(table) if many else table,
             **({"entity_types_left_out": len(table) - len(most(table))} if many else {}),
-            "worst_sentences": _worst(rows, tags, corpus.word_separator),
+            "worst_sentences": _worst(rows, tags),
         }
         if trainer.is_world_process_zero():
             _write(folder / f"predictions-{split}.jsonl", rows, tags)
@@ -170,11 +170,13 @@ def finish(
     return results | ({"baseline": against["test"]} if against else {})
 
 
-def _named(words: Sequence[str], tags: Sequence[str], separator: str) -> list[dict]:
-    return [
-        {"type": kind, "start": start, "end": end, "text": separator.join(words[start:end])}
-        for kind, start, end in entities(tags)
-    ]
+def _named(row: dict, tags: Sequence[str]) -> list[dict]:
+    """The entities of a sentence, with words [start, end) and their text."""
+    named = []
+    for kind, start, end in entities(tags):
+        last = row["starts"][end - 1] + len(row["tokens"][end - 1])
+        named.append({"type": kind, "start": start, "end": end, "text": row["text"][row["starts"][start] : last]})
+    return named
 
 
 def _write(path: Path, rows, predicted: list[list[str]]) -> None:
@@ -192,11 +194,11 @@ def _write_types(path: Path, table: list[dict]) -> None:
         writer.writerows(table)
 
 
-def _worst(rows, predicted: list[list[str]], separator: str) -> list[dict]:
+def _worst(rows, predicted: list[list[str]]) -> list[dict]:
     """The sentences with most entities missed or wrongly found, and which."""
     worst = []
     for row, tags in zip(rows, predicted, strict=True):
-        gold, found = (_named(row["tokens"], given, separator) for given in (row["tags"], tags))
+        gold, found = (_named(row, given) for given in (row["tags"], tags))
         missed = [entity for entity in gold if entity not in found]
         wrong = [entity for entity in found if entity not in gold]
         if missed or wrong:

@@ -27,25 +27,6 @@ class Entity(NamedTuple):
     end: int
 
 
-def scheme_of(tags: Iterable[str]) -> str:
-    """Which of the schemes a corpus's tags follow. Raises UserError for a tag of none, or tags of two."""
-    kinds = {tag: _split(tag)[0] for tag in tags}
-    used = set(kinds.values()) - {OUTSIDE}
-    for name, places in SCHEMES.items():
-        if used <= set(places):
-            return name
-    by_place = {place: tag for tag, place in sorted(kinds.items())}
-    raise UserError(
-        f'the tags "{by_place["I"]}" and "{by_place["M"]}" are of two schemes, BIOES (I- inside an entity) and BMES '
-        "(M- inside): write all in one"
-    )
-
-
-def types_of(tags: Iterable[str]) -> list[str]:
-    """The types of entities, sorted."""
-    return sorted({kind for _, kind in map(_split, tags) if kind})
-
-
 def bio_labels(types: Sequence[str]) -> list[str]:
     """What a model predicts: O, then B- and I- of each type."""
     return [OUTSIDE, *(f"{place}-{kind}" for kind in types for place in "BI")]

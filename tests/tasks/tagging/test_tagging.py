@@ -17,6 +17,7 @@ from hf_xfmr.tasks.tagging import baseline as tagging_baseline
 from hf_xfmr.tasks.tagging import data
 from hf_xfmr.tasks.tagging.metrics import per_type, tagging_metrics
 from hf_xfmr.tasks.tagging.run import sentence_tags
+from hf_xfmr.tasks.tagging.schemes import entities
 
 PEOPLE, PLACES = ["王小明", "李华", "赵大"], ["北京", "上海", "海南岛"]
 SMALL = {
@@ -129,6 +130,47 @@ def test_a_sentence_longer_than_a_row_goes_on_in_the_next(trained, conll):
     assert sentence_tags(gold, corpus, "test") == corpus.sentences["test"]["tags"][:]
 
 
+def kaggle(folder: Path) -> Path:
+    """Some of the sentences with a word a row, in latin-1."""
+    rows = ["Sentence #,Word,POS,Tag"]
+    for number in range(60):
+        place, person = ("Oslo", "Orléans")[number % 2], ("André", "Ann")[number % 3 % 2]
+        tagged = [(person, "B-per"), ("saw", "O"), (place, "B-geo"), (f"{number}", "O")]
+        rows += [f"{'' if n else f'Sentence: {number}'},{word},NN,{tag}" for n, (word, tag) in enumerate(tagged)]
+    (folder / "ner_dataset.csv").write_bytes("\n".join(rows).encode("latin-1"))
+    return folder / "ner_dataset.csv"
+
+
+def cluener(folder: Path) -> Path:
+    """Some of the sentences as texts with the places of their entities, ends inclusive."""
+    lines = []
+    for words, tags in sentences(60):
+        label: dict = {}
+        for kind, start, end in entities([tag.replace("M-", "I-") for tag in tags]):
+            label.setdefault(kind, {}).setdefault("".join(words[start:end]), []).append([start, end - 1])
+        lines.append(json.dumps({"text": "".join(words), "label": label}, ensure_ascii=False))
+    (folder / "train.json").write_text("\n".join(lines), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("write", "said", "entity_types"),
+    [
+        (kaggle, 'sentences by "Sentence #" of the first row', {"geo", "per"}),
+        (cluener, "ends inclusive", {"LOC", "PER"}),
+    ],
+)
+def test_layouts_of_others_train(tmp_path, capsys, write, said, entity_types):
+    flags = ["--dataset", write(tmp_path), "--model_config", json.dumps(SMALL), "--output_dir", tmp_path / "out"]
+    tag_bert.main([str(flag) for flag in [*flags, "--max_steps", 2, "--bf16", "false", "--disable_tqdm", "true"]])
+    printed = capsys.readouterr().out
+    assert said in printed
+    run = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
+    assert any(said in line for line in run["data"])
+    rows = [json.loads(line) for line in (tmp_path / "out" / "predictions-test.jsonl").open(encoding="utf-8")]
+    assert {entity.type for row in rows for entity in entities(row["gold"])} == entity_types
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
@@ -147,7 +189,7 @@ def test_bad_rows_are_refused_by_number(tmp_path, rows, message):
 
 def test_tags_that_are_numbers_without_names_are_refused(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"tokens": ["a"], "tags": [3]}', encoding="utf-8")
-    with pytest.raises(UserError, match="says no name of a tag"):
+    with pytest.raises(UserError, match="--tag_names O,B-PER"):
         data.tagging(str(tmp_path / "a.jsonl"), None, data.TaggingSettings(), max_positions=24)
 
 
