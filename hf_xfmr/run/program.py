@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import select
 import sys
 import warnings
@@ -18,6 +19,9 @@ from . import beginnings
 TRACEBACK = "--traceback"
 TRACEBACK_HELP = "print where in the code an error arose, beside its one line"
 STOPPED, PIPE_CLOSED = 128 + 2, 128 + 13  # as a shell counts SIGINT and SIGPIPE
+OPTION = re.compile(
+    r"-h|--[^\W\d_][\w-]*(=.*)?", re.DOTALL
+)  # what is written as an option, whether there is one or not
 _shows_traceback: ContextVar[bool] = ContextVar("shows_traceback", default=False)
 
 
@@ -28,7 +32,15 @@ class OneLine:
         super().__init__(*args, **{"allow_abbrev": False, **kwargs})
 
     def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message} (--help lists the arguments)")
+        unknown = message.startswith("unrecognized arguments: -")
+        hint = "; a text that begins with dashes stands behind --, or as --option=TEXT" if unknown else ""
+        raise UserError(f"{message} (--help lists the arguments{hint})")
+
+    def _parse_optional(self, arg_string: str):
+        """None, which is a value: `---`, `-1st` and `- one` are values too, which argparse would take for options."""
+        if not OPTION.fullmatch(arg_string):
+            return None
+        return super()._parse_optional(arg_string)  # type: ignore[misc]
 
     def print_help(self, file=None) -> None:
         print(self.format_help(), end="", file=file)  # type: ignore[attr-defined]  # argparse's own drops errors
