@@ -1,39 +1,87 @@
-"""The documents of a plain text file that are less than the whole of it."""
+"""Plain text files: the whole of one, or the documents in it that its lines or separators tell apart."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from ..errors import UserError
+from .table import packed
+from .table.encoding import as_utf8
 from .table.reading import Reading
 from .table.settings import TableSettings
 from .table.stream import text_of
+from .wording import short
+
+BLANK = "\ufeff \t\r\n"
 
 
-def lines(path: Path, table: TableSettings | None = None, reading: Reading | None = None) -> Iterator[str]:
+def whole(path: Path, table: TableSettings | None = None, reading: Reading | None = None) -> str:
+    """All of a file, which may be empty, in whatever encoding and however packed; a byte order mark is dropped. Raises
+    UserError for what is no file or no text, and where its encoding is not sure."""
+    data, compression, _ = packed.contents(path)
+    text, encoding = as_utf8(path, data, table.encoding if table else None)
+    if reading is not None:
+        reading.compression, reading.encoding = compression, encoding
+    return str(text, "utf-8")
+
+
+def lines(
+    path: Path,
+    table: TableSettings | None = None,
+    reading: Reading | None = None,
+    *,
+    may_be_empty: bool = False,
+) -> Iterator[str]:
     """The lines of a file, without what ends them, one at a time. Raises UserError as `text_of`, and for a file without
-    text."""
+    text unless it may be empty."""
     empty = True
     with text_of(path, table, reading, newline="\n") as file:
         for line in file:
-            empty = empty and not line.strip("\ufeff \t\r\n")
+            empty = empty and not line.strip(BLANK)
             yield line.removesuffix("\n").removesuffix("\r")
-    if empty:
+    if empty and not may_be_empty:
         raise UserError(f"{path}: the file is empty; it should hold rows")
 
 
-def between(
-    path: Path, separator: str, table: TableSettings | None = None, reading: Reading | None = None
-) -> Iterator[str]:
+def between(path: Path, separator: str, found: Iterable[str]) -> Iterator[str]:
     """The texts between the lines that are the separator (but for white space around it), their own lines joined by a
-    newline. Raises UserError if there is no such line."""
+    newline. Raises UserError if there is no such line among those `found`."""
     text: list[str] = []
     separated = False
-    for line in lines(path, table, reading):
+    for line in found:
         if line.strip() == separator:
             yield "\n".join(text)
             text, separated = [], True
         else:
             text.append(line)
     if not separated:
-        raise UserError(f'{path}: no line is "{separator}", the separator; name the one the file has, or leave it out')
+        raise UserError(
+            f'{path}: no line is "{short(separator)}", the separator; name the one the file has, or leave it out'
+        )
     yield "\n".join(text)
+
+
+def as_one(text: str) -> str:
+    """How a text was taken as one document, and the flags that take it otherwise, where its lines leave that open."""
+    rows = text.split("\n")
+    written = sum(1 for row in rows if row.strip())
+    if written < 2:
+        return "one document of a single line"
+    parts = sum(1 for before, row in zip(["", *rows], rows, strict=False) if row.strip() and not before.strip())
+    said = f"one document of {written:,} lines"
+    if parts > 1:
+        return (
+            f'{said} in {parts:,} parts between blank lines (--separator "": each part is one; --lines true: each line)'
+        )
+    return f"{said} (--lines true: each line is one)"
+
+
+def is_json_lines(path: Path) -> bool:
+    """Whether a text's first lines are JSON objects, whatever the file is called. Raises UserError as `text_of`."""
+    with text_of(path) as file:
+        first = [line.strip(BLANK) for line in islice(file, 20) if line.strip(BLANK)]
+    try:
+        return bool(first) and all(isinstance(json.loads(line), dict) for line in first)
+    except (ValueError, RecursionError):
+        return False
