@@ -60,10 +60,18 @@ def load_documents(
     report = [f"data: {called}"]
     splits = _streams(given, share, report) if settings.streaming else _held(called, given, settings, report)
     # Those of text files are read by now, and rows are counted.
-    report[1:1] = [*reading.lines(readings), *dict.fromkeys(line for one in given.values() for line in one.said())]
+    report[1:1] = [*reading.lines(readings), *_said(given)]
     if "validation" in splits:
         splits["validation"] = splits["validation"].first(limits["validation"])
     return {split: splits[split] for split in SPLITS if split in splits}, report
+
+
+def _said(given: dict[str, Documents]) -> list[str]:
+    """What each split says of its texts; once, if all say the same."""
+    said = {split: documents.said() for split, documents in given.items()}
+    if all(lines == said["train"] for lines in said.values()):
+        return said["train"]
+    return [f"{split}: {line}" for split, lines in said.items() for line in lines]
 
 
 def _streams(sources: dict[str, Documents], share: float, report: list[str]) -> dict[str, Documents]:

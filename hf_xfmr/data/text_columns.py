@@ -1,5 +1,6 @@
 """Which columns of a table make its texts: one, several joined, a template, or the messages of conversations."""
 
+import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +14,14 @@ from .columns import find_text_column
 from .messages import Chat, as_text
 from .names import TEXTS
 from .texts import DocumentSettings, unescaped
-from .wording import listed
+from .wording import listed, short
 
 ASKS = {"instruction", "instructions", "prompt", "question", "query", "user", "human", "input", "inputs", "context"}
 ASKS |= {"指令", "问题", "问", "提问", "输入"}
 ANSWERS = {"output", "outputs", "completion", "response", "responses", "answer", "answers", "assistant", "bot", "gpt"}
 ANSWERS |= {"reply", "target", "chosen", "solution", "答案", "回答", "答", "输出", "回复"}
 SYSTEM = {"system", "system_prompt"}
+WRITTEN = re.compile(r"""\s*\[\s*\{\s*["'](role|from|speaker|content|value)["']\s*:""")
 PLAIN = {*TEXTS, "article", "passage", "paragraph", "story", "poem", "lyrics", "raw_content", "正文", "文章"} - ASKS
 
 
@@ -65,6 +67,7 @@ def text_of(head: Dataset, called: str, settings: DocumentSettings, chat: Chat |
         column = find_text_column(head, settings.text_column)
         return TextOf([column])
     column = _found(head, called, chats, chat)
+    _refuse_written(head, called, column)
     others = [name for name in _texts(head) if name != column and not column.startswith(f"{name}.")]
     more = (
         f"; not read: {listed(others)} (--join_columns {messages.flag([*others[:1], column])} joins them)"
@@ -125,7 +128,22 @@ def _found(head: Dataset, called: str, chats: Mapping[str, tuple[str, str]], cha
             f"--text_column {messages.flag(candidates[:1])}, or join them with "
             f"--join_columns {messages.flag(candidates)}"
         )
+    if not candidates and able:
+        raise UserError(
+            f"{called}: {listed(able[:1])} holds lists of texts: --join_columns {messages.flag(able[:1])} makes one "
+            "text of each, a line each"
+        )
     return find_text_column(head, None)
+
+
+def _refuse_written(head: Dataset, called: str, column: str) -> None:
+    """Raises UserError for conversations that stand as JSON in a text, which would be learnt with their brackets."""
+    first = next((text for text in head[column] if text is not None and text.strip()), "")
+    if WRITTEN.match(first):
+        raise UserError(
+            f'{called}: column "{column}" holds conversations written as a text ({short(first, 40)}): give them as '
+            f"JSON lines, as lists of messages, or take them as they are with --text_column {messages.flag([column])}"
+        )
 
 
 def _of_template(head: Dataset, template: str, names: list[str]) -> TextOf:

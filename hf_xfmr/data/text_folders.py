@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from . import text_files
+from .table import kinds
 from .table.encoding import check_told, encoding_of, name_of
 from .table.packed import bare, contents
 from .table.reading import Reading
@@ -59,7 +60,7 @@ def one_file(path: Path, settings: DocumentSettings, readings: list[Reading]) ->
 
 def folder(path: Path, settings: DocumentSettings, readings: list[Reading]) -> Documents | None:
     """The documents of a folder's text files, each read as one alone is; None if it has no text file. How many were in
-    which encoding, empty, or no texts, is said.
+    which encoding, empty, or no texts, is said. Raises UserError for one that holds tables too.
 
     A file too short to tell its encoding is read in that of the others, where it fits; `--encoding` is for those that
     are not UTF-8.
@@ -68,6 +69,13 @@ def folder(path: Path, settings: DocumentSettings, readings: list[Reading]) -> D
     if not files:
         return None
     check(settings)
+    tables = [one for one in others if kinds.is_table(one) and not _is_hidden(one.relative_to(path))]
+    if tables:
+        named = [listed(str(one.relative_to(path)) for one in some[:3]) for some in (files, tables)]
+        raise UserError(
+            f"{path}: holds {len(files):,} plain texts ({named[0]}) and {len(tables):,} tables ({named[1]}), and which "
+            "are meant is not known; give a folder with one kind, or the table alone"
+        )
     read = Reading(str(path), f"a folder of {len(files):,} text file{'s' * (len(files) > 1)}")
     readings.append(read)
     encodings = _encodings(files, settings, read)

@@ -214,6 +214,27 @@ def test_messages_are_written_by_the_tokenizers_chat_template_if_it_has_one(tmp_
     assert "by the tokenizer's chat template" in report[2]
 
 
+def test_what_would_be_learnt_for_something_else_is_refused(tmp_path):
+    written = json.dumps(json.dumps(MESSAGES))
+    write(tmp_path, "written.jsonl", f'{{"messages": {written}}}\n')
+    assert "conversations written as a text" in refusal(tmp_path / "written.jsonl")
+    assert load(tmp_path / "written.jsonl", text_column="messages")[0] == [json.dumps(MESSAGES)]
+    write(tmp_path, "lists.jsonl", jsonl([{"id": 1, "paragraphs": ["a b", "c d"]}]))
+    assert "--join_columns paragraphs makes one text of each" in refusal(tmp_path / "lists.jsonl")
+    assert load(tmp_path / "lists.jsonl", join_columns="paragraphs")[0] == ["a b\nc d"]
+    write(tmp_path, "mixed/part-1.jsonl", jsonl([{"text": "a"}]))
+    write(tmp_path, "mixed/LICENSE.txt", "no text of the corpus")
+    assert '1 plain texts ("LICENSE.txt") and 1 tables ("part-1.jsonl")' in refusal(tmp_path / "mixed")
+
+
+def test_splits_of_which_one_lacks_columns_are_named(tmp_path):
+    write(tmp_path, "train.jsonl", jsonl([{"q": "a", "a": "b"}]))
+    write(tmp_path, "dev.jsonl", jsonl([{"q": "a", "a": "b"}, {"q": "c"}]))
+    report = load(tmp_path, join_columns="q,a")[1]
+    assert 'train: texts: columns "q", "a" joined by a blank line\n' in report
+    assert 'validation: texts: columns "q", "a" joined by a blank line; 1 row lacks one of them' in report
+
+
 @pytest.mark.parametrize("first", ["null", '"NA"', "12"])
 def test_a_stream_of_the_hub_is_not_judged_by_its_first_rows(tmp_path, monkeypatch, first):
     rows = [f'{{"id": {n}, "text": {first}}}' for n in range(1200)]
