@@ -37,11 +37,27 @@ def lines(
     text unless it may be empty."""
     empty = True
     with text_of(path, table, reading, newline="\n") as file:
-        for line in file:
+        for line in _with_old_ends(file):
             empty = empty and not line.strip(BLANK)
             yield line.removesuffix("\n").removesuffix("\r")
     if empty and not may_be_empty:
         raise UserError(f"{path}: the file is empty; it should hold rows")
+
+
+def _with_old_ends(file: Iterable[str]) -> Iterator[str]:
+    r"""The lines; those of a file in which only `\r` ends them, too."""
+    for number, line in enumerate(file):
+        if not number and "\r" in line and not line.endswith("\n"):
+            yield from line.split("\r")
+        else:
+            yield line
+
+
+def split(text: str) -> list[str]:
+    r"""The lines of a text, ended by `\n`, `\r\n`, or throughout by `\r`."""
+    if "\n" not in text:
+        return text.removesuffix("\r").split("\r")
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
 
 
 def between(path: Path, separator: str, found: Iterable[str]) -> Iterator[str]:
@@ -64,7 +80,7 @@ def between(path: Path, separator: str, found: Iterable[str]) -> Iterator[str]:
 
 def as_one(text: str) -> str:
     """How a text was taken as one document, and the flags that take it otherwise, where its lines leave that open."""
-    rows = text.split("\n")
+    rows = split(text)
     written = sum(1 for row in rows if row.strip())
     if written < 2:
         return "one document of a single line"

@@ -65,6 +65,8 @@ FILES = [
     ("gbk.txt", BODY, "gbk", {"lines": True}, CHINESE, "as text, gb18030; each line is a document"),
     ("big5.txt", "\n".join(TAIWAN), "big5", {"lines": True}, TAIWAN, "each line is a document"),
     ("wide.txt", BODY, "utf-16", {"lines": True}, CHINESE, "as text, UTF-16"),
+    ("mac.txt", "a line\ranother\r", "utf-8", {"lines": True}, ["a line", "another"], "each line is a document"),
+    ("mac.txt", "a line\ranother", "utf-8", {}, ["a line\ranother"], "one document of 2 lines"),
     ("old.txt", "\n".join(FRENCH), "cp1252", {"lines": True}, FRENCH, "windows-1252"),
     ("told.txt", "春眠\n不觉晓", "gbk", {"lines": True, "encoding": "gbk"}, ["春眠", "不觉晓"], "gb"),
     ("packed.txt.gz", BODY, "gbk", {}, [BODY], "packed by gzip, gb18030; one document of 6 lines"),

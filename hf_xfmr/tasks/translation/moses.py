@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from datasets import Dataset
 
+from ...data import text_files
 from ...data.files import read_text
 from ...data.sources import ALIASES
 from ...data.table import kinds
@@ -67,7 +68,7 @@ def zipped(one: Side, other: Side, names: tuple[str, str], table: TableSettings 
     for name, side in zip(names, (one, other), strict=True):
         reading = Reading(side.label, "text")
         text = side.text(table, reading)
-        columns[name] = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
+        columns[name] = text_files.split(text)
         reading.rows = len(columns[name])
         readings.append(reading)
     a, b = (len(columns[name]) for name in names)
@@ -198,7 +199,7 @@ def _refuse_one_side(path: Path) -> None:
         for one in beside
         if _stem_and_language(one.name)[0] == stem and languages.is_code(_stem_and_language(one.name)[1])
     ]
-    if others:
+    if others and "\t" not in next(text_files.lines(path, may_be_empty=True), ""):  # a table has both sides itself
         raise UserError(
             f"{path}: is one side of parallel texts: give both, as --dataset {path},{others[0]}, the source first"
         )

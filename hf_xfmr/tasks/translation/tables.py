@@ -46,19 +46,19 @@ def load(
 
 
 def _with_names(loaded: DatasetDict, path: str, source: str | None, target: str | None) -> DatasetDict:
-    """Tables without names of columns: those of two are the languages told, in this order."""
-    names = loaded["train"].column_names if "train" in loaded else []
-    if None not in (source, target) and {source, target} <= set(names):
+    """Tables without names of columns: those of two with texts are the languages told, in this order."""
+    rows = loaded["train"] if "train" in loaded else next(iter(loaded.values()))
+    if None not in (source, target) and {source, target} <= set(rows.column_names):
         return loaded
-    if len(names) == 2 and source and target and not {source, target} & set(names):
-        return DatasetDict(
-            {
-                split: rows.rename_columns(dict(zip(names, (source, target), strict=True)))
-                for split, rows in loaded.items()
-            }
-        )
+    texts = [name for name in rows.column_names if rows.features[name].dtype in ("string", "large_string")]
+    if len(texts) == 2 and source and target and not {source, target} & set(rows.column_names):
+        names = dict(zip(texts, (source, target), strict=True))
+        return DatasetDict({split: one.rename_columns(names) for split, one in loaded.items()})
+    shown = texts if len(texts) > 1 else rows.column_names
+    if len(shown) < 2:
+        raise UserError(f"{path}: has one column alone; a pair is of two texts")
+    also = ", or the languages of both in their order, as --source_lang en --target_lang fr" if len(texts) == 2 else ""
     raise UserError(
-        f"{path}: its {len(names)} columns have no names, and which is translated is not known: say it with "
-        "--source_lang column_1 --target_lang column_2"
-        + (", or the languages of both in their order, as --source_lang en --target_lang fr" if len(names) == 2 else "")
+        f"{path}: its {len(rows.column_names)} columns have no names, and which is translated is not known: say it "
+        f"with --source_lang {shown[0]} --target_lang {shown[1]}{also}"
     )

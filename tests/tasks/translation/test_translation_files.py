@@ -100,6 +100,22 @@ FILES = [
     ("pairs.csv", rows(mark=";"), "cp1252", TOLD, "en>fr", "semicolons, windows-1252"),
     ("pairs.tsv", rows(), "utf-8", {"source": "column_2", "target": "column_1"}, "column_2>column_1", "is a row"),
     ("pairs.tsv", rows("Hello\tBonjour\n"), "utf-8", {**TOLD, "header": False}, "en>fr", "6 rows"),
+    (
+        "fra.txt",
+        rows(more="\tCC-BY, by me"),
+        "utf-8",
+        {"source": "column_1", "target": "column_2"},
+        "column_1>column_2",
+        '"column_3"',
+    ),
+    (
+        "ids.tsv",
+        "".join(f"{n}\t{a}\t{n + 9}\t{b}\n" for n, (a, b) in enumerate(TO_FRENCH)),
+        "utf-8",
+        TOLD,
+        "en>fr",
+        "4 columns",
+    ),
     ("named.tsv", rows("en\tfr\n"), "utf-8", {}, "en>fr", "5 rows, 2 columns"),
     ("named.tsv", rows("en-US\tfr_FR\n"), "utf-8", {"source": "fr", "target": "en"}, "fr_FR>en-US", "5 rows"),
     ("named.tsv", rows("en\tfr\tnote\n", more="\ta b"), "utf-8", {}, "en>fr", 'not read: "note"'),
@@ -163,6 +179,7 @@ QUESTIONS = [
     ("words.tsv", "Hello\tBonjour\nYes\tOui\nNo\tNon\n", TOLD, QUESTION),
     ("words.tsv", rows("No\tNon\n"), {}, "could be the names of the columns or a"),
     ("t.jsonl", jsonl(WITH_GERMAN), {}, WHICH),
+    ("one.tsv", "\n".join(ENGLISH), TOLD, "has one column alone"),
     ("one.jsonl", jsonl([{"en": "a"}]), {}, 'has only "en"; a pair is of two texts'),
 ]
 
@@ -195,6 +212,10 @@ def test_parallel_texts_are_found_by_a_prefix_a_folder_or_both_names(tmp_path):
     for folder, stem, end in (("txt", "", ".txt"), ("gz", "corpus", ".gz"), ("split", "train", ".txt")):
         moses(tmp_path / folder, stem, "en", "fr", end=end)
         assert load(tmp_path / folder, **TOLD)[:2] == (TO_FRENCH, "en>fr")
+
+    for code in TOLD.values():
+        write(tmp_path / "old", f"c.{code}", "\r".join(TEXTS[code]))
+    assert load(tmp_path / "old/c", **TOLD)[0] == TO_FRENCH
 
     moses(tmp_path / "several", "news.de-en", "de", "en")
     moses(tmp_path / "several", "euro.en-fr", "en", "fr")
