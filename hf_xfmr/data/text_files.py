@@ -1,6 +1,9 @@
 """Plain text files: the whole of one, or the documents in it that its lines or separators tell apart."""
 
 import json
+import re
+import shlex
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -13,6 +16,7 @@ from .table.settings import TableSettings
 from .table.stream import text_of
 from .wording import short
 
+MARK = re.compile(r"([-=*#_~+.·—])\1{2,}|<\|[\w/]+\|>|</?[sS]>")  # a line that may stand between two texts
 BLANK = "\ufeff \t\r\n"
 
 
@@ -80,17 +84,26 @@ def between(path: Path, separator: str, found: Iterable[str]) -> Iterator[str]:
 
 def as_one(text: str) -> str:
     """How a text was taken as one document, and the flags that take it otherwise, where its lines leave that open."""
-    rows = split(text)
-    written = sum(1 for row in rows if row.strip())
+    written = parts = end = 0
+    after_blank = True
+    marks: Counter = Counter()
+    for line in re.finditer(r"[^\r\n]+", text):  # a corpus is not copied to be counted
+        if not line[0].strip():
+            after_blank = True
+            continue
+        between = text[end : line.start()]
+        parts += after_blank or max(between.count("\n"), between.count("\r")) > 1
+        written, end, after_blank = written + 1, line.end(), False
+        if len(line[0]) < 40 and MARK.fullmatch(line[0].strip()):
+            marks[line[0].strip()] += 1
     if written < 2:
         return "one document of a single line"
-    parts = sum(1 for before, row in zip(["", *rows], rows, strict=False) if row.strip() and not before.strip())
     said = f"one document of {written:,} lines"
+    ways = [f"--separator {shlex.quote(mark)}: {count + 1:,} parts" for mark, count in marks.most_common(1)]
     if parts > 1:
-        return (
-            f'{said} in {parts:,} parts between blank lines (--separator "": each part is one; --lines true: each line)'
-        )
-    return f"{said} (--lines true: each line is one)"
+        said += f" in {parts:,} parts between blank lines"
+        ways.append('--separator "": each part is one')
+    return f"{said} ({'; '.join([*ways, '--lines true: each line is one'])})"
 
 
 def is_json_lines(path: Path) -> bool:
