@@ -30,28 +30,36 @@ def flag(names: Sequence[str]) -> str:
     return shlex.quote(",".join(names))
 
 
-def keys_of(feature: Any) -> tuple[str, str] | None:
-    """The keys of role and content, if a column's feature is that of lists of messages."""
+def keys_of(feature: Any) -> tuple[str, ...]:
+    """The keys of role and content, if a column's feature is that of lists of messages; of other lists of objects those
+    of their texts, as `human` and `assistant` of turns. Of any other column none."""
     inner = getattr(feature, "feature", feature[0] if isinstance(feature, list) and feature else None)
     if not isinstance(inner, Mapping):
-        return None
+        return ()
     roles, contents = ([key for key in keys if key in inner] for keys in (ROLE, CONTENT))
-    return (roles[0], contents[0]) if roles and contents else None
+    if roles and contents:
+        return roles[0], contents[0]
+    return tuple(key for key in inner if getattr(inner[key], "dtype", None) in ("string", "large_string"))
 
 
-def refused(called: str, name: str, keys: tuple[str, str], chat: Chat | None) -> UserError:
+def are_usual(keys: Sequence[str]) -> bool:
+    """Whether they are those of a message, its role and its content."""
+    return len(keys) == 2 and keys[0] in ROLE and keys[1] in CONTENT
+
+
+def refused(called: str, name: str, keys: Sequence[str], chat: Chat | None) -> UserError:
     """What is said of a table of conversations of which no flag says how they are written."""
     own = "or leave --text_template out for the tokenizer's chat template"
     return UserError(
-        f'{called} is a table of conversations (column "{name}", messages of "{keys[0]}" and "{keys[1]}"), and what is '
+        f'{called} is a table of conversations (column "{name}", lists of {listed(keys)}), and what is '
         "trained here reads plain texts, learning every token of them: say how a message is written with "
         f"--join_columns {flag([name])} --text_template {_template(keys)} "
-        f"({own if chat else 'the tokenizer has no chat template'})"
+        f"({own if chat and are_usual(keys) else 'the tokenizer has no chat template'})"
     )
 
 
-def _template(keys: tuple[str, str]) -> str:
-    return shlex.quote(f"{{{keys[0]}}}: {{{keys[1]}}}")
+def _template(keys: Sequence[str]) -> str:
+    return shlex.quote((": " if are_usual(keys) else r"\n").join(f"{{{key}}}" for key in keys))
 
 
 def fields(template: str) -> list[str]:
@@ -71,13 +79,13 @@ def filled(template: str, values: Mapping[str, str]) -> str:
     return "".join(text + (values[name] if name else "") for text, name, _, _ in string.Formatter().parse(template))
 
 
-def renderer(name: str, keys: tuple[str, str], template: str | None, chat: Chat | None) -> Callable[[Any], str | None]:
+def renderer(name: str, keys: Sequence[str], template: str | None, chat: Chat | None) -> Callable[[Any], str | None]:
     """What writes a conversation of the column `name`: each message by the template, a line each, or the tokenizer's
     own way. Raises UserError if there is neither."""
-    if template is None and chat is None:
+    if template is None and (chat is None or not are_usual(keys)):
         raise UserError(
-            f'column "{name}" holds messages, and the tokenizer has no chat template: say how each is written with '
-            f"--text_template {_template(keys)}"
+            f'column "{name}" holds lists of {listed(keys)}, and the tokenizer has no chat template for them: say how '
+            f"each is written with --text_template {_template(keys)}"
         )
     return _by_template(name, template) if template is not None else _by_chat(name, keys, chat)
 
@@ -98,7 +106,7 @@ def _by_template(name: str, template: str) -> Callable[[Any], str | None]:
     return render
 
 
-def _by_chat(name: str, keys: tuple[str, str], chat: Chat | None) -> Callable[[Any], str | None]:
+def _by_chat(name: str, keys: Sequence[str], chat: Chat | None) -> Callable[[Any], str | None]:
     assert chat is not None
     role, content = keys
 

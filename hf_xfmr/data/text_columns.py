@@ -100,15 +100,15 @@ def _of(names: Sequence[str], known: set[str]) -> list[str]:
     return [name for name in names if known.intersection(name.casefold().split("."))]
 
 
-def _found(head: Dataset, called: str, chats: Mapping[str, tuple[str, str]], chat: Chat | None) -> str:
+def _found(head: Dataset, called: str, chats: Mapping[str, Sequence[str]], chat: Chat | None) -> str:
     """The one column of texts that is known by its name, or the only one."""
     texts = _texts(head)
     known = [name for name in texts if is_known(name)]
     if len(known) == 1:
         return known[0]
-    if chats and not known:
-        name = next(iter(chats))
-        raise messages.refused(called, name, chats[name], chat)
+    usual = [name for name, keys in chats.items() if messages.are_usual(keys)]
+    if usual and not known:
+        raise messages.refused(called, usual[0], chats[usual[0]], chat)
     able = [name for name in head.column_names if _is_texts(head.features[name])]
     asks, answers = _of(able, ASKS), _of(able, ANSWERS)
     if not known and asks and answers:
@@ -128,7 +128,10 @@ def _found(head: Dataset, called: str, chats: Mapping[str, tuple[str, str]], cha
             f"--text_column {messages.flag(candidates[:1])}, or join them with "
             f"--join_columns {messages.flag(candidates)}"
         )
-    if not candidates and able:
+    if not texts and chats:
+        name = next(iter(chats))
+        raise messages.refused(called, name, chats[name], chat)
+    if not texts and able:
         raise UserError(
             f"{called}: {listed(able[:1])} holds lists of texts: --join_columns {messages.flag(able[:1])} makes one "
             "text of each, a line each"
@@ -169,7 +172,7 @@ def _check_known(head: Dataset, option: str, names: Sequence[str]) -> None:
 def _joined(
     head: Dataset,
     settings: DocumentSettings,
-    chats: Mapping[str, tuple[str, str]],
+    chats: Mapping[str, Sequence[str]],
     chat: Chat | None,
     columns: list[str] | None = None,
 ) -> TextOf:

@@ -161,6 +161,10 @@ TABLES = [
         "context,question,answers.text",
     ),
     ({"messages": MESSAGES}, CHAT.format("messages", "role", "content")),
+    (
+        {"id": 1, "turns": [{"human": "a", "assistant": "b"}]},
+        r"--join_columns turns --text_template '{human}\n{assistant}'",
+    ),
     ({"id": "1", "conversations": SHARED}, CHAT.format("conversations", "from", "value")),
 ]
 
@@ -175,8 +179,9 @@ def test_instructions_and_conversations_are_one_sentence_whose_flags_work(tmp_pa
     assert "reads plain texts" in sentence
     pasted = dict(re.findall(r"--(join_columns|text_template) ('[^']*'|\S+)", sentence))
     pasted = {name: value.strip("'") for name, value in pasted.items()}
-    if "messages of" in sentence:  # both flags belong together
-        written = "\n".join(": ".join(one.values()) for one in list(row.values())[-1])
+    if "lists of" in sentence:  # both flags belong together
+        between = "\n" if "turns" in row else ": "
+        written = "\n".join(between.join(one.values()) for one in list(row.values())[-1])
         assert load(tmp_path / "table.jsonl", streaming=streaming, **pasted)[0] == [written] * 3
         return
     for name, value in pasted.items():
@@ -215,9 +220,7 @@ def test_columns_are_joined_without_what_is_missing_and_that_is_counted(tmp_path
 def test_messages_are_written_by_the_tokenizers_chat_template_if_it_has_one(tmp_path):
     write(tmp_path, "t.jsonl", jsonl([{"conversations": SHARED}]))
     settings = DocumentSettings(validation_fraction=0.0, join_columns="conversations")
-    with pytest.raises(
-        UserError, match="the tokenizer has no chat template: say how each is written with --text_templ"
-    ):
+    with pytest.raises(UserError, match=r"no chat template for them: say how each is written with --text_template"):
         load_documents(str(tmp_path / "t.jsonl"), settings)
     shown = lambda messages: "".join(f"<{one['role']}>{one['content']}" for one in messages)  # noqa: E731
     documents, report = load_documents(str(tmp_path / "t.jsonl"), settings, chat=shown)

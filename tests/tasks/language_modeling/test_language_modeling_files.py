@@ -65,7 +65,7 @@ def test_conversations_are_written_by_the_chat_template_of_the_tokenizer(tmp_pat
     data = str(jsonl(tmp_path / "chat.jsonl", [{"messages": turns}]))
     letters = tokenizer.train(["ab <user>assistant"], "char", model_max_length=40)
     settings = LanguageModelingSettings(validation_fraction=0.0, join_columns="messages")
-    with pytest.raises(UserError, match="no chat template: say how each is written with --text_template"):
+    with pytest.raises(UserError, match="no chat template for them: say how each is written with --text_template"):
         language_modeling(data, letters, settings, max_positions=40)
     letters.chat_template = "{% for one in messages %}<{{ one.role }}>{{ one.content }}{% endfor %}"
     corpus = language_modeling(data, letters, settings, max_positions=40)
