@@ -49,6 +49,8 @@ def sources(name: Any, settings: DocumentSettings, readings: list[Reading], chat
     except UserError as error:
         if "no table stands in it" in str(error):
             raise UserError(f"{error}; a plain text is read by --lines true or --separator, or as .txt") from None
+        if "the folder has no train file" in str(error):
+            raise UserError(f"{error}; or give a folder of .txt files") from None
         raise
     return _of_columns(loaded, called, settings, chat)
 
@@ -65,7 +67,7 @@ def _of_texts(path: Path, settings: DocumentSettings, readings: list[Reading]) -
         return None if found is None else {"train": found}
     if text_folders.is_text(path):
         check_regular(path, "text file")
-    if not path.is_file() or (kinds.is_table(path) and bare(path).suffix):
+    if not os.path.isfile(path) or (kinds.is_table(path) and bare(path).suffix):
         return None
     kind, inner = rows.kind_of(path)
     if kind is not None or (Path(inner).suffix.lower() not in (*text_folders.SUFFIXES, "") and not split):
@@ -82,7 +84,7 @@ def _of_texts(path: Path, settings: DocumentSettings, readings: list[Reading]) -
 
 def _strings(path: Path, settings: DocumentSettings, readings: list[Reading]) -> Documents | None:
     """The texts of a JSON list of texts, or of JSON lines each of which is one; None for other files."""
-    if bare(path).suffix.lower() not in (".json", ".jsonl", ".ndjson") or not path.is_file():
+    if bare(path).suffix.lower() not in (".json", ".jsonl", ".ndjson") or not os.path.isfile(path):
         return None
     read = Reading(str(path), "JSON")
     with text_files.text_of(path, settings, read) as file:
@@ -108,7 +110,9 @@ def _strings(path: Path, settings: DocumentSettings, readings: list[Reading]) ->
                         "is; give each row one kind"
                     )
                 yield value
-        except json.JSONDecodeError as error:
+        except UserError:
+            raise
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{path}: row {number + 1} (counted from 0) is not JSON ({error}); mend it") from None
         read.rows = number + 1
 

@@ -25,7 +25,7 @@ def is_text(path: Path) -> bool:
 def found_in(folder: Path) -> tuple[list[Path], list[Path]]:
     """The text files of a folder and of those in it, in the order of their paths, and its other files; what is hidden
     (by its name, or in `__MACOSX`) is among the others."""
-    files = sorted(one for one in folder.rglob("*") if one.is_file())
+    files = sorted(one for one in folder.rglob("*") if not one.is_dir())  # a dangling link is said, as it is read
     texts = [one for one in files if is_text(one) and not _is_hidden(one.relative_to(folder))]
     return texts, sorted(set(files).difference(texts))
 

@@ -147,6 +147,10 @@ def test_a_folder_is_read_file_by_file_each_in_its_own_encoding_and_counted(tmp_
         assert "1 is empty; not read: 4 other files (" in report
         assert ("each line is a document" if "lines" in settings else "each file is one document") in report
     assert "1 text without a character" in load(tmp_path)[1]
+    (tmp_path / "gone.txt").symlink_to("nowhere")
+    assert "gone.txt: is a link to nowhere, which is not there" in refusal(tmp_path)
+    write(tmp_path, "other/a.pdf", "no text")
+    assert refusal(tmp_path / "other").endswith("or give a folder of .txt files")
 
 
 CHAT = "say how a message is written with --join_columns {0} --text_template '{{{1}}}: {{{2}}}'"
@@ -236,6 +240,9 @@ def test_what_would_be_learnt_for_something_else_is_refused(tmp_path):
     write(tmp_path, "lists.jsonl", jsonl([{"id": 1, "paragraphs": ["a b", "c d"]}]))
     assert "--join_columns paragraphs makes one text of each" in refusal(tmp_path / "lists.jsonl")
     assert load(tmp_path / "lists.jsonl", join_columns="paragraphs")[0] == ["a b\nc d"]
+    for value in ('["a", 3]', '["a", ' + "[" * 99_999, '["a", ' + "9" * 5_000 + "]", '["a"'):
+        write(tmp_path, "list.json", value)
+        assert "list.json: row " in refusal(tmp_path / "list.json")
     write(tmp_path, "mixed/part-1.jsonl", jsonl([{"text": "a"}]))
     write(tmp_path, "mixed/LICENSE.txt", "no text of the corpus")
     assert '1 plain texts ("LICENSE.txt") and 1 tables ("part-1.jsonl")' in refusal(tmp_path / "mixed")

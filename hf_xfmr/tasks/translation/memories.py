@@ -1,5 +1,6 @@
 """Translation memories: the .tmx file, or those of a folder, that a name stands for."""
 
+import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +9,7 @@ from typing import IO
 
 from datasets import DatasetDict
 
-from ...data.sources import split_files
+from ...data.sources import local_path, split_files
 from ...data.table.packed import bare, opened
 from ...data.table.reading import Reading
 from ...data.table.settings import TableSettings
@@ -21,8 +22,8 @@ def found(
     name: str, source: str | None, target: str | None, table: TableSettings | None, readings: list[Reading]
 ) -> tuple[DatasetDict, str, str] | None:
     """The pairs of a .tmx file (however packed), or of those of a folder by split; None if there is none."""
-    path = Path(name).expanduser() if name else Path()
-    if name and path.is_dir():
+    path = local_path(name) if name else Path()
+    if name and os.path.isdir(path):
         files = split_files(path, (".tmx",))
         if "train" not in files:
             memories = [one for one in sorted(path.iterdir()) if bare(one).suffix.lower() == ".tmx"]
@@ -44,7 +45,12 @@ def found(
 def _is_memory(path: Path) -> bool:
     if bare(path).suffix.lower() == ".tmx":
         return True
-    return path.suffix.lower() == ".zip" and zipfile.is_zipfile(path) and len(_memories(path)) == 1
+    return (
+        path.suffix.lower() == ".zip"
+        and os.path.isfile(path)
+        and zipfile.is_zipfile(path)
+        and len(_memories(path)) == 1
+    )
 
 
 def _memories(path: Path) -> list[str]:

@@ -1,5 +1,6 @@
 """Parallel texts, a file for each language as corpus.en and corpus.fr: two named, a prefix, a folder, or an archive."""
 
+import os
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from datasets import Dataset
 
 from ...data import text_files
 from ...data.files import read_text
-from ...data.sources import ALIASES
+from ...data.sources import ALIASES, local_path
 from ...data.table import kinds
 from ...data.table.encoding import as_utf8
 from ...data.table.packed import FAULTS, bare
@@ -37,21 +38,21 @@ Group = dict[str, Side]  # by language
 def found(name: str, source: str | None, target: str | None) -> dict[str, tuple[str, str, Side, Side]]:
     """By split, source and target language and their texts; empty if the name is of something else. Raises UserError,
     which asks, where several pairs of texts or languages could be meant."""
-    if name.count(",") == 1 and not Path(name).exists():
+    if name.count(",") == 1 and not os.path.lexists(name):
         return {"train": _named(name, source, target)}
-    path = Path(name).expanduser()
     if not name:
         return {}
+    path = local_path(name)
     try:
-        if path.is_dir():
+        if os.path.isdir(path):
             files = {one.name: _of_file(one) for one in sorted(path.iterdir()) if _may_be_side(one)}
             return _resolved(name, _groups(files), source, target, sep="/")
-        if path.is_file():
+        if os.path.isfile(path):
             if zipfile.is_zipfile(path) and path.suffix.lower() == ".zip":
                 return _resolved(name, _groups(_of_archive(path)), source, target, sep=": ")
             _refuse_one_side(path)
             return {}
-        if not path.parent.is_dir() or "://" in name:
+        if not os.path.isdir(path.parent):
             return {}
         beside = (one for one in sorted(path.parent.iterdir()) if one.name.startswith(f"{path.name}."))
         groups = _groups({one.name: _of_file(one) for one in beside if _may_be_side(one)})
@@ -81,7 +82,7 @@ def zipped(one: Side, other: Side, names: tuple[str, str], table: TableSettings 
 
 
 def _named(name: str, source: str | None, target: str | None) -> tuple[str, str, Side, Side]:
-    one, other = (Path(part.strip()).expanduser() for part in name.split(","))
+    one, other = (local_path(part.strip()) for part in name.split(","))
     if kinds.is_table(one) or kinds.is_table(other):
         raise UserError(f"{name}: SOURCE,TARGET are two files of plain text, one sentence a line; give one table alone")
     (a, b) = (_stem_and_language(path.name)[1] for path in (one, other))

@@ -190,6 +190,13 @@ def test_what_is_not_sure_is_one_question_with_its_flags(tmp_path, name, content
     assert sentence in refusal(tmp_path / name, **settings)
 
 
+@pytest.mark.parametrize(
+    "name", ["~nobody_here/x.tmx", "~nobody_here/c", "https://example.org/c.tmx", "x" * 300, "a.en,"]
+)
+def test_names_that_nothing_can_have_are_one_sentence(name):
+    refusal(name)
+
+
 def moses(folder: Path, stem: str, *codes: str, end: str = "") -> None:
     for code in codes:
         write(folder, f"{stem}.{code}{end}".lstrip("."), "\n".join(TEXTS[code]) + "\n")
