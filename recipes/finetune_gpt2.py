@@ -9,6 +9,7 @@ loads with `from_pretrained` and `pipeline`.
 from dataclasses import dataclass, field
 
 from hf_xfmr import check
+from hf_xfmr.data.documents import CORPUS
 from hf_xfmr.run import program, seeds
 from hf_xfmr.run.console import say
 from hf_xfmr.run.settings import parse
@@ -18,12 +19,7 @@ from hf_xfmr.tasks.language_modeling import data, run
 
 @dataclass(kw_only=True)
 class Settings(data.LanguageModelingSettings, run.ModelSettings, check.Settings):
-    dataset: str = field(
-        metadata={
-            "help": "sample:NAME, a .txt file, a folder of .txt files, a CSV, TSV, JSON(L) or Parquet file, or a "
-            "dataset on the Hub"
-        }
-    )
+    dataset: str = field(metadata={"help": CORPUS})
 
 
 @seeds.each

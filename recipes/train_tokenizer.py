@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hf_xfmr import tokenizer
-from hf_xfmr.data.documents import DocumentSettings, load_documents
+from hf_xfmr.data.documents import CORPUS, DocumentSettings, load_documents
 from hf_xfmr.errors import UserError
 from hf_xfmr.run import program
 from hf_xfmr.run.console import say
@@ -19,7 +19,7 @@ from hf_xfmr.training import checkpoints
 
 @dataclass(kw_only=True)
 class Settings(DocumentSettings):
-    dataset: str = field(metadata={"help": "as of finetune_gpt2.py: sample:NAME, texts, tables, or a Hub dataset"})
+    dataset: str = field(metadata={"help": CORPUS})
     kind: str = field(metadata={"help": "wordpiece, bpe, unigram or char"})
     model_max_length: int = field(metadata={"help": "the longest sequence the model takes, in tokens"})
     vocab_size: int | None = field(default=None, metadata={"help": "tokens to have at most; char may leave it out"})

@@ -1,34 +1,23 @@
 """A corpus's name -> its documents: plain texts, one long text, or the text column of a dataset; whole or streamed."""
 
-import json
-import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain, islice
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from datasets import Dataset
 from datasets.table import InMemoryTable
 
-from .. import samples
 from ..errors import UserError
 from ..splits import split_of
-from . import text_files
 from .carve import carve
-from .columns import find_text_column
-from .files import read_text
-from .regular import check_regular
-from .sources import load_dataset_dict, load_hub, local_path, split_files, split_parts, table_files, with_usual_names
-from .table import kinds, reading
-from .table.packed import bare
+from .document_sources import sources
+from .messages import Chat
+from .table import reading
 from .table.reading import Reading
-from .table.rows import streamed
-from .table.settings import TableSettings
+from .texts import CORPUS, Documents, DocumentSettings, unescaped
 from .wording import listed
 
+__all__ = ["CORPUS", "STREAMED", "DocumentSettings", "Documents", "chat_of", "load_documents"]
 SPLITS = ("train", "validation", "test")
 STREAMED = (  # what a resumed run sees of it
     "when it is resumed, the train rows read before are read again and must be the same; whether held-out texts are is "
@@ -36,70 +25,23 @@ STREAMED = (  # what a resumed run sees of it
 )
 
 
-@dataclass(kw_only=True)
-class DocumentSettings(TableSettings):
-    """Which texts a corpus consists of; everything has a default."""
-
-    dataset_config: str | None = field(default=None, metadata={"help": "configuration of a Hub dataset"})
-    text_column: str | None = field(default=None, metadata={"help": "column of the texts; none: found by name"})
-    lines: bool = field(default=False, metadata={"help": ".txt: each line is a document (left out: each file is one)"})
-    separator: str | None = field(
-        default=None, metadata={"help": '.txt: the line that separates documents, as ---; "": a blank line'}
-    )
-    join: str | None = field(
-        default=None, metadata={"help": "make one text of each split's documents, with this between them"}
-    )
-    streaming: bool = field(
-        default=False,
-        metadata={
-            "help": "read the corpus again for each epoch, in its order, instead of holding it (needs max_steps)"
-        },
-    )
-    validation_fraction: float = field(
-        default=0.1,
-        metadata={
-            "help": "share of train that becomes validation where there is none: documents by a hash of their "
-            "text, or the end of a single text"
-        },
-    )
-    max_train_documents: int | None = field(
-        default=None, metadata={"help": "read only the first so many of train, before any join; none: all"}
-    )
-    max_validation_documents: int | None = field(
-        default=None, metadata={"help": "the same for validation (also where it is taken from train) and test"}
-    )
+def chat_of(tokenizer: Any) -> Chat | None:
+    """How the tokenizer writes a list of messages, if it has a chat template (and is made already)."""
+    if not getattr(tokenizer, "chat_template", None):
+        return None
+    return lambda messages: tokenizer.apply_chat_template(messages, tokenize=False)
 
 
-class Documents:
-    """Texts that can be read any number of times, each time from the first on. Those without a character (other than
-    white space) are left out, and counted in `empty` whenever they are read."""
-
-    def __init__(self, read: Callable[[], Iterable[str | None]]):
-        self.read = read
-        self.empty = 0
-
-    def __iter__(self) -> Iterator[str]:
-        self.empty = 0
-        for text in self.read():
-            if text is None or not text.strip():
-                self.empty += 1
-            else:
-                yield text
-
-    def where(self, keep: Callable[[str], bool]) -> "Documents":
-        return Documents(lambda: filter(keep, self))
-
-    def first(self, limit: int | None) -> "Documents":
-        return self if limit is None else Documents(lambda: islice(self.read(), limit))
-
-
-def load_documents(name: Any, settings: DocumentSettings) -> tuple[dict[str, Documents], list[str]]:
+def load_documents(
+    name: Any, settings: DocumentSettings, *, chat: Chat | None = None
+) -> tuple[dict[str, Documents], list[str]]:
     """The documents of a corpus: its splits in the order train, validation, test, and what was done to get them, line
     by line.
 
     `name` is a `.txt` file (one document, or as `lines` and `separator` say), a folder of `.txt` files (a document
     each, in subfolders too; or train.txt, validation.txt and test.txt, each read as a file alone is), or a dataset with
-    a column of texts, as `load_dataset_dict` takes it. Raises UserError, one sentence, for what can't be read.
+    a column of texts, as `load_dataset_dict` takes it, or columns of which texts are made; messages as `chat` writes
+    them. Raises UserError, one sentence, for what can't be read.
     """
     share = settings.validation_fraction
     if not 0 <= share < 1:
@@ -111,16 +53,25 @@ def load_documents(name: Any, settings: DocumentSettings) -> tuple[dict[str, Doc
         raise UserError("max_train_documents and max_validation_documents are at least 1")
     readings: list[Reading] = []
     called = reading.called(name)
-    sources = _sources(name, settings, readings)
-    if "train" not in sources:
-        raise UserError(f"{called} has no train split, only {listed(sources)}; there is nothing to train on")
-    sources = {split: sources[split].first(limits[split]) for split in SPLITS if split in sources}
+    found = sources(name, settings, readings, chat)
+    if "train" not in found:
+        raise UserError(f"{called} has no train split, only {listed(found)}; there is nothing to train on")
+    given = {split: found[split].first(limits[split]) for split in SPLITS if split in found}
     report = [f"data: {called}"]
-    splits = _streams(sources, share, report) if settings.streaming else _held(called, sources, settings, report)
-    report[1:1] = reading.lines(readings)  # those of text files are read by now
+    splits = _streams(given, share, report) if settings.streaming else _held(called, given, settings, report)
+    # Those of text files are read by now, and rows are counted.
+    report[1:1] = [*reading.lines(readings), *_said(given)]
     if "validation" in splits:
         splits["validation"] = splits["validation"].first(limits["validation"])
     return {split: splits[split] for split in SPLITS if split in splits}, report
+
+
+def _said(given: dict[str, Documents]) -> list[str]:
+    """What each split says of its texts; once, if all say the same."""
+    said = {split: documents.said() for split, documents in given.items()}
+    if all(lines == said["train"] for lines in said.values()):
+        return said["train"]
+    return [f"{split}: {line}" for split, lines in said.items() for line in lines]
 
 
 def _streams(sources: dict[str, Documents], share: float, report: list[str]) -> dict[str, Documents]:
@@ -144,10 +95,11 @@ def _held(
         if not texts[split]:
             raise UserError(f"{name}: no text of the {split} split has a character in it")
         if documents.empty:
-            report.append(f"left out of {split}: {documents.empty:,} texts without a character")
+            texts_are = "1 text" if documents.empty == 1 else f"{documents.empty:,} texts"
+            report.append(f"left out of {split}: {texts_are} without a character")
         if settings.join is not None:
             report.append(f"joined: the {len(texts[split]):,} texts of {split} are one")
-            texts[split] = [settings.join.join(texts[split])]
+            texts[split] = [unescaped(settings.join).join(texts[split])]
     if "validation" not in texts and settings.validation_fraction:
         _carve(texts, settings.validation_fraction, report)
     return {split: Documents(partial(iter, rows)) for split, rows in texts.items()}
@@ -170,97 +122,3 @@ def _carve(texts: dict[str, list[str]], share: float, report: list[str]) -> None
         f"validation: {len(texts['validation']):,} documents taken from train by a hash of their text, "
         f"{len(texts['train']):,} left"
     )
-
-
-def _sources(name: Any, settings: DocumentSettings, readings: list[Reading]) -> dict[str, Documents]:
-    if not isinstance(name, str):
-        loaded = load_dataset_dict(name, config=settings.dataset_config, table=settings, readings=readings)
-        return {split: _column(loaded[split], split, settings.text_column) for split in loaded}
-    path = local_path(name)
-    if bare(path).suffix.lower() == ".txt" and not samples.is_sample(name):
-        check_regular(path, "text file")
-        if settings.streaming and not settings.lines and settings.separator is None:
-            raise UserError(f"{name} is one document, which streaming would have to hold: say what separates documents")
-        return {"train": _text_file(path, settings, readings)}
-    if os.path.isdir(path):
-        if "train" in (files := split_files(path, (".txt",))):
-            return {split: _text_file(file, settings, readings) for split, file in files.items()}
-        if "train" not in split_parts(path, kinds.SUFFIXES) and (found := sorted(path.rglob("*.txt"))):
-            parts = [_text_file(file, settings, readings) for file in found]
-            return {"train": Documents(lambda: chain.from_iterable(part.read() for part in parts))}
-    if settings.lines or settings.separator is not None:
-        raise UserError(f"lines and separator are for .txt files, which {name} is not: leave them out")
-    rows = _streamed(path, name, settings, readings) if settings.streaming else None
-    if rows is None:
-        rows = load_dataset_dict(name, config=settings.dataset_config, table=settings, readings=readings)
-    return {split: _column(rows[split], split, settings.text_column) for split in rows}
-
-
-def _text_file(path: Path, settings: DocumentSettings, readings: list[Reading]) -> Documents:
-    read = Reading(str(path), "text")
-
-    def noted(texts: Iterable[str]) -> Iterator[str]:
-        """The texts; how they were written is said where it is not as most are."""
-        yield from texts
-        if (read.compression or read.encoding != "UTF-8") and read not in readings:
-            readings.append(read)
-
-    if settings.lines and settings.separator is not None:
-        raise UserError("lines and separator exclude one another: leave one of them out")
-    if settings.lines:
-        return Documents(lambda: noted(text_files.lines(path, settings, read)))
-    if settings.separator is not None:
-        separator = settings.separator.strip()
-        return Documents(lambda: noted(text_files.between(path, separator, settings, read)))
-    return Documents(lambda: noted([read_text(path, settings, read)]))
-
-
-def _column(rows, split: str, told: str | None) -> Documents:
-    """The text column of a dataset, or of one that is streamed."""
-    if isinstance(rows, Dataset):
-        column = find_text_column(rows, told)
-        return Documents(lambda: rows[column])
-    if isinstance(rows, list):  # of `streamed` files
-        column = find_text_column(rows[0][0], told)
-        return Documents(lambda: (_text(row.get(column)) for _, stream in rows for row in stream))
-    try:
-        head = Dataset.from_list(list(islice(rows, 1000)))  # the first alone may lack its text
-    except Exception as error:
-        raise UserError(f"the {split} split can't be read: {' '.join(str(error).split())}") from error
-    column = find_text_column(head, told)
-
-    def read() -> Iterator[str | None]:
-        try:
-            yield from (row[column] for row in rows)
-        except Exception as error:  # what the library meets in the middle of a stream
-            raise UserError(f"the {split} split can't be read to its end: {' '.join(str(error).split())}") from error
-
-    return Documents(read)
-
-
-def _text(value) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _streamed(path: Path, name: str, settings: DocumentSettings, readings: list[Reading]) -> dict | None:
-    """The splits of table files or of a Hub dataset as streams; None for what is held whole anyway."""
-    if samples.is_sample(name):
-        return None
-    if not os.path.lexists(path):
-        if kinds.is_table(path):
-            return None
-        return with_usual_names(load_hub(name, settings.dataset_config, streaming=True))
-    if os.path.isdir(path) and ((path / "dataset_dict.json").exists() or (path / "state.json").exists()):
-        return None
-    files = table_files(path) if os.path.isdir(path) else {"train": [path]}
-    splits = {}
-    for split, parts in files.items():
-        streams = []
-        for part in parts:
-            read = Reading(str(part))
-            if (stream := streamed(part, settings, read)) is None:
-                return None
-            readings.append(read)
-            streams.append(stream)
-        splits[split] = streams
-    return splits

@@ -25,6 +25,7 @@ _NO_CHOICE = re.compile(
     r"argument (?P<option>\S+): invalid choice: (?P<value>.*) \(choose from (?P<known>[^()]*)\)", re.DOTALL
 )
 CHOICES = 12  # that an error lists
+OPTION = re.compile(r"-h|--[^\W\d_][\w-]*(=.*)?", re.DOTALL)  # what is written as an option, there or not
 _shows_traceback: ContextVar[bool] = ContextVar("shows_traceback", default=False)
 
 
@@ -44,7 +45,15 @@ class OneLine:
             raise UserError(
                 f"{chosen['option'].split('/')[0]}: {chosen['value']} {_choices(chosen)} (--help lists the arguments)"
             )
-        raise UserError(f"{message} (--help lists the arguments)")
+        unknown = message.startswith("unrecognized arguments: -")
+        hint = "; a text that begins with dashes stands behind --, or as --option=TEXT" if unknown else ""
+        raise UserError(f"{message} (--help lists the arguments{hint})")
+
+    def _parse_optional(self, arg_string: str):
+        """None, which is a value: `---`, `-1st` and `- one` are values too, which argparse would take for options."""
+        if not OPTION.fullmatch(arg_string):
+            return None
+        return super()._parse_optional(arg_string)  # type: ignore[misc]
 
     def print_help(self, file=None) -> None:
         print(self.format_help(), end="", file=file)  # type: ignore[attr-defined]  # argparse's own drops errors

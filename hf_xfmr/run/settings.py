@@ -218,10 +218,12 @@ def _mapping_or_name(text: str) -> dict | str:
 def _read_flags(
     parser: argparse.ArgumentParser, argv: list[str], actions: dict, taken: dict[str, set]
 ) -> dict[str, Any]:
-    for word in argv:
+    for place, word in enumerate(argv):
         key = word.removeprefix("--").split("=")[0]
-        if word.startswith("--") and key not in actions and key != "help":
-            raise UserError(f"unknown option '--{key}'{_nearest(key, actions)}")
+        if program.OPTION.fullmatch(word) and word != "-h" and key not in actions and key != "help":
+            before = argv[place - 1] if place else ""
+            value = f" (as the value of {before}: {before}={word})" if before.removeprefix("--") in actions else ""
+            raise UserError(f"unknown option '--{key}'{value}{_nearest(key, actions)}")
 
     words: list[str] = []
     for word in argv:
@@ -230,12 +232,26 @@ def _read_flags(
         else:
             words.append(word)
     emptied = [word for word in words if re.fullmatch("--[^=]+=null", word)]  # taken back what the file says
-    given = vars(parser.parse_args([word for word in words if word not in emptied]))
+    rest = [_kept(word, before) for word, before in zip(words, ["", *words], strict=False) if word not in emptied]
+    given = {name: _unkept(value) for name, value in vars(parser.parse_args(rest)).items()}
     for name in (actions[word[2:-5]].dest for word in emptied):
         if fault := kinds.fault(None, taken[name]) if name in taken else None:
             raise UserError(f"--{name} {fault}")
         given[name] = None
     return given
+
+
+def _kept(word: str, before: str) -> str:
+    """The word so that argparse hands it on: of a value `--` it would make none. No argument has a NUL in it."""
+    if word == "--" and program.OPTION.fullmatch(before):
+        return "\0--"
+    return word[:-2] + "\0--" if re.fullmatch("--[^=]+=--", word) else word
+
+
+def _unkept(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_unkept(one) for one in value]
+    return value.removeprefix("\0") if isinstance(value, str) else value
 
 
 def _nearest(key: str, known) -> str:

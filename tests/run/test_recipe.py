@@ -6,7 +6,9 @@ import sys
 import pytest
 import torch
 
+from hf_xfmr.data.documents import DocumentSettings
 from hf_xfmr.errors import UserError
+from hf_xfmr.run import program
 from hf_xfmr.run.settings import parse
 from hf_xfmr.run.training import precision
 from hf_xfmr.training import XfmrTrainingArguments, fast_bf16
@@ -77,6 +79,48 @@ def test_a_mistake_in_the_settings_is_one_sentence(tmp_path, yaml, flags, messag
     with pytest.raises(UserError, match=message) as caught:
         parsed(tmp_path, yaml, *flags)
     assert "\n" not in str(caught.value)
+
+
+@dataclasses.dataclass(kw_only=True)
+class Texts(DocumentSettings):
+    dataset: str = "corpus.txt"
+    label_separator: str | None = None
+    words: list[str] | None = dataclasses.field(default=None)
+
+
+@pytest.mark.parametrize("value", ["---", "--", "-", "-- ", "-1", "-1st", "- one", "--two words", "—", "---=", "-x=1"])
+@pytest.mark.parametrize("name", ["separator", "join", "label_separator"])
+def test_a_value_may_begin_with_dashes(tmp_path, name, value):
+    for flags in ([f"--{name}", value], [f"--{name}={value}"], [f"--{name}", "x", f"--{name}", value]):
+        settings, args = parse(Texts, argv=["--output_dir", str(tmp_path), *flags, "--seed", "5"])
+        assert (getattr(settings, name), args.seed) == (value, 5)
+
+
+def test_what_is_written_as_an_option_is_one(tmp_path):
+    flags = ["--output_dir", str(tmp_path)]
+    assert parse(Texts, argv=[*flags, "--words", "-", "---", "a"])[0].words == ["-", "---", "a"]
+    assert parse(Texts, argv=[*flags, "--separator=--lines"])[0].separator == "--lines"
+    assert parse(Texts, argv=[*flags, "--separator", "---", "--separator", "null"])[0].separator is None
+    for words, message in (
+        (["--separator", "--lines", "true"], "argument --separator: expected one argument"),
+        (
+            ["--separator", "--lins"],
+            "unknown option '--lins' (as the value of --separator: --separator=--lins); did you",
+        ),
+        (["-x", "1"], "unrecognized arguments: -x 1"),
+    ):
+        with pytest.raises(UserError) as caught:
+            parse(Texts, argv=[*flags, *words])
+        assert message in str(caught.value)
+
+
+def test_a_text_of_a_command_may_begin_with_dashes():
+    parser = program.Parser()
+    parser.add_argument("texts", nargs="*")
+    parser.add_argument("--file")
+    assert parser.parse_args(["---", "-bad", "- so so", "--", "--file"]).texts == ["---", "-bad", "- so so", "--file"]
+    with pytest.raises(UserError, match=r"--fil .*a text that begins with dashes stands behind --"):
+        parser.parse_args(["--fil", "x"])
 
 
 def test_an_output_folder_that_cannot_be_written_is_found_before_anything_runs(tmp_path):

@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 
 from ...data import cache
 from ...data.corpus import DocumentCorpus
-from ...data.documents import STREAMED, Documents, DocumentSettings, load_documents
+from ...data.documents import STREAMED, Documents, DocumentSettings, chat_of, load_documents
 from ...errors import UserError
 from ...tokenizer.long_texts import tokens_of
 from .pack import PACKINGS, end_of_text, pack
@@ -77,7 +77,7 @@ def language_modeling(
         raise UserError(
             f"block_size is {block_size}; it is at least 2 and at most the model's {max_positions} positions"
         )
-    documents, report = load_documents(dataset, settings)
+    documents, report = load_documents(dataset, settings, chat=chat_of(tokenizer))
     if not isinstance(tokenizer, PreTrainedTokenizerBase):
         tokenizer = tokenizer(documents["train"])
     end = tokenizer.convert_ids_to_tokens(end_of_text(tokenizer))

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset, IterableDataset, get_worker_info
 from transformers import PreTrainedTokenizerBase
 
 from ...data.corpus import DocumentCorpus
-from ...data.documents import STREAMED, Documents, DocumentSettings, load_documents
+from ...data.documents import STREAMED, Documents, DocumentSettings, chat_of, load_documents
 from ...errors import UserError
 from ...training.row_hash import of_arrays
 from .masking import Masker
@@ -75,7 +75,7 @@ def pretraining(
             "packing and nsp exclude one another, since the next-sentence answer is read at the one [CLS] of a row: "
             "set nsp: false, or leave packing out (padding is never computed)"
         )
-    documents, report = load_documents(dataset, settings)
+    documents, report = load_documents(dataset, settings, chat=chat_of(tokenizer))
     if not isinstance(tokenizer, PreTrainedTokenizerBase):
         tokenizer = tokenizer(documents["train"])
     if tokenizer.cls_token_id is None or tokenizer.sep_token_id is None:
@@ -253,7 +253,8 @@ def _lines(split: str, rows: list, longest: int, how: _Rows, seed: int) -> list[
     if able and (change == np.arange(len(rows))).all():
         raise UserError(
             f"next-sentence prediction needs second sentences of other documents, and {split} is one document: say "
-            "what separates documents (--separator or --lines), or set nsp: false"
+            'what separates documents (--separator "" where blank lines do, --lines true where each line is one, or '
+            "--separator and the line that does), or set nsp: false"
         )
     room = longest - 3
     over = sum(row.first.shape[1] + rows[change[i]].second.shape[1] > room for i, row in enumerate(rows))

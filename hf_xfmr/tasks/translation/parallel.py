@@ -3,25 +3,28 @@
 import random
 import string
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import pyarrow as pa
 from datasets import Dataset, DatasetDict
 from datasets.features import Translation
 from datasets.table import InMemoryTable
 
+from ... import samples
 from ...data.columns import IDS
-from ...data.files import read_text
-from ...data.sources import ALIASES, load_dataset_dict
-from ...data.table import kinds
+from ...data.sources import load_dataset_dict
 from ...data.table.reading import Reading
 from ...data.table.settings import TableSettings
 from ...data.wording import at, listed
 from ...errors import UserError
 from ...splits import split_of
+from . import languages, memories, moses, tables
 
 TASKS = {"copy": lambda words: words, "reverse": lambda words: words[::-1]}
-PAIR = "a dataset on the Hub, sample:tatoeba-en-fr, task:copy, a file with two columns, or SOURCE,TARGET text files"
+PAIR = (
+    "a dataset on the Hub, sample:tatoeba-en-fr, task:copy; a table (CSV, TSV with or without names, JSON(L), Parquet "
+    "and others) with two columns of texts, or one called translation of {en: …, fr: …}; a .tmx; SOURCE,TARGET text "
+    "files, or the prefix, folder or OPUS .zip of corpus.en and corpus.fr"
+)
 
 
 class Pairs(dict[str, Dataset]):
@@ -49,18 +52,28 @@ def read_pairs(
     What is left out is added to `notes`. Raises UserError, naming file, column or rows, for what is no pair of texts.
     """
     name = dataset if isinstance(dataset, str) else ""
+    read: list[Reading] = []
     if name.startswith("task:"):
         loaded, source, target = generated(name, rows=task_rows, longest=task_length), "source", "target"
-    elif files := _parallel_files(name, source, target):
-        source, target = source or files[0][1].suffix[1:] or "source", target or files[0][2].suffix[1:] or "target"
+    elif samples.is_sample(name):
+        loaded = load_dataset_dict(name, config=config)
+    elif of_memories := memories.found(name, source, target, table, read):
+        loaded, source, target = of_memories
+    elif files := moses.found(name, source, target):
+        source, target, *_ = files["train"]
         loaded = DatasetDict(
-            {split: _zipped(one, other, source, target, table, readings) for split, one, other in files}
+            {
+                split: moses.zipped(one, other, (source, target), table, read)
+                for split, (_, _, one, other) in files.items()
+            }
         )
     else:
-        loaded = load_dataset_dict(dataset, config=config, table=table, readings=readings)
+        loaded = tables.load(dataset, config, source, target, table, read)
+    if readings is not None:
+        readings += read
     if "train" not in loaded:
         raise UserError(f"the dataset has no train split, only {listed(loaded)}; there is nothing to train on")
-    source, target, nested = _columns(loaded["train"], source, target)
+    source, target, nested = _columns(loaded["train"], source, target, notes)
     pairs = Pairs()
     pairs.source_lang, pairs.target_lang = source, target
     for split in ("train", "validation", "test"):
@@ -98,61 +111,7 @@ def generated(name: str, *, rows: int, longest: int) -> DatasetDict:
     return DatasetDict({split: Dataset.from_dict(columns) for split, columns in splits.items()})
 
 
-def _parallel_files(name: str, source: str | None, target: str | None) -> list[tuple[str, Path, Path]]:
-    """(split, source file, target file) of `SOURCE,TARGET`, or of a folder with files as train.en and train.fr."""
-    if name.count(",") == 1 and not Path(name).exists():
-        one, other = (Path(part.strip()).expanduser() for part in name.split(","))
-        if kinds.is_table(one) or kinds.is_table(other):
-            raise UserError(
-                f"{name}: SOURCE,TARGET are two files of plain text, one sentence a line; give one table alone"
-            )
-        return [("train", one, other)]
-    folder = Path(name).expanduser()
-    if not name or not folder.is_dir():
-        return []
-    texts = [file for file in sorted(folder.iterdir()) if file.is_file() and not kinds.is_table(file)]
-    splits = {ALIASES.get(file.stem.lower(), file.stem.lower()): file.stem for file in texts}
-    splits = {split: stem for split, stem in splits.items() if split in ("train", "validation", "test")}
-    if "train" not in splits:
-        return []
-    languages = [file.suffix[1:] for file in texts if file.stem == splits["train"] and file.suffix]
-    if source is None or target is None:
-        raise UserError(
-            f"{name} holds train files that end in {listed(languages)}: say which is the source by source_lang and "
-            "which the target by target_lang"
-        )
-    return [(split, folder / f"{stem}.{source}", folder / f"{stem}.{target}") for split, stem in splits.items()]
-
-
-def _zipped(
-    one: Path,
-    other: Path,
-    source: str,
-    target: str,
-    table: TableSettings | None,
-    readings: list[Reading] | None,
-) -> Dataset:
-    columns = {}
-    for name, path in ((source, one), (target, other)):
-        try:
-            reading = Reading(str(path))
-            text = read_text(path, table, reading)
-        except OSError as error:
-            raise UserError(f"{path}: cannot be read ({error.strerror or error}); give {PAIR}") from None
-        columns[name] = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
-        reading.rows = len(columns[name])
-        if readings is not None:
-            readings.append(reading)
-    counts = {len(column) for column in columns.values()}
-    if len(counts) > 1:
-        (a, b) = (len(columns[name]) for name in (source, target))
-        raise UserError(
-            f"{one} has {a:,} lines but {other} has {b:,}: line by line they must be translations of one another"
-        )
-    return Dataset.from_dict(columns)
-
-
-def _columns(rows: Dataset, source: str | None, target: str | None) -> tuple[str, str, str | None]:
+def _columns(rows: Dataset, source: str | None, target: str | None, notes: list[str]) -> tuple[str, str, str | None]:
     """Names of the source and target column, and of the column they are nested in (`translation`), if any."""
     nested = next((name for name in rows.column_names if _is_translation(rows.features[name])), None)
     if nested is not None:
@@ -161,21 +120,16 @@ def _columns(rows: Dataset, source: str | None, target: str | None) -> tuple[str
         where = f'column "{nested}"'
     else:
         names, where = [name for name in rows.column_names if _is_text(rows.features[name])], "the dataset"
-    for option, name in (("source_lang", source), ("target_lang", target)):
-        if name is not None and name not in names:
-            raise UserError(f'{option} is "{name}", but {where} has no texts of that name; it has {listed(names)}')
-    others = [name for name in names if name not in (source, target) and name.casefold() not in IDS]
-    untold = [source, target].count(None)
-    if untold and len(others) != untold:  # with neither told, the order of two says which is which
-        raise UserError(
-            f"{where} has {listed(names) or 'no texts'}: say which is translated by source_lang, and into which by "
-            "target_lang"
-        )
-    others.reverse()
-    source, target = source or others.pop(), target or others.pop()
-    if source == target:
-        raise UserError(f'source_lang and target_lang are both "{source}"; they must be different')
-    return source, target, nested
+    names = [name for name in names if name.casefold() not in IDS or name in (source, target)]
+    coded = [name for name in names if languages.is_code(name)]
+    if len(names) > 2 and len(coded) == 2 and source is None and target is None:
+        names = coded
+    one, other = languages.chosen(where, names, source, target, ordered=True)
+    one, other = (languages.matching(side, names)[0] for side in (one, other))
+    texts = [name for name in rows.column_names if _is_text(rows.features[name]) and name not in (one, other)]
+    if unread := [name for name in [*texts, *names] if name not in (one, other) and name.casefold() not in IDS]:
+        notes.append(f"not read: {listed(dict.fromkeys(unread))}")
+    return one, other, nested
 
 
 def _is_text(feature) -> bool:

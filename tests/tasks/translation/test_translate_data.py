@@ -79,8 +79,10 @@ def test_the_direction_is_what_the_settings_say(tmp_path, tokenizers):
     path = lines(tmp_path / "x.tsv", ["en\tfr\tnote", *(f"{a}\t{b}\tx" for a, b in numbers())])
     corpus = load(str(path), tokenizers, source_lang="fr", target_lang="en")
     assert every_pair(corpus) == {(b, a) for a, b in numbers()}
-    with pytest.raises(UserError, match=r'"en", "fr", "note": say which is translated by source_lang'):
-        load(str(path), tokenizers)
+    assert 'not read: "note"' in corpus.report
+    three = lines(tmp_path / "y.tsv", ["en\tfr\tde", *(f"{a}\t{b}\tx" for a, b in numbers())])
+    with pytest.raises(UserError, match=r'"en", "fr", "de": say which is the source by source_lang'):
+        load(str(three), tokenizers)
     with pytest.raises(UserError, match=r'target_lang is "de", but the dataset has no texts of that name'):
         load(str(path), tokenizers, source_lang="fr", target_lang="de")
 
@@ -95,10 +97,10 @@ def test_unequal_line_counts_are_an_error_that_names_both(tmp_path, tokenizers):
     ("dataset", "message"),
     [
         ("nowhere.tsv", "no such file"),
-        ("here.en,nowhere.fr", "nowhere.fr: there is no such file"),
+        ("here.en,nowhere.fr", "nowhere.fr: there is no such data file"),
         ("task:sort", "no generated task"),
         ("gaps.tsv", r"train rows 1 \(counted from 0\)|train row 1 \(counted from 0\): no text on one of the sides"),
-        ("one.tsv", 'has "en": say which'),
+        ("one.tsv", 'has only "en"; a pair is of two texts'),
     ],
 )
 def test_what_cannot_be_used_is_one_sentence(tmp_path, monkeypatch, tokenizers, dataset, message):
