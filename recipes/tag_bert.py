@@ -14,10 +14,11 @@ from hf_xfmr.run.console import say
 from hf_xfmr.run.settings import parse
 from hf_xfmr.run.training import train
 from hf_xfmr.tasks.tagging import data, run
+from hf_xfmr.tasks.tagging.settings import TaggingSettings
 
 
 @dataclass(kw_only=True)
-class Settings(data.TaggingSettings, run.ModelSettings, check.Settings):
+class Settings(TaggingSettings, run.ModelSettings, check.Settings):
     dataset: str = field(
         metadata={
             "help": "sample:NAME, or a file or folder: CoNLL's layout (.conll, .bio, .txt, .tsv), a table with lists "

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from datasets import Dataset
 
 CHARACTERS = 20_000_000  # of documents, the most that are looked at
+CHINESE = range(0x3400, 0xA000)
+LOOKED_AT = 200_000  # characters, and texts, that tell whether they are Chinese
 COLUMNS = ("text", "text_pair", "source", "target")
 
 
@@ -67,3 +69,9 @@ def part_of_rows(split: str, rows: Dataset, most: int) -> tuple[Part, Dataset]:
     texts = {name: rows[name][:] for name in COLUMNS if name in rows.column_names}
     ids = rows["id"][:] if "id" in rows.column_names else picked
     return Part(split, total, list(map(str, ids)), texts), rows
+
+
+def is_chinese(part: Part) -> bool:
+    """Whether most letters of the texts are Chinese characters."""
+    text = "".join("".join(column[:LOOKED_AT]) for column in part.texts.values())[:LOOKED_AT]
+    return 2 * sum(ord(one) in CHINESE for one in text) > sum(one.isalpha() for one in text)

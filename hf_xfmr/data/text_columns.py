@@ -47,6 +47,12 @@ class TextOf:
         return [self.said] if self.said else []
 
 
+def are_answered(names: Sequence[str]) -> bool:
+    """Whether columns of these names hold instructions or questions with their answers, or conversations."""
+    folded = {name.casefold() for name in names}
+    return bool(folded & ASKS and folded & ANSWERS) or bool(folded & {"messages", "conversations", "conversation"})
+
+
 def text_of(head: Dataset, called: str, settings: DocumentSettings, chat: Chat | None) -> TextOf:
     """How the rows of a table, of which `head` are the first, become texts. `chat` is the tokenizer's own way to write
     messages. Raises UserError where that is not known, with the flags that say it."""

@@ -129,7 +129,7 @@ def _encodings(files: Sequence[Path], settings: DocumentSettings, read: Reading)
     empty = 0
     for file in files:
         data = contents(file)[0]
-        empty += not data.strip(b"\xef\xbb\xbf \t\r\n")
+        empty += not data[:].strip(b"\xef\xbb\xbf \t\r\n")
         try:
             sure[file] = encoding_of(file, data, None)[0]
             if told is not None and sure[file] not in ("utf-8", "utf-16-le", "utf-16-be"):

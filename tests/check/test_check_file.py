@@ -116,3 +116,46 @@ def test_a_flag_that_is_none_of_the_data_is_named(tmp_path):
     path.write_text("text,label\na,b\n")
     with pytest.raises(UserError, match=r"unknown option '--lable_column'; did you mean 'label_column'\?"):
         check_file(str(path), ["--lable_column", "label"])
+
+
+OTHERS = {
+    "conll": ("ner.conll", "\n\n".join(f"Ann B-PER\nruns O\nn{row} O" for row in range(40)), "tag_bert", "1 type of entity"),
+    "spans": (
+        "ner.jsonl",
+        "\n".join(
+            f'{{"text": "Ann met Bo {row}", "entities": [[0, 3, "PER"], [8, 10, "PER"]]}}' for row in range(40)
+        ),
+        "tag_bert",
+        "1 type of entity",
+    ),
+    "pairs": (
+        "en-fr.jsonl",
+        "\n".join(f'{{"translation": {{"en": "hello {row}", "fr": "bonjour {row}"}}}}' for row in range(80)),
+        "translate",
+        "translation of en to fr",
+    ),
+    "texts": ("corpus.txt", "A line of a text.\n" * 200, "finetune_gpt2", "a language model of 1 text"),
+    "column": (
+        "texts.jsonl",
+        "\n".join(f'{{"content": "text number {row}"}}' for row in range(80)),
+        "finetune_gpt2",
+        "a language model of",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_is_no_classification_is_known_for_what_it_is(tmp_path, capsys, name):
+    file, content, recipe, problem = OTHERS[name]
+    (tmp_path / file).write_text(content)
+    lines = said(capsys, tmp_path / file)
+    assert lines[0].startswith(f"read: {file} as ")
+    assert any(line.startswith(f"problem: {problem}") or problem in line for line in lines if "problem:" in line), lines
+    assert shlex.split(lines[-1])[1] == f"recipes/{recipe}.py"
+
+
+def test_a_table_of_instructions_is_told_how_to_become_texts(tmp_path):
+    path = tmp_path / "chat.jsonl"
+    path.write_text("\n".join(f'{{"instruction": "do {row}", "output": "done {row}"}}' for row in range(40)))
+    with pytest.raises(UserError, match="--join_columns instruction,output"):
+        check_file(str(path))

@@ -2,30 +2,44 @@
 
 from collections.abc import Sequence
 
-from ...data.part import Part, part_of_rows
+from ...data.part import Part, is_chinese, part_of_rows
+from ...data.sources import local_path
 from ...data.summary import splits_line
 from ...data.table import reading
+from ...data.text_columns import are_answered
+from ...data.text_folders import is_text
 from ...errors import UserError
 from ...run.console import say
 from ...run.settings import of_flags
-from ..task import Look
+from ...samples import is_sample
+from ..task import LOOKED_AT, Look
 from . import summary
 from .read import Labelled, read_labelled
 from .settings import ClassificationSettings
 
-ROWS = 50_000  # most rows of a split that are looked at
-CHINESE = range(0x3400, 0xA000)
-LOOKED_AT = 200_000  # characters that tell whether texts are Chinese
 MODELS = {True: "google-bert/bert-base-chinese", False: "sample:minilm"}
 
 
-def look(name: str, words: Sequence[str]) -> Look:
-    """Raises `UserError`, after saying how the file was read, for what no run could train on."""
+def look(name: str, words: Sequence[str]) -> Look | None:
+    """Raises `UserError`, after saying how the file was read, for what no run could train on; None for texts alone, and
+    for questions with answers, which no column of labels goes with."""
     settings = of_flags(ClassificationSettings, words)
+    told = settings.label_column or settings.label_columns
+    if not told and not is_sample(name) and is_text(local_path(name)):
+        return None
     readings: list[reading.Reading] = []
     try:
         read = read_labelled(name, settings, readings=readings)
-    except UserError:
+    except UserError as error:
+        columns = readings[0].columns if readings else []
+        if (
+            not told
+            and "no column is known to be the label" in str(error)
+            and (len(columns) == 1 or are_answered(columns))
+        ):
+            return None
+        if not told and "the folder has no train file" in str(error):
+            return None
         say(*reading.lines(readings))
         raise
     problem, splits = read.problem, read.splits
@@ -41,12 +55,12 @@ def look(name: str, words: Sequence[str]) -> Look:
         splits_line(splits, read.source, unused=read.unused),
     ]
     parts = {split: _part(split, read) for split in splits}
-    flags = ["--model", MODELS[_is_chinese(parts["train"])]]
+    flags = ["--model", MODELS[is_chinese(parts["train"])]]
     return Look(lines, parts, problem.label_names or None, "classify_bert", flags)
 
 
 def _part(split: str, read: Labelled) -> Part:
-    part, rows = part_of_rows(split, read.splits[split], ROWS)
+    part, rows = part_of_rows(split, read.splits[split], LOOKED_AT)
     labels = read.problem.named(read.problem.encode(rows["label"][:]))
     names = {"text": read.columns.text, "label": read.columns.label}
     return Part(
@@ -57,8 +71,3 @@ def _part(split: str, read: Labelled) -> Part:
         labels=labels,
         names=names | ({"text_pair": read.columns.pair} if read.columns.pair else {}),
     )
-
-
-def _is_chinese(part: Part) -> bool:
-    text = "".join(part.texts["text"])[:LOOKED_AT]
-    return 2 * sum(ord(one) in CHINESE for one in text) > sum(one.isalpha() for one in text)

@@ -112,18 +112,20 @@ def read(splits: dict[str, Rows], settings: LayoutSettings) -> tuple[dict[str, l
     return found, lines, False
 
 
+def has_spans(rows: Dataset, settings: LayoutSettings) -> bool:
+    """Whether a column of the rows holds spans of characters."""
+    told = settings.spans_column
+    names = [one for one in rows.column_names if one == told or (not told and one.casefold() in span_layouts.SPANS)]
+    if told is None and span_layouts.has_words(rows[0]):
+        return False
+    return any(span_layouts.looks_like_spans(value) for name in names for value in rows[name][:])
+
+
 def _objects(splits: dict[str, Rows], settings: LayoutSettings) -> dict[str, list[dict]] | None:
     """The rows as objects, if they have spans."""
     train = splits["train"]
-    if isinstance(train, Dataset):
-        told = settings.spans_column
-        names = [
-            one for one in train.column_names if one == told or (not told and one.casefold() in span_layouts.SPANS)
-        ]
-        if told is None and span_layouts.has_words(train[0]):
-            return None
-        if not any(span_layouts.looks_like_spans(value) for name in names for value in train[name][:]):
-            return None
+    if isinstance(train, Dataset) and not has_spans(train, settings):
+        return None
     return {split: rows if isinstance(rows, list) else _with_names(rows) for split, rows in splits.items()}
 
 
@@ -157,11 +159,11 @@ def _columns(rows: Dataset, settings: LayoutSettings) -> tuple[str, str]:
     names = rows.column_names
     words = [settings.tokens_column] if settings.tokens_column else columns.known(names, columns.TOKENS)
     words = words or columns.known(names, columns.TEXTS)
-    words = [name for name in words if _holds_list(rows, name)] or words
+    words = [name for name in words if holds_list(rows, name)] or words
     tags = [settings.tags_column] if settings.tags_column else columns.known(names, columns.TAGS)
     tags = [name for name in tags if name not in words[:1]]
-    if words and _holds_list(rows, words[0]):
-        tags = [name for name in tags if _holds_list(rows, name)] or tags
+    if words and holds_list(rows, words[0]):
+        tags = [name for name in tags if holds_list(rows, name)] or tags
     for option, told, found, known in (
         ("tokens_column", settings.tokens_column, words, columns.TOKENS),
         ("tags_column", settings.tags_column, tags, columns.TAGS),
@@ -172,12 +174,12 @@ def _columns(rows: Dataset, settings: LayoutSettings) -> tuple[str, str]:
                 f"{option} {wrong} is a column of the dataset; it has {listed(names)} (a text with spans of its "
                 "characters: --spans_column)"
             )
-    if _holds_list(rows, words[0]) and not (_holds_list(rows, tags[0]) or _kind(rows, tags[0]) == "string"):
+    if holds_list(rows, words[0]) and not (holds_list(rows, tags[0]) or _kind(rows, tags[0]) == "string"):
         raise UserError(f'tags_column "{tags[0]}" holds {rows.features[tags[0]]}, not a list for each sentence')
     return words[0], tags[0]
 
 
-def _holds_list(rows: Dataset, name: str) -> bool:
+def holds_list(rows: Dataset, name: str) -> bool:
     return name in rows.column_names and isinstance(rows.features[name], List)
 
 

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UserError
-from ..task import Task
+from ..task import Look, Task
 
 
 class Tagging(Task):
     name = "tagging"
     heads = ("ForTokenClassification",)
     command, recipe = "predict", "tag_bert"
+    looks_in_turn = 1
     answers = "predictions-{split}.jsonl"
 
     def predictor(self, model: str, *, temperature: float | None = None, all_probabilities: bool = False):
@@ -27,6 +28,11 @@ class Tagging(Task):
         from .comparison import compare
 
         return compare(files, runs)
+
+    def look(self, name: str, words: Sequence[str]) -> Look | None:
+        from .look import look
+
+        return look(name, words)
 
 
 TASK = Tagging()

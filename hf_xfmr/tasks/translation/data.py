@@ -14,7 +14,7 @@ from ...data.table.settings import TableSettings
 from ...errors import UserError
 from ...splits import position
 from .encode import check_ids, encode_pairs, length_lines, unknown_line
-from .parallel import PAIR, read_pairs
+from .parallel import PAIR, Pairs, read_pairs
 from .tokenizer_pair import TokenizerPair
 
 SPLITS = ("train", "validation", "test")
@@ -122,16 +122,9 @@ def translation(
         table=settings,
         readings=readings,
     )
-    carved = carve(pairs, "source", validation=settings.validation_fraction, test=settings.test_fraction)
-    splits = {split: carved[split] for split in SPLITS if split in carved}
-    splits["train"] = _without_shared(splits, keep=settings.shared_sources == "keep", notes=notes)
-    for split, rows in splits.items():
-        splits[split] = limit_rows(
-            rows, getattr(settings, f"max_{split}_rows"), split=split, notes=notes, column="source"
-        )
+    splits, origin = split_pairs(pairs, settings, notes)
     if not isinstance(tokenizers, TokenizerPair):
         tokenizers = tokenizers(splits["train"]["source"][:], splits["train"]["target"][:])
-    origin = {split: split if split in pairs else "train" for split in splits}
     encoded = DatasetDict(
         {
             split: encode_pairs(
@@ -165,6 +158,20 @@ def translation(
         cuts=settings.over_long != "drop",
         report=report,
     )
+
+
+def split_pairs(
+    pairs: Pairs, settings: TranslationSettings, notes: list[str]
+) -> tuple[dict[str, Dataset], dict[str, str]]:
+    """The splits of the pairs, the missing ones carved from train, limited; and which split each came from."""
+    carved = carve(pairs, "source", validation=settings.validation_fraction, test=settings.test_fraction)
+    splits = {split: carved[split] for split in SPLITS if split in carved}
+    splits["train"] = _without_shared(splits, keep=settings.shared_sources == "keep", notes=notes)
+    for split, rows in splits.items():
+        splits[split] = limit_rows(
+            rows, getattr(settings, f"max_{split}_rows"), split=split, notes=notes, column="source"
+        )
+    return splits, {split: split if split in pairs else "train" for split in splits}
 
 
 def _without_shared(splits: dict[str, Dataset], *, keep: bool, notes: list[str]) -> Dataset:

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hf_xfmr.errors import UserError
-from hf_xfmr.tasks.tagging import data, layouts
+from hf_xfmr.tasks.tagging import layouts
 from hf_xfmr.tasks.tagging.loading import load
+from hf_xfmr.tasks.tagging.settings import TaggingSettings
 
 TEXTS = st.sampled_from(["Anna in Oslo", "王小明在北京。", "a😀b", "", " ", "B-PER", "O", "3", "[0, 1]", "{'a': 1}"])
 PLAIN = st.none() | st.booleans() | st.integers(-2, 9) | st.floats() | TEXTS
@@ -42,7 +43,7 @@ def test_any_rows_are_read_or_refused_in_a_sentence(tmp_path_factory, rows, afte
     rows = [GOOD, *rows] if after else rows
     file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     try:
-        found, _, _ = layouts.read(load(str(file), None), data.TaggingSettings())
+        found, _, _ = layouts.read(load(str(file), None), TaggingSettings())
     except UserError as error:
         said = str(error)
         assert "\n" not in said

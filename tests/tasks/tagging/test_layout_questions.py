@@ -12,11 +12,12 @@ from hf_xfmr.errors import UserError
 from hf_xfmr.tasks.tagging import data, layouts, span_ends, spans
 from hf_xfmr.tasks.tagging.loading import load
 from hf_xfmr.tasks.tagging.schemes import entities
+from hf_xfmr.tasks.tagging.settings import TaggingSettings
 
 
 def read(folder, name: str, content: str, **settings):
     (folder / name).write_text(content, encoding="utf-8")
-    return layouts.read(load(str(folder / name), None), data.TaggingSettings(**settings))
+    return layouts.read(load(str(folder / name), None), TaggingSettings(**settings))
 
 
 def row(text: str, *spans, **more) -> str:
@@ -136,7 +137,7 @@ def test_spans_that_are_told_inclusive_are_read_so(tmp_path):
 def test_the_splits_of_a_folder_are_read_alike(tmp_path):
     for split, text in (("train", "Anna in Oslo"), ("dev", "Lee in Bonn")):
         (tmp_path / f"{split}.jsonl").write_text(row(text, [0, text.index(" "), "P"]), encoding="utf-8")
-    found, _, _ = layouts.read(load(str(tmp_path), None), data.TaggingSettings())
+    found, _, _ = layouts.read(load(str(tmp_path), None), TaggingSettings())
     assert {split: one.words for split, (one,) in found.items()} == {
         "train": ["Anna", "in", "Oslo"],
         "validation": ["Lee", "in", "Bonn"],
@@ -157,7 +158,7 @@ def test_a_split_that_nobody_marked_is_not_taken_for_one_without_entities(tmp_pa
     """CLUENER's test file has texts alone."""
     (tmp_path / "train.json").write_text(row("Anna", span(0, 4)), encoding="utf-8")
     (tmp_path / "test.json").write_text('{"id": 0, "text": "Lee"}\n{"id": 1, "text": "Bo"}', encoding="utf-8")
-    found, lines, _ = layouts.read(load(str(tmp_path), None), data.TaggingSettings())
+    found, lines, _ = layouts.read(load(str(tmp_path), None), TaggingSettings())
     assert set(found) == {"train"}
     assert "spans of test: none of its 2 rows has any, so the split is not used" in lines
 
@@ -242,7 +243,7 @@ def test_a_dataset_s_own_names_of_types_are_used():
         }
     )
     rows = Dataset.from_list([json.loads(NUMBERED)], features=features)
-    found, _, _ = layouts.read({"train": rows}, data.TaggingSettings())
+    found, _, _ = layouts.read({"train": rows}, TaggingSettings())
     assert found["train"][0].tags == ["B-PER", "O", "B-LOC"]
 
 
@@ -252,7 +253,7 @@ def test_of_a_thousand_types_the_lines_show_some(tmp_path):
     content = row(text, *([3 * n, 3 * n + 2, f"TYPE{n}"] for n in range(1000)))
     (tmp_path / "a.jsonl").write_text(content, encoding="utf-8")
     tokenizer = BertTokenizer(vocab={one: n for n, one in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]"])})
-    settings = data.TaggingSettings(validation_fraction=0, test_fraction=0)
+    settings = TaggingSettings(validation_fraction=0, test_fraction=0)
     report = data.tagging(str(tmp_path / "a.jsonl"), tokenizer, settings, max_positions=64).report
     assert max(map(len, report)) < 500
     assert "1,000 types" in report[0]

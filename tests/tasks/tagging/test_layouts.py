@@ -7,6 +7,7 @@ from transformers import BertTokenizer
 
 from hf_xfmr.tasks.tagging import data
 from hf_xfmr.tasks.tagging.schemes import entities
+from hf_xfmr.tasks.tagging.settings import TaggingSettings
 
 EN = "Anna Lee flew to Oslo."
 DE = "Jörg Weiß wohnt in Bad Nauheim."
@@ -30,7 +31,7 @@ def read(tmp_path, tokenizer):
     def read(name: str, content, **settings):
         content = content if isinstance(content, bytes) else content.encode("utf-8")
         (tmp_path / name).write_bytes(content)
-        options = data.TaggingSettings(validation_fraction=0, test_fraction=0, **settings)
+        options = TaggingSettings(validation_fraction=0, test_fraction=0, **settings)
         corpus = data.tagging(str(tmp_path / name), tokenizer, options, max_positions=64)
         return corpus.sentences["train"], "\n".join(corpus.report)
 

@@ -18,6 +18,7 @@ from hf_xfmr.tasks.tagging import data
 from hf_xfmr.tasks.tagging.metrics import per_type, tagging_metrics
 from hf_xfmr.tasks.tagging.run import sentence_tags
 from hf_xfmr.tasks.tagging.schemes import entities
+from hf_xfmr.tasks.tagging.settings import TaggingSettings
 
 PEOPLE, PLACES = ["王小明", "李华", "赵大"], ["北京", "上海", "海南岛"]
 SMALL = {
@@ -121,7 +122,7 @@ def test_predict_names_entities_and_cuts_no_long_text(trained, capsys):
 
 
 def test_a_sentence_longer_than_a_row_goes_on_in_the_next(trained, conll):
-    settings = data.TaggingSettings(max_length=8)
+    settings = TaggingSettings(max_length=8)
     corpus = data.tagging(str(conll), AutoTokenizer.from_pretrained(trained[0]), settings, max_positions=24)
     rows = corpus.splits["test"]
     assert max(map(len, rows["input_ids"][:])) <= 8
@@ -184,13 +185,13 @@ def test_bad_rows_are_refused_by_number(tmp_path, rows, message):
     file = tmp_path / "a.jsonl"
     file.write_text("\n".join(json.dumps({"tokens": w, "tags": t}) for w, t in rows), encoding="utf-8")
     with pytest.raises(UserError, match=message):
-        data.tagging(str(file), None, data.TaggingSettings(), max_positions=24)
+        data.tagging(str(file), None, TaggingSettings(), max_positions=24)
 
 
 def test_tags_that_are_numbers_without_names_are_refused(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"tokens": ["a"], "tags": [3]}', encoding="utf-8")
     with pytest.raises(UserError, match="--tag_names O,B-PER"):
-        data.tagging(str(tmp_path / "a.jsonl"), None, data.TaggingSettings(), max_positions=24)
+        data.tagging(str(tmp_path / "a.jsonl"), None, TaggingSettings(), max_positions=24)
 
 
 def test_figures_count_entities_and_not_words():

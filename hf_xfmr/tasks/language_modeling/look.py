@@ -1,0 +1,22 @@
+"""What a bare dataset would be as a corpus of texts: its documents, and how to train a language model on them."""
+
+from collections.abc import Sequence
+
+from ...data.documents import load_documents
+from ...data.part import is_chinese, part_of_documents
+from ...run.settings import of_flags
+from ..task import LOOKED_AT, Look
+from .data import LanguageModelingSettings
+
+MODELS = {True: "uer/gpt2-chinese-cluecorpussmall", False: "openai-community/gpt2"}
+
+
+def look(name: str, words: Sequence[str]) -> Look:
+    """Raises `UserError` for what no text is known in, with the flags that say it."""
+    settings = of_flags(LanguageModelingSettings, words)
+    splits, report = load_documents(name, settings)
+    parts = {split: part_of_documents(split, texts, LOOKED_AT) for split, texts in splits.items()}
+    train = parts["train"]
+    count = f"{train.total:,}" if train.total is not None else f"more than {len(train):,}"
+    problem = f"problem: a language model of {count} text{'' if train.total == 1 else 's'}"
+    return Look([*report[1:], problem], parts, None, "finetune_gpt2", ["--model", MODELS[is_chinese(train)]])
