@@ -119,7 +119,12 @@ def test_a_flag_that_is_none_of_the_data_is_named(tmp_path):
 
 
 OTHERS = {
-    "conll": ("ner.conll", "\n\n".join(f"Ann B-PER\nruns O\nn{row} O" for row in range(40)), "tag_bert", "1 type of entity"),
+    "conll": (
+        "ner.conll",
+        "\n\n".join(f"Ann B-PER\nruns O\nn{row} O" for row in range(40)),
+        "tag_bert",
+        "1 type of entity",
+    ),
     "spans": (
         "ner.jsonl",
         "\n".join(

@@ -208,7 +208,7 @@ def test_of_many_types_all_are_in_a_file(tmp_path, capsys):
     flags = ["--dataset", file, "--model_config", json.dumps(SMALL), "--output_dir", out, "--max_steps", 2]
     tag_bert.main([str(flag) for flag in [*flags, "--disable_tqdm", "true"]])
     printed = capsys.readouterr().out
-    assert "tags BIO of TYPE0, TYPE1," in printed
+    assert 'tags BIO of 300 types: "TYPE0", "TYPE1",' in printed
     assert "and 288 more; the model learns BIO" in printed
     table = (out / "types.csv").read_text(encoding="utf-8").splitlines()
     assert f"and {len(table) - 31} more types of fewer entities; all are in types.csv" in printed
