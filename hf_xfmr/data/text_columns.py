@@ -9,7 +9,7 @@ from typing import Any
 from datasets import Dataset
 
 from ..errors import UserError
-from . import messages
+from . import messages, word_lists
 from .columns import find_text_column
 from .messages import Chat, as_text
 from .names import TEXTS
@@ -47,6 +47,17 @@ class TextOf:
         return [self.said] if self.said else []
 
 
+def _of_words(head: Dataset, column: str) -> TextOf:
+    """Texts of lists of words."""
+    between = word_lists.separator(head[column][:])
+
+    def make(row: Mapping[str, Any]) -> str | None:
+        words = row.get(column)
+        return None if words is None else between.join(word or "" for word in words)
+
+    return TextOf([column], make, word_lists.said(column, between))
+
+
 def are_answered(names: Sequence[str]) -> bool:
     """Whether columns of these names hold instructions or questions with their answers, or conversations."""
     folded = {name.casefold() for name in names}
@@ -70,6 +81,8 @@ def text_of(head: Dataset, called: str, settings: DocumentSettings, chat: Chat |
     if settings.text_column is not None:
         if settings.text_column in chats:
             raise messages.refused(called, settings.text_column, chats[settings.text_column], chat)
+        if settings.text_column in head.column_names and word_lists.holds_words(head, settings.text_column):
+            return _of_words(head, settings.text_column)
         column = find_text_column(head, settings.text_column)
         return TextOf([column])
     column = _found(head, called, chats, chat)

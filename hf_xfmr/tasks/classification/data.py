@@ -113,6 +113,7 @@ def classification(
         summary.columns_line(columns),
         *read.notes,
         problem.balance_line(encoded["train"]["labels"][:]),
+        summary.missing_line(read.notes),
         *summary.length_lines(encoded, encoder),
         summary.unknown_line(encoded["train"], encoder),
     ]

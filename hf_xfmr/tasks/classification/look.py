@@ -51,7 +51,7 @@ def look(name: str, words: Sequence[str]) -> Look | None:
         f"problem: {kind}" + (f" of {len(problem.labels):,} labels" if problem.labels else ""),
         *read.notes,
         problem.balance_line(encoded),
-        *([] if any(note.startswith("dropped:") for note in read.notes) else ["missing: nothing"]),
+        summary.missing_line(read.notes),
         splits_line(splits, read.source, unused=read.unused),
     ]
     parts = {split: _part(split, read) for split in splits}

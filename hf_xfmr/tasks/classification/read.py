@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from datasets import Dataset, DatasetDict
 
+from ...data import word_lists
 from ...data.carve import carve, limit_rows
 from ...data.columns import Columns
 from ...data.sources import load_dataset_dict
@@ -43,6 +44,7 @@ def read_labelled(
     if "train" not in loaded:
         raise UserError(f"the dataset has no train split, only {listed(loaded)}; there is nothing to train on")
     notes: list[str] = []
+    loaded = word_lists.as_texts(loaded, (settings.text_column, settings.text_pair_column), notes)
     loaded, columns = label_column.find(loaded, settings, notes)
     feature = loaded["train"].features[columns.label]
     kind = kind_of_column(feature, column=columns.label, told=settings.problem_type)

@@ -1,6 +1,6 @@
 """The lines a classification run prints about its data: columns, lengths, and what was cut."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from datasets import Dataset
@@ -16,6 +16,12 @@ def columns_line(columns: Columns) -> str:
     roles = (("text", columns.text), ("text pair", columns.pair), ("label", columns.label), ("id", columns.id))
     used = ", ".join(f'{role} "{name}"' for role, name in roles if name is not None)
     return f"columns: {used}; not used: {listed(columns.unused) or 'none'}"
+
+
+def missing_line(notes: Sequence[str]) -> str:
+    """Whether rows lacked a text or a label; a row that does is left out with a note, or stops the run."""
+    dropped = sum(note.startswith("dropped:") for note in notes)
+    return "missing: rows without a text or a label, left out as said above" if dropped else "missing: nothing"
 
 
 def unknown_line(rows: Dataset, encoder: Encoder) -> str:
