@@ -77,6 +77,8 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
     if values["output_dir"] is None:
         raise UserError("no output folder: give --output_dir FOLDER, or a config file, whose name it then takes")
     _check_texts(values)
+    if isinstance(values["output_dir"], str):
+        values["output_dir"] = str(writing.place(values["output_dir"], "output_dir"))
     _several_seeds(values)
     _check_alone(values)
     lacking = [

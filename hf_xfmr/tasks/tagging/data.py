@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from datasets import ClassLabel, Dataset, DatasetDict, List, Value
 from transformers import PreTrainedTokenizerBase
@@ -12,7 +11,7 @@ from ... import samples
 from ...data.carve import carve, limit_rows
 from ...data.corpus import Corpus
 from ...data.part import Part, part_of_rows
-from ...data.sources import load_dataset_dict, split_files
+from ...data.sources import load_dataset_dict, local_path, split_files
 from ...data.summary import splits_line
 from ...data.table import reading
 from ...data.table.packed import bare
@@ -166,7 +165,7 @@ def load(
     """The splits of a file or folder in CoNLL's layout, or of any other dataset (see `load_dataset_dict`)."""
     if not isinstance(name, str):
         return load_dataset_dict(name, config=config, table=table, readings=readings)
-    path = Path(name).expanduser()
+    path = local_path(name)
     if not samples.is_sample(name):
         if path.is_file() and bare(path).suffix.lower() in conll.SUFFIXES:
             return {"train": conll.read_conll(path, table, readings)}

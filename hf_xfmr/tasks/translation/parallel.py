@@ -12,7 +12,7 @@ from datasets.table import InMemoryTable
 
 from ...data.columns import IDS
 from ...data.files import read_text
-from ...data.sources import ALIASES, load_dataset_dict
+from ...data.sources import ALIASES, load_dataset_dict, local_path
 from ...data.table import kinds
 from ...data.table.reading import Reading
 from ...data.table.settings import TableSettings
@@ -101,13 +101,13 @@ def generated(name: str, *, rows: int, longest: int) -> DatasetDict:
 def _parallel_files(name: str, source: str | None, target: str | None) -> list[tuple[str, Path, Path]]:
     """(split, source file, target file) of `SOURCE,TARGET`, or of a folder with files as train.en and train.fr."""
     if name.count(",") == 1 and not Path(name).exists():
-        one, other = (Path(part.strip()).expanduser() for part in name.split(","))
+        one, other = (local_path(part.strip()) for part in name.split(","))
         if kinds.is_table(one) or kinds.is_table(other):
             raise UserError(
                 f"{name}: SOURCE,TARGET are two files of plain text, one sentence a line; give one table alone"
             )
         return [("train", one, other)]
-    folder = Path(name).expanduser()
+    folder = local_path(name)
     if not name or not folder.is_dir():
         return []
     texts = [file for file in sorted(folder.iterdir()) if file.is_file() and not kinds.is_table(file)]
