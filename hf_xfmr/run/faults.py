@@ -19,7 +19,7 @@ from . import packages
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NO_MEMORY = ("can't allocate memory", "out of memory", "Cannot allocate memory")
-OF_LIBRARIES = (
+OF_LIBRARIES: tuple[str, ...] = (
     "ACCELERATE_",
     "FSDP_",
     "HF_",

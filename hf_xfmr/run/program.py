@@ -72,6 +72,8 @@ def run(program: Callable[[], Any]) -> None:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     shows = _shows_traceback.set(_take_traceback() or _shows_traceback.get())  # `check` runs a recipe within
     _without_bars()
+    # of a setting that is then checked under its old name
+    warnings.filterwarnings("ignore", message=".*checkpointing.* is deprecated", category=FutureWarning)
     warnings.filterwarnings("ignore", message="Detected pickle protocol")  # of a file that is then refused by name
     try:
         check_launched()

@@ -14,7 +14,7 @@ from transformers.integrations import integration_utils
 from ..errors import UserError
 from ..plain import one_line, some
 from .packages import install
-from .trainer_options import check_checkpointing, check_optimizer
+from .trainer_options import check_checkpointing, check_optimizer, check_unused
 
 # field: (least, most, in words); a bound that is itself too little or too much is in EXCLUDED
 AT_LEAST_1 = (1, None, "at least 1")
@@ -126,6 +126,7 @@ def _check_arguments(args: Any) -> None:
     _check_compiling(args)
     check_optimizer(args)
     check_checkpointing(args)
+    check_unused(args)
     _check_schedule(args)
 
 

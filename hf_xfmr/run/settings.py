@@ -121,7 +121,7 @@ def of_flags(settings_class: type, words: Sequence[str]) -> Any:
 
 def _check_alone(values: dict[str, Any]) -> None:
     """Raises `UserError` for a setting of several processes where one runs."""
-    for name in ("fsdp", "ddp_backend"):
+    for name in ("fsdp", "fsdp_config", "ddp_backend"):
         if values.get(name) and int(os.environ.get("WORLD_SIZE", "1")) < 2:
             raise UserError(
                 f"{name} is for several processes, and this is one: leave it out, or begin with accelerate launch"

@@ -49,12 +49,27 @@ def _is_read(args: Any, pairs: list[str], place: int) -> bool:
     return False
 
 
+def check_unused(args: Any) -> None:
+    """Raises `UserError` for an option that does nothing here, or nothing without another."""
+    if args.label_names is not None:
+        raise UserError("label_names is for programs alone, for a recipe knows them: leave it out")
+    if args.liger_kernel_config and not args.use_liger_kernel:
+        raise UserError("liger_kernel_config has no use alone: add --use_liger_kernel true, or leave it out")
+    name = str(getattr(args.optim, "value", args.optim))
+    if args.optim_target_modules and not name.startswith(("galore", "apollo")):
+        raise UserError(f"optim_target_modules is for GaLore's optimizers and APOLLO's, not for {name}: leave it out")
+    for one in args.include_for_metrics or []:
+        if one not in ("inputs", "loss"):
+            raise UserError(f"include_for_metrics holds '{one}'; it can hold inputs and loss")
+
+
 def check_checkpointing(args: Any) -> None:
     """Raises `UserError` for gradient_checkpointing_kwargs that torch's checkpointing does not take."""
-    given = args.gradient_checkpointing_kwargs
+    both = ("gradient_checkpointing", "activation_checkpointing")  # its name up to transformers 5, and from then on
+    given = next((kwargs for one in both if (kwargs := getattr(args, f"{one}_kwargs", None))), None)
     if not given:
         return
-    if not args.gradient_checkpointing:
+    if not any(getattr(args, one, False) for one in both):
         raise UserError("gradient_checkpointing_kwargs has no use alone: add --gradient_checkpointing true")
     known = [*inspect.signature(checkpoint).parameters, *SWITCHES]
     allowed = [name for name in dict.fromkeys(known) if name not in ("function", "args", "kwargs", "context_fn")]
