@@ -124,12 +124,12 @@ def files() -> Iterator[Case]:
     with zipfile.ZipFile(members, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("[Content_Types].xml", "<Types/>")
         archive.writestr("xl/worksheets/sheet1.xml", b"\0" * 2**28)
-    zeros = bytes(2**26)
+    zeros, bomb = bytes(2**26), "no table does|--header true"  # a stream of zeros may not be read to its end
     for name, file, content, says in (
         ("a key twice", "d.jsonl", row * 40, "line 1 can't be read.*'label' is there twice"),
         ("a key twice in a list", "d.json", b"[" + row + b"]", "'label' is there twice"),
-        ("a bomb of gzip", "d.csv.gz", lambda: gzip.compress(zeros, 1) * 5, "no table does"),
-        ("a bomb of bzip2", "d.csv.bz2", lambda: bz2.compress(zeros) * 5, "no table does"),
+        ("a bomb of gzip", "d.csv.gz", lambda: gzip.compress(zeros, 1) * 5, bomb),
+        ("a bomb of bzip2", "d.csv.bz2", lambda: bz2.compress(zeros) * 5, bomb),
         ("a bomb of a workbook", "d.xlsx", members.getvalue(), "no table does"),
         ("a database that is none", "d.sqlite", b"junk", "not a readable database"),
         ("a workbook of nothing", "d.xlsx", zip_of_nothing(), "not a readable workbook"),
