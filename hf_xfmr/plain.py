@@ -9,6 +9,7 @@ MOST = 2000  # characters of one message: an error may quote a whole row
 _INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # what moves the cursor, turns the direction of writing, or is no character
 _HARMLESS = "\u200b\u200c\u200d\u00ad\ufeff"  # joiners that scripts need, and marks that only break lines
 _OBEYED = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_LINKED = re.compile(r"://|@|(?<=www)\.", re.IGNORECASE)
 _PASSWORD = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*:/{1,2})[^\s/@'\"]+@")
 
 
@@ -22,7 +23,12 @@ def printable(text: object) -> str:
 
 def printable_lines(text: object) -> str:
     """As `printable`, with its line breaks and tabs left as they are, and however long."""
-    return without_password("".join(one if one in "\n\t" else _shown(one) for one in str(text)))
+    return without_password(harmless(str(text)))
+
+
+def harmless(text: str, kept: str = "\n\t") -> str:
+    """What a model wrote, in its own words, but for characters that a terminal obeys; those `kept` stay."""
+    return "".join(one if one in kept else _shown(one) for one in text)
 
 
 def json_line(value: object) -> str:
@@ -63,9 +69,14 @@ def without_password(text: str) -> str:
 
 def _shown(character: str) -> str:
     """A character as it is, or `escaped` if a terminal would obey it."""
-    if character.isprintable() or character in _HARMLESS or unicodedata.category(character) not in _INVISIBLE:
-        return character
-    return escaped(character)
+    return escaped(character) if obeyed(character) else character
+
+
+def obeyed(character: str) -> bool:
+    """Whether a terminal does something at a character instead of showing it, a line break too; or it is none."""
+    if character.isprintable() or character in _HARMLESS:
+        return False
+    return unicodedata.category(character) in _INVISIBLE
 
 
 def escaped(character: str) -> str:
@@ -77,14 +88,16 @@ def escaped(character: str) -> str:
 
 
 def markdown(text: object) -> str:
-    """`text` as words in Markdown: no character of it is a mark, a tag, a link or a table's bar."""
+    """`text` as words in Markdown: no character of it is a mark, a tag, a link or a table's bar; no address in it
+    is one that a page links."""
     words = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_\[\]|~#!$])", r"\\\1", words)
+    words = re.sub(r"([\\`*\[\]|~#!$]|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", words)  # f1_macro has no mark in it
+    return _LINKED.sub(lambda match: f"&#{ord(match[0][0])};{match[0][1:]}", words)
 
 
 def code(text: object) -> str:
     """`text` as code in Markdown, in more backticks than it holds itself; in a table too."""
-    words = printable(text).replace("|", "\\|")
+    words = printable(text).replace("|", "\\|").replace("<!--", "<! --")  # no mark of a part of the page
     fence = "`" * (1 + max(map(len, re.findall("`+", words)), default=0))
     space = " " if words.startswith("`") or words.endswith("`") else ""
     return f"{fence}{space}{words}{space}{fence}"

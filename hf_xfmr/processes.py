@@ -3,6 +3,7 @@
 import functools
 import logging
 import os
+import re
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 from .errors import UserError
 
 _Result = TypeVar("_Result")
+LAUNCHERS = ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "LOCAL_WORLD_SIZE")  # set by launchers
 
 
 def once(do: Callable[..., _Result]) -> Callable[..., _Result]:
@@ -36,9 +38,30 @@ def once(do: Callable[..., _Result]) -> Callable[..., _Result]:
     return run
 
 
+def check_launched() -> None:
+    """Raises `UserError` for variables of a launcher that no launcher sets so: no numbers, or some without others."""
+    unset = f"unset {' '.join(LAUNCHERS)}, or begin with accelerate launch"
+    numbers = {}
+    for name in LAUNCHERS:
+        value = os.environ.get(name)
+        if value is None or name == "MASTER_ADDR":
+            continue
+        if not re.fullmatch("-1|[0-9]{1,6}", value):
+            raise UserError(f"{name} is {value!r} in the environment, and no whole number: {unset}")
+        numbers[name] = int(value)
+    size, rank = numbers.get("WORLD_SIZE", 1), numbers.get("RANK", 0)
+    if size < 1 or not 0 <= rank < size:
+        raise UserError(f"WORLD_SIZE is {size} and RANK {rank} in the environment, which can't be: {unset}")
+    if lacking := [name for name in LAUNCHERS[:5] if name not in os.environ]:
+        for name in ("WORLD_SIZE", "LOCAL_RANK"):  # either makes torch look for other processes
+            if numbers.get(name, -1) >= (2 if name == "WORLD_SIZE" else 0):
+                raise UserError(f"{name} is {numbers[name]} in the environment, without {lacking[0]}: {unset}")
+
+
 def is_main() -> bool:
     """Whether this process is the one that prints and writes."""
-    return int(os.environ.get("RANK", "0")) == 0
+    rank = os.environ.get("RANK", "0")
+    return not rank.isdecimal() or int(rank) == 0  # of one that is no number `check_launched` tells
 
 
 def keep_quiet() -> None:

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import UserError
+from .plain import obeyed
 
 NEW = ".new-"  # how the name of what is being written begins
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -22,6 +23,7 @@ CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 ELSEWHERE = "name another folder"
 # In errors that have no number: of tokenizers and safetensors, and of shutil.copytree, which tells of many at once.
 _IN_WORDS = re.compile(r"\(os error (\d+)\)|\[Errno (\d+)\]")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # a Path has one / of two
 _OF_TORCH = ("inline_container", "PytorchStreamWriter", "iostream")  # in torch.save's, which say no more
 _CURES = {
     errno.EDQUOT: "free some of your quota",
@@ -30,6 +32,22 @@ _CURES = {
     **dict.fromkeys((errno.ENOSPC, errno.EIO), "free some space"),
     **dict.fromkeys((errno.EACCES, errno.EPERM), "make it writable for you"),
 }
+
+
+def place(name: str | Path, option: str) -> Path:
+    """Where `option` says that something shall be written; `~` is the home folder, as in a shell. Raises `UserError`
+    for an address, a name that a terminal would obey (it is printed and pasted), and a user who is not known."""
+    text = str(name)
+    if _ADDRESS.match(text):
+        raise UserError(f"{option} is {text}: nothing is written to an address; give a place on this disk")
+    if not text.strip():
+        raise UserError(f"{option} is {text!r}, which is no name: give one")
+    if any(map(obeyed, text)):
+        raise UserError(f"{option} is {text!r}, with a character that no terminal shows: give another name")
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        raise UserError(f"{option} is {text}: there is no such user here, whose folder that would be") from None
 
 
 class NotWritten(UserError):

@@ -14,7 +14,7 @@ from ..drawing import style
 from ..errors import UserError
 from ..run.console import say
 from ..training import fast_bf16
-from ..writing import folder, whole
+from ..writing import folder, place, whole
 from .chart import ratios_chart
 from .machine import bandwidth, describe, device, matrix_rate
 from .measure import in_turns, peak_bytes
@@ -45,6 +45,7 @@ def bench(
             raise UserError(f"--only: there is no contest '{name}'; there are {', '.join(WORKLOADS)}")
     if turns < 1:
         raise UserError(f"--turns is {turns}; it must be at least 1")
+    out = place(out, "--out")
     if Path(out).exists() and not Path(out).is_dir():
         raise UserError(f"--out: {out} is a file; give a folder")
     folder(out, instead="give another --out")  # known before the minutes that follow

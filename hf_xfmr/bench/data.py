@@ -11,7 +11,7 @@ from statistics import median
 
 from ..errors import UserError
 from ..run.console import say
-from ..writing import whole
+from ..writing import folder, place, whole
 
 GOALS = {"time": 2.0, "memory": 3.0}  # times pyarrow's time, times the file's size; both at most
 # Each reads in a process of its own, which prints its seconds and the growth of its peak memory in bytes.
@@ -45,8 +45,9 @@ def bench_data(*, rows: int = 1_000_000, turns: int = 15, out: str | Path = "run
         raise UserError("bench data measures memory as Linux tells it (/proc/self/status), which this system does not")
     if rows < 1 or turns < 1:
         raise UserError("bench data needs at least one row and one turn")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "table.csv"
+    out = folder(place(out, "--out"), instead="give another --out")  # known before the minutes that follow
+    with tempfile.TemporaryDirectory() as above:
+        path = Path(above) / "table.csv"
         write_table(path, rows)
         size = path.stat().st_size
         taken: dict[str, list[tuple[float, int]]] = {"pyarrow": [], "ours": []}
@@ -64,8 +65,6 @@ def bench_data(*, rows: int = 1_000_000, turns: int = 15, out: str | Path = "run
         f"memory: {memory['ours']:.2f} times the file at its peak (at most {GOALS['memory']:g}); "
         f"pyarrow {memory['pyarrow']:.2f}",
     )
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
     with whole(out / "data.json") as aside:
         aside.write_text(json.dumps(record | {"goals": GOALS}, indent=2) + "\n", encoding="utf-8")
     say(f"written: {out / 'data.json'}")

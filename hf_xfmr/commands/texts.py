@@ -9,10 +9,10 @@ from ..plain import is_unicode
 
 
 def given(arguments: list[str]) -> Iterator[str]:
-    """Raises `UserError` if there are no arguments, and standard input is a person."""
-    if not arguments and sys.stdin.isatty():
+    """Raises `UserError` if there are no arguments, and standard input is a person or closed."""
+    if not arguments and (sys.stdin is None or sys.stdin.isatty()):
         raise UserError("no texts: give them as arguments, or pipe in a file with one text a line")
-    return iter(readable(arguments)) if arguments else _lines()
+    return iter(readable(arguments)) if arguments else _lines(sys.stdin)
 
 
 def readable(texts: list[str]) -> list[str]:
@@ -23,13 +23,20 @@ def readable(texts: list[str]) -> list[str]:
     return texts
 
 
-def _lines() -> Iterator[str]:
+def _lines(file) -> Iterator[str]:
+    from ..predict.rows import without_nul  # heavy
+
     with suppress(AttributeError):  # what a test put there
-        sys.stdin.reconfigure(encoding="utf-8-sig")  # type: ignore[union-attr]
+        file.reconfigure(encoding="utf-8-sig")
+    empty = True
     try:
-        yield from (line.rstrip("\r\n") for line in sys.stdin)
+        for line in without_nul(file, "standard input"):
+            empty = False
+            yield line.rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise UserError(
             f"standard input is not UTF-8 (byte {error.object[error.start]:#04x}); convert it, for example: "
             "iconv -f GB18030 -t UTF-8"
         ) from None
+    if empty:
+        raise UserError("standard input: has no texts; give them as arguments, or pipe in a file with one text a line")

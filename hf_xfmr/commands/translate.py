@@ -4,9 +4,8 @@ Texts are the arguments, or else the lines of standard input; an empty line stay
 """
 
 import argparse
-import sys
 
-from ..plain import printable_lines
+from ..plain import harmless
 from .texts import given
 
 
@@ -22,4 +21,4 @@ def run(arguments: argparse.Namespace) -> None:
 
     texts = given(arguments.texts)
     for text in translate(arguments.model, texts, batch_size=arguments.batch_size, num_beams=arguments.num_beams):
-        print(printable_lines(text) if sys.stdout.isatty() else text, flush=True)
+        print(harmless(text, kept="\t"), flush=True)  # a line for each

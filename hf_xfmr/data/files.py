@@ -76,6 +76,7 @@ def read_tables(path: Path, settings: TableSettings, reading: Reading) -> dict[s
     if kind == "workbook":
         from .table import sheets
 
+        packed.check_archive(path)
         reading.format = sheets.FORMATS.get(Path(name).suffix.lower(), "an Excel workbook")
         return {None: sheets.read(path, bytes(data), settings, reading)}
     return _of_text(path, name, kind, data, settings, reading)

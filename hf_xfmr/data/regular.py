@@ -60,11 +60,22 @@ def read_small(path: Path, what: str, *, most: int = SMALL, encoding: str = "utf
         raise UserError(f"{path}: can't be read ({error.strerror}); check the path and its permissions") from None
 
 
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, for `object_pairs_hook`. Raises ValueError for a key that is there twice, of which Python
+    would take the last in silence."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        names = [name for name, _ in pairs]
+        name = next(one for place, one in enumerate(names) if one in names[:place])
+        raise ValueError(f"the key {name[:40]!r} is there twice")
+    return value
+
+
 def read_json(path: Path, what: str) -> dict[str, Any]:
     """The object in a JSON file. Raises `UserError`, naming the file, for anything else."""
     text = read_small(path, what, most=JSON, encoding="utf-8")  # transformers, too, reads no byte order mark
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=once)
     except RecursionError:
         raise UserError(f"{path} is nested too deep to be read: save the {what} again") from None
     except ValueError as error:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import UserError
-from ..writing import folder, whole
+from ..writing import folder, place, whole
 from .outline import CHAPTERS
 
 
@@ -25,6 +25,7 @@ def explain(
     if unknown:
         raise UserError(f"there is no chapter '{unknown[0]}': the page has {', '.join(CHAPTERS)}")
     shown = [name for name in CHAPTERS if name in chapters or not chapters]
+    out = place(out, "--out")
     words = [*chapters, "--lang", lang, *(["--bert", bert] if bert else [])]
     above = next((one for one in (Path(out), *Path(out).absolute().parents) if one.exists()), Path())
     if not above.is_dir():

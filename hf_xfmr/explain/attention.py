@@ -14,7 +14,9 @@ from ..models.transformer import XfmrConfig, position_table
 from ..registration import config_classes
 from ..run import finite, loading
 from ..tasks.translation.translator import load_translator
+from ..writing import place
 
+PICTURES = (".png", ".svg", ".pdf")
 POSITIONS = 128  # rows of the table of position signals that are drawn: beyond, the picture's lines blur
 
 
@@ -30,6 +32,9 @@ def attention(
     """Write the picture that `draw` makes to `out` (.png, .svg or .pdf). Returns what is to be said of it: tokens that
     no font has, which stand as numbers in the picture, and its path. Raises `UserError` as `draw`, and for a path that
     can't be written."""
+    out = place(out, "--out")
+    if out.suffix.lower() not in PICTURES:
+        raise UserError(f"{out}: a picture's name ends in {', '.join(PICTURES)}; give --out such a name")
     figure, tokens = draw(model, sentence, target, word=word, layer=layer)
     lines = []
     if tokens and style.fonts_for(tokens) is None:

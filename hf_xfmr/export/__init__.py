@@ -7,7 +7,7 @@ import importlib
 from pathlib import Path
 
 from ..errors import UserError
-from ..writing import whole_folder
+from ..writing import place, whole_folder
 
 FORMATS = ("stock", "onnx", "ctranslate2")  # a file here each, whose `write` makes it
 
@@ -20,7 +20,7 @@ def export(folder: str | Path, to: str = "stock", *, out: str | Path | None = No
     and if it is killed, there is no `out`.
     """
     folder = Path(folder)
-    out = Path(out) if out is not None else folder.with_name(f"{folder.resolve().name}-{to}")
+    out = place(out, "--out") if out is not None else folder.with_name(f"{folder.resolve().name}-{to}")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out} is there already: remove it, or give another folder with --out")
     with whole_folder(out, instead="give another folder with --out") as made:

@@ -14,6 +14,7 @@ from ..errors import UserError
 from ..run import loading
 from ..training import checkpoints
 from ..verify.subject import find_class
+from ..writing import place
 
 
 class _Metadata(pickle.Unpickler):
@@ -53,7 +54,7 @@ def consolidate(checkpoint: str | Path, like: str, out: str | Path) -> Path:
 
     Raises `UserError` if the folder is no sharded checkpoint, or one of another model.
     """
-    checkpoint, out = Path(checkpoint), Path(out)
+    checkpoint, out = Path(checkpoint), place(out, "--out")
     if not os.path.isfile(checkpoint / ".metadata"):
         raise UserError(f"{checkpoint} is no sharded checkpoint: it has no .metadata; give the folder of .distcp files")
     _check_metadata(checkpoint / ".metadata")

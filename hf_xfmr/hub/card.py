@@ -15,7 +15,7 @@ import yaml
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ..errors import UserError
-from ..plain import code, markdown, printable
+from ..plain import code, markdown
 from ..report import plots
 from ..report.names import metric_name
 from ..writing import telling, whole
@@ -265,8 +265,7 @@ def _rows(head: Sequence[str], lines: Sequence[Sequence[Any]]) -> str:
 
 def _cell(value: Any) -> str:
     """A value for a cell: nothing of it is a table's bar, a link, code, HTML or a mark of ours."""
-    text = " ".join(printable(value).split()).replace("&", "&amp;").replace("<", "&lt;")
-    return re.sub(r"([\\|`\[\]])", r"\\\1", text)
+    return markdown(" ".join(str(value).split()))
 
 
 def _plain(line: str, dataset: Any) -> str:

@@ -45,11 +45,11 @@ def predict(
     end for rows that had no answer.
     """
     from ..run import ranges  # heavy
-    from .rows import read
+    from .rows import of_texts, read
 
     if texts and file:
         raise UserError("texts and --file are both given: leave one of them out")
-    if not texts and not file and sys.stdin.isatty():
+    if not texts and not file and (sys.stdin is None or sys.stdin.isatty()):
         raise UserError("no texts: give them as arguments or with --file, or pipe in one text a line")
     ranges.check(batch_size=batch_size, temperature=temperature)
     columns = Columns(text_column, text_pair_column, id_column)
@@ -57,8 +57,8 @@ def predict(
 
     def rows() -> Iterable[Row]:
         if texts:
-            return (Row(str(number), text, None) for number, text in enumerate(texts))
-        return read(file, kind=format, columns=columns, table=table, reading=reading)
+            return of_texts(texts)
+        return _some(read(file, kind=format, columns=columns, table=table, reading=reading), reading.path)
 
     total = None
     if file:
@@ -71,6 +71,16 @@ def predict(
         return _answered(predictor, rows(), many, batch_size)
     _write(predictor, rows(), _file(out, model, predictor, text_pair_column), total, many, batch_size)
     return iter(())
+
+
+def _some(rows: Iterable[Row], name: str) -> Iterator[Row]:
+    """The same rows. Raises `UserError` if there are none."""
+    empty = True
+    for row in rows:
+        empty = False
+        yield row
+    if empty:
+        raise UserError(f"{name}: has no rows; nothing to read")
 
 
 def load(name: str, temperature: float | None = None, all_probabilities: bool = False) -> "Predictor":
@@ -98,15 +108,19 @@ def _write(
 
     given, faults = out.rest(rows), []
     progress = tqdm(total=total, desc="predict", unit="row")
-    while window := list(islice(given, many)):
-        answers = answer(predictor, window, batch_size)
-        faults += _faults(answers)
-        out.write(window, [predictor.flat(one) for one in answers] if out.is_table else answers)
-        progress.update(out.rows - progress.n)
-    progress.close()
+    try:
+        while window := list(islice(given, many)):
+            answers = answer(predictor, window, batch_size)
+            faults += _faults(answers)
+            out.write(window, [predictor.flat(one) for one in answers] if out.is_table else answers)
+            progress.update(out.rows - progress.n)
+    finally:
+        progress.close()
+        out.undo_empty()
     out.finish()
     print(
-        f"{out.rows:,} rows{f', {out.resumed:,} of them before' if out.resumed else ''}: {printable(out.path)}",
+        f"{out.rows:,} row{'s' * (out.rows != 1)}"
+        f"{f', {out.resumed:,} of them before' if out.resumed else ''}: {printable(out.path)}",
         flush=True,
     )
     _refuse(faults)
@@ -119,7 +133,8 @@ def _faults(answers: Iterable[dict]) -> list[str]:
 def _refuse(faults: list[str]) -> None:
     if faults:
         more = f" and {len(faults) - FAULTS_NAMED:,} more" if len(faults) > FAULTS_NAMED else ""
-        raise UserError(f"{len(faults):,} rows have an `error` and no answer: {', '.join(faults[:FAULTS_NAMED])}{more}")
+        have = "row has" if len(faults) == 1 else "rows have"
+        raise UserError(f"{len(faults):,} {have} an `error` and no answer: {', '.join(faults[:FAULTS_NAMED])}{more}")
 
 
 def answer(predictor: "Predictor", rows: list[Row], batch_size: int) -> list[dict]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..data.regular import read_small
 from ..errors import UserError
-from ..writing import folder, telling, unlink_link, whole
+from ..writing import folder, place, telling, unlink_link, whole
 from .rows import Row
 
 ESCAPED = {"errors": "backslashreplace"}  # half a character as \\ud800, which JSON reads as what it was
@@ -28,7 +28,7 @@ class PredictionFile:
     def __init__(self, path: str | Path, columns: list[str], by: dict):
         """`columns` of a CSV; `by` is what the predictions depend on (model, settings): to go on with another is an
         error. Raises `UserError` if the file is complete already, or was begun otherwise."""
-        self.path, self.columns = Path(path), columns
+        self.path, self.columns = place(path, "--out"), columns
         self.is_table = self.path.suffix.lower() == ".csv"
         if not self.is_table and self.path.suffix.lower() != ".jsonl":
             raise UserError(f"{path}: predictions are written as .csv or .jsonl; give --out such a name")
@@ -118,6 +118,12 @@ class PredictionFile:
         state = {"rows": self.rows, "bytes": self.file.tell(), "read": self.hash.hexdigest(), "by": self.by}
         with self._telling(), whole(self.state) as aside:
             aside.write_text(json.dumps(state, ensure_ascii=False), encoding="utf-8")
+
+    def undo_empty(self) -> None:
+        """Leave nothing behind where no row was written."""
+        if not self.rows:
+            self.file.close()
+            self.partial.unlink(missing_ok=True)
 
     def finish(self) -> None:
         """Give the file its name."""

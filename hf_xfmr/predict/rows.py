@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..data.files import check_used, read_files
 from ..data.names import IDS, TEXTS
-from ..data.regular import check_regular
+from ..data.regular import check_regular, once
 from ..data.table import kinds
 from ..data.table.delimited import long_fields
 from ..data.table.dialect import SAMPLE, Dialect, complete_lines, find, told
@@ -61,16 +61,17 @@ def _of_input(kind: str, name: str, columns: Columns, settings: TableSettings) -
     encoding = "utf-8-sig" if settings.encoding is None else check_told(settings.encoding)
     try:
         sys.stdin.reconfigure(encoding=encoding, newline="")  # type: ignore[union-attr]
+        file = without_nul(sys.stdin, name)
         if kind == "txt":
-            yield from _lines(sys.stdin, name, columns)
+            yield from _lines(file, name, columns)
         elif kind == "jsonl":
-            yield from _objects(sys.stdin, name, columns)
+            yield from _objects(file, name, columns)
         else:
             delimiter, quotechar = told(settings)
             how = Dialect(
                 delimiter or ("," if kind == "csv" else "\t"), '"' if quotechar is None else quotechar or None
             )
-            yield from _table(sys.stdin, name, columns, how)
+            yield from _table(file, name, columns, how)
     except UnicodeDecodeError as error:
         raise UserError(
             f"{name} is not UTF-8 (byte {error.object[error.start]:#04x}); say its encoding, as in --encoding gb18030"
@@ -128,6 +129,17 @@ def _kind(path: Path, told_kind: str | None) -> tuple[str | None, str | None, bo
     return ("lines", None, False) if begins == "{" else ("delimited", None, True)
 
 
+def without_nul(lines: Iterable[str], name: str) -> Iterator[str]:
+    """The same lines. Raises `UserError` for one with a NUL, which no text holds: UTF-16 read as UTF-8, or no text."""
+    for number, line in enumerate(lines, 1):
+        if "\0" in line:
+            raise UserError(
+                f"{name}: line {number} holds a NUL, as UTF-16 and files that are no text do; convert it, as with "
+                "iconv -f UTF-16 -t UTF-8"
+            )
+        yield line
+
+
 def _stands_in_columns(path: Path, settings: TableSettings) -> bool:
     with text_of(path, settings) as text:
         beginning = text.read(SAMPLE)
@@ -151,7 +163,7 @@ def _lines(file: Iterable[str], name: str, columns: Columns) -> Iterator[Row]:
     if any(columns):
         raise UserError(f"{name}: a text file has no columns; leave {_option(columns)} out")
     for number, line in enumerate(file):
-        yield _row(number, str(number), line.rstrip("\r\n"), None)
+        yield _row(str(number), line.rstrip("\r\n"), None)
 
 
 def _table(
@@ -177,12 +189,13 @@ def _objects(file: Iterable[str], name: str, columns: Columns) -> Iterator[Row]:
     found = None
     lines = (line.removeprefix("\ufeff") for line in file if line.strip("\ufeff \t\r\n"))
     for number, line in enumerate(lines):
+        fault = "no JSON object"
         try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
-            value = None
+            value = json.loads(line, object_pairs_hook=once)
+        except (ValueError, RecursionError) as error:
+            value, fault = None, fault if isinstance(error, json.JSONDecodeError | RecursionError) else str(error)
         if not isinstance(value, dict):
-            yield Row(str(number), line.strip(), None if columns.pair is None else "", "no JSON object")
+            yield Row(str(number), line.strip(), None if columns.pair is None else "", fault)
             continue
         value = flat(value)
         found = found or _find(list(value), name, columns)
@@ -215,10 +228,15 @@ def _of(number: int, row: dict, columns: Columns) -> Row:
         return Row(name, _written(text), pair if isinstance(pair, str) else None, _not_text(columns.text, text))
     if columns.pair and not isinstance(pair, str):
         return Row(name, text, _written(pair), _not_text(columns.pair, pair))
-    return _row(number, name, text, pair)
+    return _row(name, text, pair)
 
 
-def _row(number: int, name: str, text: str, pair: str | None) -> Row:
+def of_texts(texts: Iterable[str]) -> Iterator[Row]:
+    """Texts as rows, whose ids are their numbers."""
+    return (_row(str(number), text, None) for number, text in enumerate(texts))
+
+
+def _row(name: str, text: str, pair: str | None) -> Row:
     if not is_unicode(text + (pair or "")):
         return Row(name, text, pair, "half a character (a lone surrogate) in its text")
     return Row(name, text, pair, None if text.strip() and (pair is None or pair.strip()) else "no text")

@@ -1,6 +1,7 @@
 """Any exception as one sentence: what a user can put right, or that it is a fault of hf_xfmr and what to send."""
 
 import errno
+import os
 import platform
 import re
 import shlex
@@ -14,9 +15,24 @@ from importlib import metadata
 from .. import writing
 from ..errors import UserError
 from ..plain import one_line, without_password
+from . import packages
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NO_MEMORY = ("can't allocate memory", "out of memory", "Cannot allocate memory")
+OF_LIBRARIES: tuple[str, ...] = (
+    "ACCELERATE_",
+    "FSDP_",
+    "HF_",
+    "TRANSFORMERS_",
+    "DATASETS_",
+    "TORCH",
+    "PYTORCH_",
+    "CUDA_",
+    "NCCL_",
+    "GLOO_",
+)
+OF_LIBRARIES += ("OMP_", "MKL_", "MPL", "TQDM_", "MASTER_", "SOURCE_DATE_EPOCH", "COLUMNS", "LINES")
+USUAL = ("0", "1", "2", "true", "false", "yes", "no", "on", "off")  # values that stand in other errors too
 LESS = "take smaller batches or a smaller model, or end other programs"
 
 
@@ -42,11 +58,14 @@ def _known(error: BaseException) -> str | None:
     if isinstance(error, metadata.PackageNotFoundError):  # whose name is a sentence, if transformers raised it
         named = re.search(r"'([\w.-]+)", str(error.name))
         package = named[1] if named else error.name
-        return f"what was asked for needs the package {package}, which is not installed: pip install it"
+        return f"what was asked for needs the package {package}, which is not installed: {packages.install(package)}"
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("hf_xfmr"):
-        return f"what was asked for needs the package {error.name}, which is not installed: pip install it"
+        name = error.name.split(".")[0]
+        return f"what was asked for needs the package {name}, which is not installed: {packages.install(name)}"
     if isinstance(error, ImportError | RuntimeError) and "install" in str(error):  # a library's words for a package
         return f"{one_line(error)[:300]}: install it, or leave out the setting that needs it"
+    if isinstance(error, ValueError | KeyError) and (variable := _variable_in(str(error))):
+        return f"{variable} is {os.environ[variable]!r} in the environment ({one_line(error)[:200]}): unset {variable}"
     if (fault := writing.fault_of(error)) is not None and not isinstance(error, OSError):  # torch's, tokenizers', …
         return f"{fault[1]}: free some space, or name another folder; the same command goes on"
     if isinstance(error, OSError) and error.errno in FULL:
@@ -55,6 +74,15 @@ def _known(error: BaseException) -> str | None:
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         name = error.filename.decode(errors="replace") if isinstance(error.filename, bytes) else error.filename
         return f"{name}: {error.strerror}; check the path and its permissions"
+    return None
+
+
+def _variable_in(words: str) -> str | None:
+    """The variable of a library's, in the environment, whose value the library's words tell of; None: no such."""
+    for name, value in os.environ.items():
+        told = value and value.lower() not in USUAL and re.search(rf"(?<!\w){re.escape(value)}(?!\w)", words, re.I)
+        if told and name.startswith(OF_LIBRARIES):
+            return name
     return None
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import select
 import sys
+import traceback
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,7 +15,7 @@ from typing import Any, NoReturn
 
 from ..errors import UserError
 from ..plain import printable
-from ..processes import keep_quiet, let_main_speak_first
+from ..processes import check_launched, keep_quiet, let_main_speak_first
 from . import beginnings
 
 TRACEBACK = "--traceback"
@@ -80,9 +81,12 @@ def run(program: Callable[[], Any]) -> None:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     shows = _shows_traceback.set(_take_traceback() or _shows_traceback.get())  # `check` runs a recipe within
     _without_bars()
+    # of a setting that is then checked under its old name
+    warnings.filterwarnings("ignore", message=".*checkpointing.* is deprecated", category=FutureWarning)
     warnings.filterwarnings("ignore", message="Detected pickle protocol")  # of a file that is then refused by name
-    keep_quiet()
     try:
+        check_launched()
+        keep_quiet()
         try:
             program()
         finally:
@@ -108,6 +112,22 @@ def run(program: Callable[[], Any]) -> None:
         sys.exit(2)
     finally:
         _shows_traceback.reset(shows)
+
+
+def _told_of_absent(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """For a recipe that can't be imported, before `run`: a package that hf_xfmr needs is absent."""
+    frames = traceback.walk_tb(trace)
+    ours = any(str(frame.f_globals.get("__name__", "")).startswith("hf_xfmr.") for frame, _ in frames)
+    if not (ours and issubclass(kind, ModuleNotFoundError)) or TRACEBACK in sys.argv:
+        sys.__excepthook__(kind, error, trace)
+        return
+    from . import faults
+
+    _say(f"error: {printable(faults.sentence(error))}")
+    os._exit(2)  # after this hook Python itself would end with 1
+
+
+sys.excepthook = _told_of_absent
 
 
 def _without_bars() -> None:

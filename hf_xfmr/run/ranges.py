@@ -7,12 +7,14 @@ from typing import Any
 
 import torch
 from accelerate.utils import DynamoBackend
-from transformers import Trainer, TrainingArguments, get_scheduler
+from transformers import TrainingArguments, get_scheduler
 from transformers.activations import ACT2FN
 from transformers.integrations import integration_utils
 
 from ..errors import UserError
 from ..plain import one_line, some
+from .packages import install
+from .trainer_options import check_checkpointing, check_optimizer, check_unused
 
 # field: (least, most, in words); a bound that is itself too little or too much is in EXCLUDED
 AT_LEAST_1 = (1, None, "at least 1")
@@ -114,7 +116,7 @@ def _check_arguments(args: Any) -> None:
         if name not in (*known, "none", "all"):
             raise UserError(f"report_to is '{name}'{_nearest(name, [*known, 'none', 'all'])}")
         if name in known and name not in integration_utils.get_available_reporting_integrations():
-            raise UserError(f"report_to is '{name}', whose package is not installed: install it, or give none")
+            raise UserError(f"report_to is '{name}', whose package is not installed: {install(name)}, or give none")
     if args.metric_for_best_model == "":
         raise UserError("metric_for_best_model is ''; give the name of a figure, or leave it out")
     if args.early_stopping_patience is not None and not args.metric_for_best_model:
@@ -122,12 +124,9 @@ def _check_arguments(args: Any) -> None:
     if args.dataloader_persistent_workers and not args.dataloader_num_workers:
         raise UserError("dataloader_persistent_workers needs workers: add --dataloader_num_workers 1, or leave it out")
     _check_compiling(args)
-    try:
-        Trainer.get_optimizer_cls_and_kwargs(args)
-    except (ValueError, ImportError, TypeError) as error:
-        if "model" not in str(error):  # some optimizers ask for the model
-            shown = f" with optim_args '{args.optim_args}'" if args.optim_args else ""
-            raise UserError(f"optim {_value(args.optim)}{shown} can't be used: {one_line(error)}") from error
+    check_optimizer(args)
+    check_checkpointing(args)
+    check_unused(args)
     _check_schedule(args)
 
 

@@ -77,6 +77,8 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
     if values["output_dir"] is None:
         raise UserError("no output folder: give --output_dir FOLDER, or a config file, whose name it then takes")
     _check_texts(values)
+    if isinstance(values["output_dir"], str):
+        values["output_dir"] = str(writing.place(values["output_dir"], "output_dir"))
     _several_seeds(values)
     _check_alone(values)
     lacking = [
@@ -119,7 +121,7 @@ def of_flags(settings_class: type, words: Sequence[str]) -> Any:
 
 def _check_alone(values: dict[str, Any]) -> None:
     """Raises `UserError` for a setting of several processes where one runs."""
-    for name in ("fsdp", "ddp_backend"):
+    for name in ("fsdp", "fsdp_config", "ddp_backend"):
         if values.get(name) and int(os.environ.get("WORLD_SIZE", "1")) < 2:
             raise UserError(
                 f"{name} is for several processes, and this is one: leave it out, or begin with accelerate launch"

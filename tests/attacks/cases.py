@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from more_cases import MORE
 from place import Case, Place, replace_file, reseal
 
 DEEP = "[" * 10_000 + "]" * 10_000
@@ -840,4 +841,4 @@ def runs() -> Iterator[Case]:
     )
 
 
-CASES = [*arguments(), *numbers(), *settings(), *data(), *models(), *rows(), *checkpoints(), *runs()]
+CASES = [*arguments(), *numbers(), *settings(), *data(), *models(), *rows(), *checkpoints(), *runs(), *MORE]

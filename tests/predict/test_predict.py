@@ -145,7 +145,7 @@ def test_a_text_too_long_for_the_memory_costs_its_own_answer_only(model, tmp_pat
     monkeypatch.setattr(long_texts, "LONG", 40)
     monkeypatch.setattr(long_texts, "BYTES", 2**50)
     rows = [["text"], ["good"], ["x" * 500], ["bad"]]  # one word: there is no place to cut it at
-    with pytest.raises(UserError, match=r'^1 rows .* row 1 \(the text "x+…" has 500 characters, .* are free: cut it'):
+    with pytest.raises(UserError, match=r'^1 row .* row 1 \(the text "x+…" has 500 characters, .* are free: cut it'):
         run(model, "--file", write(tmp_path / "a.csv", rows))
     answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert ["label" in one for one in answers] == [True, False, True]

@@ -54,7 +54,7 @@ def test_predict_answers_the_other_rows_and_names_the_one(ruined, capsys, tmp_pa
     model = ruined(name)
     with pytest.raises(UserError, match=rf"row 1 \({model} gives it numbers that are not finite") as end:
         run(predict, model, GOOD, BAD, GOOD)
-    assert str(end.value).startswith("1 rows have an `error`")
+    assert str(end.value).startswith("1 row has an `error`")
     answers = [strict(line) for line in capsys.readouterr().out.splitlines()]
     assert ["error" in one for one in answers] == [False, True, False]
     assert not {"label", "entities"} & set(answers[1])

@@ -9,6 +9,7 @@ import pyarrow.feather
 import pyarrow.parquet as pq
 import xxhash
 from datasets import Dataset, DatasetDict
+from datasets.features.features import generate_from_arrow_type
 from datasets.table import InMemoryTable
 
 from ...errors import UserError
@@ -46,7 +47,7 @@ def read_arrow(path: Path, source: pa.Buffer, reading: Reading) -> pa.Table:
 def plain(table: pa.Table, reading: Reading) -> pa.Table:
     """The table with its texts as string or large_string, its decimals as numbers, and no index of pandas'.
 
-    Raises UserError for two columns of one name.
+    Raises UserError for two columns of one name, and for one of a type that datasets does not know.
     """
     if INDEX in table.column_names:
         table = table.drop_columns([INDEX])
@@ -61,7 +62,20 @@ def plain(table: pa.Table, reading: Reading) -> pa.Table:
                 reading.note(f'the bytes of column "{short(field.name)}" are texts')
             elif pa.types.is_decimal(field.type):
                 reading.note(f'the decimals of column "{short(field.name)}" are numbers')
+            elif pa.types.is_uint64(field.type) and pa.types.is_string(column.type):
+                reading.note(f'column "{short(field.name)}" has whole numbers beyond 9.2e18, and is read as texts')
+        _check_type(reading.path, field.name, column.type)
     return table
+
+
+def _check_type(path: str, name: str, kind: pa.DataType) -> None:
+    try:
+        generate_from_arrow_type(kind)
+    except ValueError:
+        raise UserError(
+            f'{path}: column "{short(name)}" is of the type {short(str(kind), 60)}, which no data set can hold; write '
+            "it as texts, numbers or lists of them, or leave it out"
+        ) from None
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -84,6 +98,11 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
             return column.cast(pa.int64()) if whole and kind.scale <= 0 else column.cast(pa.float64())
         except pa.ArrowException:
             return column
+    if pa.types.is_uint64(kind):
+        try:
+            return column.cast(pa.int64())
+        except pa.ArrowException:
+            return column.cast(pa.string())
     if kind == pa.null():
         return column
     if isinstance(kind, pa.BaseExtensionType):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UserError
+from ..regular import once
 from ..wording import listed, short
 from .reading import Reading
 
@@ -36,7 +37,7 @@ def _values(path: Path, text: str) -> tuple[list, bool]:
         return _loaded(path, text, 1), True
     if first == "{" and "\n{" not in text.lstrip()[1:].replace("\r", "\n"):
         try:
-            return [json.loads(text)], False
+            return [json.loads(text, object_pairs_hook=once)], False
         except (ValueError, RecursionError):
             pass
     parts = [(line, part) for line, part in enumerate(text.split("\n"), 1) if part.strip()]
@@ -51,7 +52,7 @@ def _values(path: Path, text: str) -> tuple[list, bool]:
 def _one_after_another(text: str) -> list | None:
     """Objects that span lines, printed one after another; None if they are not that."""
     values: list = []
-    decoder, place = json.JSONDecoder(), 0
+    decoder, place = json.JSONDecoder(object_pairs_hook=once), 0
     while True:
         while place < len(text) and text[place] in " \t\r\n,":
             place += 1
@@ -68,7 +69,7 @@ def _one_after_another(text: str) -> list | None:
 
 def _loaded(path: Path, part: str, line: int) -> Any:
     try:
-        return json.loads(part)
+        return json.loads(part, object_pairs_hook=once)
     except json.JSONDecodeError as error:
         raise UserError(
             f"{path}: line {line + error.lineno - 1} is not JSON ({error.msg}, column {error.colno}); "
@@ -76,7 +77,7 @@ def _loaded(path: Path, part: str, line: int) -> Any:
         ) from None
     except RecursionError:
         raise UserError(f"{path}: line {line} is nested too deep to be read; flatten it") from None
-    except ValueError as error:  # a number of thousands of digits
+    except ValueError as error:  # a number of thousands of digits, a key twice
         raise UserError(f"{path}: line {line} can't be read ({str(error).partition(';')[0]}); mend it") from None
 
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from datasets import Dataset
 
 from ...errors import UserError
+from ..regular import once
 from . import arrow, delimited, dialect, kinds, quotes
 from .columns import of_rows
 from .packed import opened
@@ -109,7 +110,7 @@ def _of_objects(path: Path, settings: TableSettings, reading: Reading) -> tuple[
                 if not line.strip("\ufeff \t\r\n"):
                     continue
                 try:
-                    value = json.loads(line.removeprefix("\ufeff"))
+                    value = json.loads(line.removeprefix("\ufeff"), object_pairs_hook=once)
                 except (ValueError, RecursionError) as error:
                     raise UserError(f"{path}: line {number} is not JSON ({error}); give one object a line") from None
                 if not isinstance(value, dict):

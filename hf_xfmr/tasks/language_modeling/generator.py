@@ -8,7 +8,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, TextStreamer, set_seed
 
 from ...errors import UserError
-from ...plain import printable_lines
+from ...plain import harmless
 from ...run import finite, loading, ranges
 from ...tokenizer import long_texts
 from ..task import task_of
@@ -21,7 +21,7 @@ class _Shown(TextStreamer):
     """Nothing of what is written is obeyed by a terminal."""
 
     def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
-        super().on_finalized_text(printable_lines(text) if sys.stdout.isatty() else text, stream_end)
+        super().on_finalized_text(harmless(text), stream_end)
 
 
 class Generator:
