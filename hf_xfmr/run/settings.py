@@ -49,7 +49,7 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
     """Settings and training arguments from `[CONFIG.yaml] [--key value ...]`; a flag overrides the file.
 
     The random seed is set here, before any model is made; with `seeds`, `SeveralSeeds` is raised (see seeds.py).
-    `output_dir`, if not given, is `runs/` and the config's name.
+    `output_dir`, if not given, is `runs/` and the config's name, or else the dataset's.
     Raises `UserError` for an unknown key (naming the nearest), a value of the wrong type or outside its range, or an
     output folder that cannot be written.
     """
@@ -73,7 +73,7 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
     config = Path(argv.pop(0)) if argv and not argv[0].startswith("-") else None
     values = _read_yaml(config, actions, taken) if config else {}
     values |= _read_flags(parser, argv, actions, taken)
-    values.setdefault("output_dir", f"runs/{config.stem}" if config else None)
+    values.setdefault("output_dir", _default_folder(config, values.get("dataset")))
     if values["output_dir"] is None:
         raise UserError("no output folder: give --output_dir FOLDER, or a config file, whose name it then takes")
     _check_texts(values)
@@ -102,6 +102,18 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
         args.resume_from_checkpoint = fetch_checkpoint(args.resume_from_checkpoint, args.output_dir)
     set_seed(args.seed)
     return settings, args
+
+
+def _default_folder(config: Path | None, dataset: Any) -> str | None:
+    if config is not None:
+        return f"runs/{config.stem}"
+    return f"runs/{stem(dataset)}" if isinstance(dataset, str) and dataset else None
+
+
+def stem(dataset: str) -> str:
+    """What a run's folder is called after a dataset: `reviews` of `data/reviews.csv.gz`."""
+    name = Path(dataset.rpartition(":")[2]).name.split(".")[0]
+    return re.sub(r"[^\w.-]+", "-", name).strip("-") or "run"
 
 
 def _help(settings_class: type, arguments_class: type, *, everything: bool) -> str:
