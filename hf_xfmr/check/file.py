@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from ..errors import UserError
 from ..run import recipes
+from ..run.beginnings import stem
 from ..run.console import say, this_program
-from ..run.settings import stem
 from ..tasks.task import Look, all_tasks
 from . import findings, labels, text
 

@@ -55,7 +55,7 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     if (asked := flags.asked_for(argv)) is not None:
-        program.show(_help(settings_class, arguments_class, everything=asked == "all"))
+        program.show(flags.help_of(settings_class, arguments_class, everything=asked == "all"))
     parser = _Parser(
         [settings_class, arguments_class],  # type: ignore[list-item]
         argument_default=argparse.SUPPRESS,
@@ -73,7 +73,7 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
     config = Path(argv.pop(0)) if argv and not argv[0].startswith("-") else None
     values = _read_yaml(config, actions, taken) if config else {}
     values |= _read_flags(parser, argv, actions, taken)
-    values.setdefault("output_dir", _default_folder(config, values.get("dataset")))
+    values.setdefault("output_dir", beginnings.default_folder(config, values.get("dataset")))
     if values["output_dir"] is None:
         raise UserError("no output folder: give --output_dir FOLDER, or a config file, whose name it then takes")
     _check_texts(values)
@@ -102,29 +102,6 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
         args.resume_from_checkpoint = fetch_checkpoint(args.resume_from_checkpoint, args.output_dir)
     set_seed(args.seed)
     return settings, args
-
-
-def _default_folder(config: Path | None, dataset: Any) -> str | None:
-    if config is not None:
-        return f"runs/{config.stem}"
-    return f"runs/{stem(dataset)}" if isinstance(dataset, str) and dataset else None
-
-
-def stem(dataset: str) -> str:
-    """What a run's folder is called after a dataset: `reviews` of `data/reviews.csv.gz`."""
-    name = Path(dataset.rpartition(":")[2]).name.split(".")[0]
-    return re.sub(r"[^\w.-]+", "-", name).strip("-") or "run"
-
-
-def _help(settings_class: type, arguments_class: type, *, everything: bool) -> str:
-    module = sys.modules[settings_class.__module__]
-    return flags.help_text(
-        flags.of_classes(settings_class, arguments_class),
-        Path(str(module.__file__)),
-        program=Path(sys.argv[0]).name,
-        description=module.__doc__ or "",
-        everything=everything,
-    )
 
 
 def of_flags(settings_class: type, words: Sequence[str]) -> Any:
