@@ -12,13 +12,13 @@ import pytest
 from places import ROOT
 
 import hf_xfmr
-from hf_xfmr.__main__ import COMMANDS, module_of
-from hf_xfmr.run import settings
+from hf_xfmr.commands import COMMANDS, module_of
+from hf_xfmr.run import recipes, settings
 from hf_xfmr.training import lock
 
 READMES = ["README.md", "README.zh.md"]
 RECIPES = sorted(path.stem for path in (ROOT / "recipes").glob("*.py"))
-STARTS = ("make ", "python ", ".venv/bin/", "python3 ", "pip ", "accelerate ", "torchrun ")
+STARTS = ("make ", "hf_xfmr ", "python ", ".venv/bin/", "python3 ", "pip ", "accelerate ", "torchrun ")
 
 
 def prose(name: str) -> str:
@@ -87,6 +87,14 @@ def parser_of(command: str) -> argparse.ArgumentParser:
     return parser
 
 
+def recipe_words(words: list[str]) -> list[str]:
+    """What the recipe's script is given for the words of `train`."""
+    flags = words[1:]
+    if flags[:1] == ["--config"]:
+        flags[:2] = [str(recipes.config_file(flags[1], words[0]))]
+    return flags
+
+
 def words_of(line: str) -> list[str]:
     """The words of a command. `[--flag value]` counts as given; `[--key value ...]`, ARGS… stand for any."""
     line = re.sub(r"\[--key value (\.\.\.|…)\]|\bARGS\b|…", "", line)
@@ -105,11 +113,13 @@ def test_a_command_line_parses(readme, line, parse_recipe):
         listed = (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("[project.optional-dependencies]")[2]
         extras = {extra for group in re.findall(r"hf_xfmr\[([\w,]+)\]", line) for extra in group.split(",")}
         assert extras <= set(re.findall(r"^(\w+) = \[", listed.partition("\n[")[0], re.MULTILINE))
-    elif words[1:3] == ["-m", "hf_xfmr"]:
-        command, *arguments = words[3:]
+    elif words[1:3] == ["-m", "hf_xfmr"] or Path(words[0]).name == "hf_xfmr":
+        command, *arguments = words[3:] if words[1] == "-m" else words[1:]
         parser_of(command).parse_args(arguments)
         if command == "check":
             parse_recipe(Path(arguments[0]).parent.name, arguments)
+        elif command == "train" and "--help" not in arguments:
+            parse_recipe(recipes.stem_of(arguments[0]), recipe_words(arguments))
         assert [word for word in arguments if word.startswith("recipes/") and not (ROOT / word).exists()] == []
     elif scripts:
         stem = Path(words[scripts[0]]).stem
@@ -126,7 +136,9 @@ def test_a_configuration_parses_with_the_recipe_of_its_folder(config, parse_reci
     given = [] if re.search(r"^dataset:", config.read_text(encoding="utf-8"), re.MULTILINE) else ["--dataset", "x.txt"]
     parse_recipe(config.parent.name, [str(config), *given])
     first = config.read_text(encoding="utf-8").splitlines()[0]
-    assert f"python recipes/{config.parent.name}.py recipes/configs/{config.parent.name}/{config.name}" in first
+    words = words_of(first.partition("hf_xfmr train ")[2])
+    assert recipes.stem_of(words[0]) == config.parent.name
+    parse_recipe(config.parent.name, recipe_words(words))
 
 
 @pytest.mark.parametrize("readme", READMES)
@@ -161,12 +173,13 @@ def test_flags_and_settings_are_known(readme, capsys):
     known = {option for command in COMMANDS for option in parser_of(command)._option_string_actions}
     for stem in RECIPES:
         with pytest.raises(SystemExit):
-            recipe_module(stem).main(["--help"])
+            recipe_module(stem).main(["--help", "all"])
         known |= set(re.findall(r"--\w+", capsys.readouterr().out))
     for config in (ROOT / "recipes" / "configs").rglob("*.yaml"):  # accelerate's have settings of its own
         known |= {f"--{key}" for key in re.findall(r"^ *(\w+):", config.read_text(encoding="utf-8"), re.MULTILINE)}
     backticked = in_backticks(readme)
-    flags = {flag for one in backticked if one.startswith("--") for flag in re.findall(r"--\w+", one)} - {"--key"}
+    flags = {flag for one in backticked if one.startswith("--") for flag in re.findall(r"--[\w-]+", one)} - {"--key"}
+    flags -= {"--max-restarts", "---"}  # torchrun's, and a line of dashes
     setting = re.compile(r"([a-z_0-9]+):( ([\w./-]+|\{.*\}))?")
     settings = {match[1] for match in map(setting.fullmatch, backticked) if match} - {"sample"}
     assert flags | settings

@@ -22,7 +22,7 @@ from ..plain import is_unicode
 from ..processes import is_main
 from ..training import lock
 from ..training.trainer import XfmrTrainingArguments
-from . import beginnings, kinds, program, ranges, yaml_text
+from . import beginnings, flags, kinds, program, ranges, yaml_text
 
 seed_of_several: ContextVar[int | None] = ContextVar("seed_of_several", default=None)  # the one that runs, if any does
 
@@ -49,15 +49,15 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
     """Settings and training arguments from `[CONFIG.yaml] [--key value ...]`; a flag overrides the file.
 
     The random seed is set here, before any model is made; with `seeds`, `SeveralSeeds` is raised (see seeds.py).
-    `output_dir`, if not given, is `runs/` and the config's name.
+    `output_dir`, if not given, is `runs/` and the config's name, or else the dataset's.
     Raises `UserError` for an unknown key (naming the nearest), a value of the wrong type or outside its range, or an
     output folder that cannot be written.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
+    if (asked := flags.asked_for(argv)) is not None:
+        program.show(flags.help_of(settings_class, arguments_class, everything=asked == "all"))
     parser = _Parser(
         [settings_class, arguments_class],  # type: ignore[list-item]
-        description=sys.modules[settings_class.__module__].__doc__,
-        usage="%(prog)s [CONFIG.yaml] [--key value ...]",
         argument_default=argparse.SUPPRESS,
     )
     parser.add_argument(program.TRACEBACK, action="store_true", help=program.TRACEBACK_HELP)  # program.run takes it
@@ -73,7 +73,7 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
     config = Path(argv.pop(0)) if argv and not argv[0].startswith("-") else None
     values = _read_yaml(config, actions, taken) if config else {}
     values |= _read_flags(parser, argv, actions, taken)
-    values.setdefault("output_dir", f"runs/{config.stem}" if config else None)
+    values.setdefault("output_dir", beginnings.default_folder(config, values.get("dataset")))
     if values["output_dir"] is None:
         raise UserError("no output folder: give --output_dir FOLDER, or a config file, whose name it then takes")
     _check_texts(values)
