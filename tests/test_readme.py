@@ -116,7 +116,7 @@ def test_a_command_line_parses(readme, line, parse_recipe):
     elif words[1:3] == ["-m", "hf_xfmr"] or Path(words[0]).name == "hf_xfmr":
         command, *arguments = words[3:] if words[1] == "-m" else words[1:]
         parser_of(command).parse_args(arguments)
-        if command == "check":
+        if command == "check" and arguments[0].endswith(".yaml"):
             parse_recipe(Path(arguments[0]).parent.name, arguments)
         elif command == "train" and "--help" not in arguments:
             parse_recipe(recipes.stem_of(arguments[0]), recipe_words(arguments))

@@ -36,7 +36,8 @@ def sources(name: Any, settings: DocumentSettings, readings: list[Reading], chat
         if (found := _of_texts(path, settings, readings)) is not None:
             return found
         if settings.lines or settings.separator is not None:
-            raise UserError(f"lines and separator are for .txt files, which {name} is not: leave them out")
+            what = "a folder without any" if os.path.isdir(path) else "none"
+            raise UserError(f"lines and separator are for .txt files, and {name} is {what}: leave them out")
         if (strings := _strings(path, settings, readings)) is not None:
             return {"train": strings}
         streams = _streamed(path, name, settings, readings) if settings.streaming else None

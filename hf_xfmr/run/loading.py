@@ -4,6 +4,8 @@ import functools
 import logging
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,6 @@ from ..plain import one_line
 from ..writing import fault_of
 
 NAMED = 3  # tensors that an error names
-# stock's table of what does not fit, many lines: here that is an error of one
-logging.getLogger("transformers.modeling_utils").addFilter(lambda record: "LOAD REPORT" not in record.getMessage())
 _CODE = re.compile("trust_remote_code|custom code|remote code")  # in what transformers says of a folder with code
 
 
@@ -62,6 +62,21 @@ def _reason(error: Exception) -> str:
     return words if len(words) < 400 else f"{words[:400]}…"
 
 
+@contextmanager
+def _without_report() -> Iterator[None]:
+    """Within, stock's table of what does not fit, many lines, is not printed: here that is an error of one."""
+    logger = logging.getLogger("transformers.modeling_utils")
+
+    def says_else(record: logging.LogRecord) -> bool:
+        return "LOAD REPORT" not in record.getMessage()
+
+    logger.addFilter(says_else)
+    try:
+        yield
+    finally:
+        logger.removeFilter(says_else)
+
+
 def from_pretrained(auto_class, name: str, *, grows: bool = False, **kwargs):
     """`auto_class.from_pretrained` of a folder, a `sample:` or a Hub name, with one clear error if it can't be had.
     Code that comes with a checkpoint is never run, nor asked about. A tokenizer may have ids beyond the embedding only
@@ -73,7 +88,8 @@ def from_pretrained(auto_class, name: str, *, grows: bool = False, **kwargs):
         where = checkpoint(name)
         folder.check_folder(where, words_only=reads_words)
         if not reads_words:
-            return auto_class.from_pretrained(where, **kwargs)
+            with _without_report():
+                return auto_class.from_pretrained(where, **kwargs)
         folder.check_tokenizer(where)
         read = auto_class.from_pretrained(where, **kwargs)
         if not grows:

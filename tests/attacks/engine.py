@@ -70,15 +70,15 @@ class Forked:
         import torch
         import transformers
 
-        import hf_xfmr.__main__ as main
+        from hf_xfmr import commands
         from hf_xfmr import check, predict, verify  # noqa: F401
         from hf_xfmr.export import onnx, stock  # noqa: F401
         from hf_xfmr.tasks.task import all_tasks
         from hf_xfmr.training import trainer  # noqa: F401
 
         list(all_tasks())
-        for command in main.COMMANDS:
-            main.module_of(command)
+        for command in commands.COMMANDS:
+            commands.module_of(command)
         for head in ("BertModel", "BertTokenizer", "GPT2Model", "MarianMTModel"):
             getattr(transformers, head)
         torch.set_num_threads(1)

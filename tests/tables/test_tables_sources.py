@@ -130,7 +130,7 @@ def test_a_text_file_in_another_encoding_is_said(tmp_path):
     (tmp_path / "d.txt").write_bytes("Ein schöner Tag ist es nicht.\nUnd für wen?\n".encode("utf-16"))
     documents, report = load_documents(str(tmp_path / "d.txt"), DocumentSettings(lines=True, validation_fraction=0))
     assert list(documents["train"]) == ["Ein schöner Tag ist es nicht.", "Und für wen?"]
-    assert report[1] == "read: d.txt as text, UTF-16"
+    assert report[1] == "read: d.txt as text, UTF-16; each line is a document"
 
 
 @pytest.mark.parametrize(
