@@ -5,7 +5,7 @@ RUN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help finetune test test-all conformance check format clean
+.PHONY: help finetune test test-all conformance check format docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s'|'
@@ -41,6 +41,10 @@ format: $(READY)  ## format the code and sort the imports
 	$(RUN)/ruff format .
 	$(RUN)/ruff check --fix .
 
+docs: $(READY)  ## the pages of docs/ as a site in docs/_build/html, warnings as errors
+	$(RUN)/python -m sphinx -W --keep-going -q -j 1 -b html docs docs/_build/html $(ARGS)
+	@echo "docs/_build/html/index.html"
+
 clean:  ## remove the environment, caches and runs
-	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) runs docs/_build dist .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
