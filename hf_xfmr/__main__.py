@@ -8,7 +8,7 @@ from .run import program
 
 COMMANDS = (  # in the order in which a user meets them; a file of commands/ each
     *("check", "verify", "predict", "fill", "generate", "translate", "attention", "explain", "compare"),
-    *("push", "export", "consolidate", "adopt", "bench"),
+    *("push", "export", "consolidate", "adopt", "bench", "env"),
 )
 
 
