@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import UserError
-from ..run.console import say
+from ..run import recipes
+from ..run.console import say, this_program
 from ..tasks.task import Look, all_tasks
 from . import findings, labels, text
 
@@ -53,5 +54,5 @@ def _findings(look: Look) -> list[findings.Finding]:
 def _command(look: Look, name: str, words: Sequence[str]) -> str:
     """To be pasted as it stands: the recipe, the file, the flags that were given, and a model to begin with."""
     stem = re.sub(r"[^\w.-]+", "-", Path(name.removeprefix("sample:")).name.split(".")[0]).strip("-") or "run"
-    chosen = ["python", f"recipes/{look.recipe}.py", "--dataset", name, *words, *look.flags]
+    chosen = [*this_program(), "train", recipes.name_of(look.recipe), "--dataset", name, *words, *look.flags]
     return shlex.join([*chosen, "--output_dir", f"runs/{stem}"])

@@ -8,13 +8,11 @@ import keyword
 import textwrap
 import tokenize
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup, escape
 
 _PACKAGE = __package__.partition(".")[0]
-_ROOT = Path(__file__).parent.parent.parent
 
 
 @dataclass(frozen=True)
@@ -40,12 +38,20 @@ def find(reference: str) -> Code:
         found = getattr(found, part)
     found = inspect.unwrap(found)
     lines, line = inspect.getsourcelines(found)
-    file = Path(inspect.getsourcefile(found) or "").resolve().relative_to(_ROOT).as_posix()
+    file = _file_of(found)
     text = textwrap.dedent("".join(lines)).rstrip()
     if wanted:
         text, offset = _statement(text, wanted, reference)
         line += offset
     return Code(name, file, line, text)
+
+
+def _file_of(found: Any) -> str:
+    """The file that defines it, within the project: by its module's name, as its path may lead through links."""
+    module = inspect.getmodule(found)
+    assert module is not None
+    parts = [*module.__name__.split("."), *(["__init__"] if hasattr(module, "__path__") else [])]
+    return "/".join(parts) + ".py"
 
 
 def _statement(text: str, wanted: str, reference: str) -> tuple[str, int]:

@@ -17,6 +17,7 @@ from ..machine import processor
 from ..processes import once
 from ..training import checkpoints, lock, many_processes
 from ..training.trainer import XfmrTrainer, XfmrTrainingArguments
+from . import recipes
 from .console import say
 from .training import precision
 
@@ -46,7 +47,7 @@ def save_and_report(
         run = {
             "title": folder.name,
             "recipe": Path(sys.argv[0]).stem,
-            "command": command_without_token(["python", *sys.argv]),
+            "command": command_without_token(recipes.command()),
             "settings": dataclasses.asdict(settings),
             "arguments": {
                 k: v for k, v in trainer.args.to_dict().items() if "token" not in k or k.startswith("include")

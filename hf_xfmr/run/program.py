@@ -50,6 +50,12 @@ class OneLine:
         print(self.format_help(), end="", file=file)  # type: ignore[attr-defined]  # argparse's own drops errors
 
 
+def show(text: str) -> NoReturn:
+    """Print a help, and end."""
+    print(text, flush=True)
+    sys.exit(0)
+
+
 def _choices(chosen: re.Match) -> str:
     known = [one.strip(" '") for one in chosen["known"].split(",")]
     near = difflib.get_close_matches(chosen["value"].strip("'"), known, n=1)

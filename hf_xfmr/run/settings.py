@@ -22,7 +22,7 @@ from ..plain import is_unicode
 from ..processes import is_main
 from ..training import lock
 from ..training.trainer import XfmrTrainingArguments
-from . import beginnings, kinds, program, ranges, yaml_text
+from . import beginnings, flags, kinds, program, ranges, yaml_text
 
 seed_of_several: ContextVar[int | None] = ContextVar("seed_of_several", default=None)  # the one that runs, if any does
 
@@ -54,10 +54,10 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
     output folder that cannot be written.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
+    if (asked := flags.asked_for(argv)) is not None:
+        program.show(_help(settings_class, arguments_class, everything=asked == "all"))
     parser = _Parser(
         [settings_class, arguments_class],  # type: ignore[list-item]
-        description=sys.modules[settings_class.__module__].__doc__,
-        usage="%(prog)s [CONFIG.yaml] [--key value ...]",
         argument_default=argparse.SUPPRESS,
     )
     parser.add_argument(program.TRACEBACK, action="store_true", help=program.TRACEBACK_HELP)  # program.run takes it
@@ -102,6 +102,17 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
         args.resume_from_checkpoint = fetch_checkpoint(args.resume_from_checkpoint, args.output_dir)
     set_seed(args.seed)
     return settings, args
+
+
+def _help(settings_class: type, arguments_class: type, *, everything: bool) -> str:
+    module = sys.modules[settings_class.__module__]
+    return flags.help_text(
+        flags.of_classes(settings_class, arguments_class),
+        Path(str(module.__file__)),
+        program=Path(sys.argv[0]).name,
+        description=module.__doc__ or "",
+        everything=everything,
+    )
 
 
 def of_flags(settings_class: type, words: Sequence[str]) -> Any:

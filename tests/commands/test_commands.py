@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from hf_xfmr.__main__ import COMMANDS, module_of
+from hf_xfmr.commands import COMMANDS, module_of
 from hf_xfmr.data.table.settings import TableSettings
 
 FUNCTIONS = {
+    "train": ("run.train", "train"),
+    "configs": ("run.configs", "answer"),
+    "completion": ("run.completion", "script"),
     "check": ("check.config", "check_config"),
     "verify": ("verify", "verify"),
     "predict": ("predict", "predict"),
@@ -65,7 +68,7 @@ def test_the_function_says_what_it_does(command):
 
 def test_a_command_file_imports_nothing_heavy():
     """What `--help` imports: of a package that takes seconds only what the program itself needs."""
-    code = "import sys, hf_xfmr.__main__ as m; [m.module_of(c) for c in m.COMMANDS]; print(*sys.modules)"
+    code = "import sys, hf_xfmr.__main__, hf_xfmr.commands as m; [m.module_of(c) for c in m.COMMANDS]; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     heavy = {"peft", "sklearn", "matplotlib", "trl", "onnxruntime", "ctranslate2"}
     assert heavy.isdisjoint(done.stdout.split())

@@ -1,0 +1,159 @@
+"""The recipes and their ready configurations, by name: in an installed package beside it, in a clone in `recipes/`."""
+
+import difflib
+import re
+import runpy
+import sys
+from collections.abc import Sequence
+from contextvars import ContextVar
+from pathlib import Path
+
+from .. import writing
+from ..errors import UserError
+from . import console
+
+NAMES = {  # what `train` calls them, in the order in which a user meets them; their configurations lie under the stem
+    "classify": "classify_bert",
+    "tag": "tag_bert",
+    "translate": "translate",
+    "gpt2": "finetune_gpt2",
+    "pretrain": "pretrain_bert",
+    "tokenizer": "train_tokenizer",
+}
+SUFFIXES = (".yaml", ".yml")
+typed: ContextVar[list[str] | None] = ContextVar("typed", default=None)  # what a user typed, where no script was named
+
+
+def folder() -> Path:
+    """Where the recipes are. Raises `UserError` for a package that came without."""
+    package = Path(__file__).parent.parent
+    for place in (package / "recipes", package.parent / "recipes"):
+        if (place / "configs").is_dir():
+            return place
+    raise UserError(f"{package} has come without its recipes: install hf_xfmr anew")
+
+
+def stem_of(name: str) -> str:
+    """The script's name, without .py, of a recipe by either name. Raises `UserError` for one that is not there."""
+    if name in NAMES:
+        return NAMES[name]
+    if name in NAMES.values():
+        return name
+    near = difflib.get_close_matches(name, [*NAMES, *NAMES.values()], n=1)
+    known = f"did you mean '{near[0]}'?" if near else f"there is {', '.join(NAMES)}"
+    raise UserError(f"'{name}' is nothing to train: {known}")
+
+
+def name_of(stem: str) -> str:
+    """What `train` calls a script."""
+    return next(name for name, other in NAMES.items() if other == stem)
+
+
+def script(name: str) -> Path:
+    """The file of a recipe by either name. Raises `UserError` for one that is not there."""
+    return folder() / f"{stem_of(name)}.py"
+
+
+def configs(name: str | None = None) -> dict[str, Path]:
+    """The ready configurations, as `classify/movie-reviews`, of all recipes or one."""
+    stems = NAMES.values() if name is None else [stem_of(name)]
+    files = [path for stem in stems for path in sorted((folder() / "configs" / stem).glob("*.yaml"))]
+    return {f"{name_of(path.parent.name)}/{path.stem}": path for path in files}
+
+
+def find(named: str, recipe: str | None = None) -> Path | None:
+    """A configuration by name (`movie-reviews`, `classify/movie-reviews`), of any recipe or one; None: there is none.
+    Raises `UserError` where several recipes have one of that name."""
+    known = configs(recipe)
+    begin, slash, end = named.partition("/")
+    if slash and begin in NAMES.values():
+        named = f"{name_of(begin)}/{end}"
+    found = [full for full in known if named in (full, full.partition("/")[2])]
+    if len(found) > 1:
+        raise UserError(f"'{named}' is the name of {len(found)} configurations: say {' or '.join(found)}")
+    return known[found[0]] if found else None
+
+
+def config_file(named: str, recipe: str) -> Path:
+    """The file that is meant by `--config` of a recipe: one of the user's own, or a ready configuration by name.
+    Raises `UserError` if it is neither."""
+    path = Path(named)
+    if path.suffix.lower() in SUFFIXES or path.is_file():
+        return path
+    if (ready := find(named, recipe)) is not None:
+        return ready
+    elsewhere = [full for full in configs() if full.partition("/")[2] == named.rpartition("/")[2]]
+    if elsewhere:
+        raise UserError(f"'{named}' is no configuration of {recipe}: train {elsewhere[0].partition('/')[0]} has it")
+    raise UserError(f"'{named}' is no file and no ready configuration{nearest(named, recipe)}")
+
+
+def nearest(named: str, recipe: str | None = None) -> str:
+    """`; did you mean 'movie-reviews'?`, of what may be meant by a configuration's name."""
+    names = [full.partition("/")[2] for full in configs(recipe)] if recipe else list(configs())
+    near = difflib.get_close_matches(named, names, n=1, cutoff=0.5)
+    if near:
+        return f"; did you mean '{near[0]}'?"
+    return f": there is {', '.join(names)}" if recipe else "; configs lists them"
+
+
+def copy(named: str, to: str | Path | None = None) -> Path:
+    """Write a ready configuration beside the user's data, to be changed there, and return the file. `to` is a file, or
+    a folder; none: the folder in which one is. Raises `UserError` for a name that is none, and never writes over a
+    file."""
+    found = find(named)
+    if found is None:
+        raise UserError(f"'{named}' is no ready configuration{nearest(named)}")
+    target = Path(to or ".")
+    target = target / found.name if target.is_dir() else target
+    if target.suffix.lower() not in SUFFIXES:
+        raise UserError(f"{target} is no folder and no name of a configuration: end it in .yaml")
+    if target.exists():
+        raise UserError(f"{target} is there already: remove it, or say where to: --out FILE.yaml")
+    text = found.read_text(encoding="utf-8")
+    head, _, rest = text.partition("\n")
+    assert head.startswith("# ")
+    with writing.whole(target) as aside:
+        name = name_of(found.parent.name)
+        aside.write_text(f"# hf_xfmr train {name} --config {target.name}\n{rest}", encoding="utf-8")
+    return target
+
+
+def run(name: str, words: Sequence[str]) -> None:
+    """Run a recipe as its script is run, with arguments: `--config NAME`, or a configuration first, is one of the
+    user's own or a ready one."""
+    file, words = script(name), list(words)
+    given = [*console.called(), "train", name, *words]
+    config = None
+    for place, word in enumerate(words):
+        if word == "--config" or word.startswith("--config="):
+            values = words[place + 1 : place + 2] if word == "--config" else [word.partition("=")[2]]
+            if not values or values[0].startswith("-") or not values[0]:
+                raise UserError("--config needs a file, or the name of a ready configuration; configs lists them")
+            del words[place : place + (2 if word == "--config" else 1)]
+            config = values[0]
+            break
+    if words and not words[0].startswith("-"):
+        if config is not None:
+            raise UserError(f"two configurations are given, {config} and {words[0]}: leave one of them out")
+        config = words.pop(0)
+    path = [] if config is None else [str(config_file(config, name))]
+    typed.set(given)
+    sys.argv = [str(file), *path, *words]
+    runpy.run_path(str(file), run_name="__main__")
+
+
+def command() -> list[str]:
+    """The words of the command that runs, for a record: as they were typed."""
+    return typed.get() or ["python", *sys.argv]
+
+
+def stem_named_by(first_line: str) -> str | None:
+    """The recipe that the first line of a configuration names, as `# hf_xfmr train classify …` or `# python
+    recipes/classify_bert.py …`; None: none."""
+    if not first_line.startswith("#"):
+        return None
+    if trained := re.search(r"\bhf_xfmr train ([\w-]+)", first_line):
+        return stem_of(trained[1])
+    named = re.search(r"(\w+)\.py\b", first_line)
+    return named[1] if named and named[1] in NAMES.values() else None
