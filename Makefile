@@ -5,7 +5,7 @@ RUN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help finetune test test-all conformance check format docs clean
+.PHONY: help finetune test test-all conformance check format docs release clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s'|'
@@ -44,6 +44,14 @@ format: $(READY)  ## format the code and sort the imports
 docs: $(READY)  ## the pages of docs/ as a site in docs/_build/html, warnings as errors
 	$(RUN)/python -m sphinx -W --keep-going -q -j 1 -b html docs docs/_build/html $(ARGS)
 	@echo "docs/_build/html/index.html"
+
+release: $(READY)  ## wheel and sdist into dist/, their metadata checked, the wheel installed and called elsewhere; uploads nothing
+	rm -rf dist && $(RUN)/python -m build --outdir dist
+	$(RUN)/twine check --strict dist/*
+	rm -rf dist/.installed && $(PYTHON) -m venv dist/.installed
+	dist/.installed/bin/pip install --quiet --disable-pip-version-check -c constraints.txt dist/*.whl
+	cd dist && .installed/bin/python -c 'import hf_xfmr; print(hf_xfmr.__version__)' && .installed/bin/hf_xfmr configs && .installed/bin/hf_xfmr env
+	rm -rf dist/.installed
 
 clean:  ## remove the environment, caches and runs
 	rm -rf $(VENV) runs docs/_build dist .pytest_cache .mypy_cache .ruff_cache

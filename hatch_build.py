@@ -1,7 +1,7 @@
 """The README as a package index shows it: links and pictures that stand beside it get the repository's address.
 
-The address is `Repository` of [project.urls] in pyproject.toml, the one place where it stands. As long as there is none,
-such links become plain words and pictures are left out: none leads nowhere.
+The address is `Repository` of [project.urls] in pyproject.toml, the one place where it stands. As long as there is
+none, such links become plain words and pictures are left out: none leads nowhere.
 """
 
 import re

@@ -8,6 +8,7 @@ import platform
 import re
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import psutil
@@ -130,8 +131,6 @@ def _read(path: str) -> str:
 
 def environment() -> dict[str, str]:
     """What a report of a fault should say: versions of what computes, reads and writes, the platform, the devices."""
-    from importlib import metadata
-
     named = ("hf_xfmr", "torch", "transformers", "tokenizers", "datasets", "accelerate", "safetensors", "numpy", "peft")
     found = {}
     for name in named:
@@ -139,10 +138,6 @@ def environment() -> dict[str, str]:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             found[name] = "not installed"
-    if found["hf_xfmr"] == "not installed":
-        from . import __version__
-
-        found["hf_xfmr"] = f"{__version__}, from a folder"
     devices = [torch.cuda.get_device_name(one) for one in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():
         devices.append("Apple GPU (mps)")

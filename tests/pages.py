@@ -74,7 +74,7 @@ def in_backticks(page: str) -> list[str]:
 
 def links(page: str) -> list[str]:
     """Where a page's links and pictures lead, without what stands after #."""
-    return [target for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", prose(page))]
+    return re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", prose(page))
 
 
 def folder(page: str) -> Path:

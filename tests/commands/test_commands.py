@@ -32,6 +32,7 @@ FUNCTIONS = {
     "consolidate": ("export.consolidate", "consolidate"),
     "adopt": ("adoption.script", "run_script"),
     "bench": ("bench.contests", "bench"),
+    "env": ("machine", "environment"),
 }
 # Where words come from, how answers are written, which function is called, and what Python says by `TableSettings`.
 OF_THE_COMMAND_LINE = {"generate": {"file"}, "compare": {"json"}, "bench": {"what"}}
@@ -68,7 +69,9 @@ def test_the_function_says_what_it_does(command):
 
 def test_a_command_file_imports_nothing_heavy():
     """What `--help` imports: of a package that takes seconds only what the program itself needs."""
-    code = "import sys, hf_xfmr.__main__, hf_xfmr.commands as m; [m.module_of(c) for c in m.COMMANDS]; print(*sys.modules)"
+    code = (
+        "import sys, hf_xfmr.__main__, hf_xfmr.commands as m; [m.module_of(c) for c in m.COMMANDS]; print(*sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     heavy = {"peft", "sklearn", "matplotlib", "trl", "onnxruntime", "ctranslate2"}
     assert heavy.isdisjoint(done.stdout.split())
