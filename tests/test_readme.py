@@ -80,21 +80,19 @@ def parser_of(command: str) -> argparse.ArgumentParser:
     return parser
 
 
+def recipe_words(words: list[str]) -> list[str]:
+    """What the recipe's script is given for the words of `train`."""
+    flags = words[1:]
+    if flags[:1] == ["--config"]:
+        flags[:2] = [str(recipes.config_file(flags[1], words[0]))]
+    return flags
+
+
 def words_of(line: str) -> list[str]:
     """The words of a command. `[--flag value]` counts as given; `[--key value ...]`, ARGS… stand for any."""
     line = re.sub(r"\[--key value (\.\.\.|…)\]|\bARGS\b|…", "", line)
     line = re.sub(r"\[(--?\w[^\]]*|\w+)\]", r"\1", line)
     return shlex.split(line, comments=True)
-
-
-def with_config_first(arguments: list[str]) -> list[str]:
-    """The words of `train WHAT --config NAME …` as the recipe takes them: the configuration's file first."""
-    name, *words = arguments
-    if "--config" not in words:
-        return words
-    place = words.index("--config")
-    found = ROOT / "recipes" / "configs" / recipes.stem_of(name) / f"{words[place + 1]}.yaml"
-    return [str(found), *words[:place], *words[place + 2 :]]
 
 
 @pytest.mark.parametrize(("readme", "line"), EVERY, ids=[f"{name}: {line}" for name, line in EVERY])
@@ -113,10 +111,10 @@ def test_a_command_line_parses(readme, line, parse_recipe):
         if command == "--help":
             return
         parser_of(command).parse_args(arguments)
-        if command == "train" and arguments[1:]:
-            parse_recipe(recipes.stem_of(arguments[0]), with_config_first(arguments))
-        elif command == "check" and arguments[0].endswith(".yaml"):
+        if command == "check" and arguments[0].endswith(".yaml"):
             parse_recipe(Path(arguments[0]).parent.name, arguments)
+        elif command == "train" and arguments[1:] and "--help" not in arguments:
+            parse_recipe(recipes.stem_of(arguments[0]), recipe_words(arguments))
         assert [word for word in arguments if word.startswith("recipes/") and not (ROOT / word).exists()] == []
     elif scripts:
         stem = Path(words[scripts[0]]).stem
@@ -133,7 +131,9 @@ def test_a_configuration_parses_with_the_recipe_of_its_folder(config, parse_reci
     given = [] if re.search(r"^dataset:", config.read_text(encoding="utf-8"), re.MULTILINE) else ["--dataset", "x.txt"]
     parse_recipe(config.parent.name, [str(config), *given])
     first = config.read_text(encoding="utf-8").splitlines()[0]
-    assert f"python recipes/{config.parent.name}.py recipes/configs/{config.parent.name}/{config.name}" in first
+    words = words_of(first.partition("hf_xfmr train ")[2])
+    assert recipes.stem_of(words[0]) == config.parent.name
+    parse_recipe(config.parent.name, recipe_words(words))
 
 
 @pytest.mark.parametrize("page", PAGES)

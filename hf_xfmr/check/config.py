@@ -1,5 +1,6 @@
 """The check of a recipe's config file, or of a bare file, without training."""
 
+import difflib
 import re
 import runpy
 import sys
@@ -22,13 +23,23 @@ def check_config(config: str | Path, overrides: Sequence[str] = ()) -> None:
     if path.suffix.lower() not in recipes.SUFFIXES:
         ready = None if path.exists() else recipes.find(str(config))
         if ready is None:
-            check_file(str(config), overrides)
+            _check_dataset(str(config), overrides)
             return
         say(f"check: the ready configuration {recipes.name_of(ready.parent.name)}/{ready.stem}")
         path = ready
     script = find_recipe(path)
     sys.argv = [str(script), str(path), *overrides, "--check_only", "true"]
     runpy.run_path(str(script), run_name="__main__")
+
+
+def _check_dataset(name: str, words: Sequence[str]) -> None:
+    try:
+        check_file(name, words)
+    except UserError as error:
+        near = [] if Path(name).exists() else difflib.get_close_matches(name, recipes.names(), n=1, cutoff=0.8)
+        if not near:
+            raise
+        raise UserError(f"{error}; or did you mean the ready configuration '{near[0]}'?") from error
 
 
 def find_recipe(config: Path) -> Path:

@@ -1,12 +1,11 @@
 """The check of a bare file, without a config: how it is read, what can be learned from it, and how to train on it."""
 
-import re
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
 from ..errors import UserError
 from ..run import recipes
+from ..run.beginnings import stem
 from ..run.console import say, this_program
 from ..tasks.task import Look, all_tasks
 from . import findings, labels, text
@@ -53,6 +52,5 @@ def _findings(look: Look) -> list[findings.Finding]:
 
 def _command(look: Look, name: str, words: Sequence[str]) -> str:
     """To be pasted as it stands: the recipe, the file, the flags that were given, and a model to begin with."""
-    stem = re.sub(r"[^\w.-]+", "-", Path(name.removeprefix("sample:")).name.split(".")[0]).strip("-") or "run"
     chosen = [*this_program(), "train", recipes.name_of(look.recipe), "--dataset", name, *words, *look.flags]
-    return shlex.join([*chosen, "--output_dir", f"runs/{stem}"])
+    return shlex.join([*chosen, "--output_dir", f"runs/{stem(name)}"])

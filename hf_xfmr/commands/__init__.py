@@ -3,6 +3,7 @@
 import importlib
 from types import ModuleType
 
+from .. import __version__
 from ..run import console, program
 
 COMMANDS = (  # in the order in which a user meets them; a file of this folder each
@@ -21,6 +22,7 @@ def parser_of(*names: str, called: str = "") -> program.Parser:
     called = called or " ".join(console.called())
     about = "Train a recipe, and use what it made, from the command line. COMMAND --help says more of each."
     parser = program.Parser(prog=called, description=about)
+    parser.add_argument("--version", action="version", version=f"hf_xfmr {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name in names:
         module = module_of(name)

@@ -1,5 +1,6 @@
-"""What a run makes before it has anything to keep: an error takes it away again."""
+"""What a run makes before it has anything to keep, its folder: how that is called, and that an error takes it away."""
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -25,3 +26,16 @@ def undo() -> None:
                 (path / lock).unlink(missing_ok=True)
                 path.rmdir()
     _made.clear()
+
+
+def default_folder(config: Path | None, dataset: Any) -> str | None:
+    """Where a run goes that is told no folder: it is called after its config, or else its data."""
+    if config is not None:
+        return f"runs/{config.stem}"
+    return f"runs/{stem(dataset)}" if isinstance(dataset, str) and dataset else None
+
+
+def stem(dataset: str) -> str:
+    """What a run's folder is called after a dataset: `reviews` of `data/reviews.csv.gz`."""
+    name = Path(dataset.rpartition(":")[2]).name.split(".")[0]
+    return re.sub(r"[^\w.-]+", "-", name).strip("-") or "run"

@@ -17,7 +17,10 @@ def script(shell: str, parser: argparse.ArgumentParser) -> str:
     (commands,) = (one for one in parser._actions if isinstance(one, argparse._SubParsersAction))
     train = commands.choices["train"]
     commands.choices["train"] = _recipes(type(parser)(prog=train.prog, description=train.description))
-    for command in (one for name, one in commands.choices.items() if name != "train"):
+    for name, command in commands.choices.items():
+        command.description = (command.description or "").partition("\n")[0]  # it stands beside the name
+        if name == "train":
+            continue
         for action in command._actions:
             if action.nargs != 0 and action.choices is None and action.type in (None, Path):
                 action.complete = shtab.FILE  # type: ignore[attr-defined]

@@ -18,7 +18,7 @@ def say(*lines: str) -> None:
 
 def called() -> list[str]:
     """What the user typed for this program."""
-    return ["hf_xfmr"] if Path(sys.argv[0]).stem == "hf_xfmr" else ["python", "-m", "hf_xfmr"]
+    return ["hf_xfmr"] if Path("".join(sys.argv[:1])).stem == "hf_xfmr" else ["python", "-m", "hf_xfmr"]
 
 
 def this_program() -> list[str]:

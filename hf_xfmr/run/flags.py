@@ -3,6 +3,7 @@
 import dataclasses
 import re
 import shutil
+import sys
 import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -100,7 +101,8 @@ def help_text(flags: Iterable[Flag], script: Path, *, program: str, description:
     shown |= known
     first = description.strip().partition("\n\n")
     columns = shutil.get_terminal_size().columns - 1
-    blocks = [f"usage: {program} [--config CONFIG] [--key value ...]", *_paragraphs(first, columns)]
+    config = "[CONFIG.yaml]" if program.endswith(".py") else "[--config CONFIG]"
+    blocks = [f"usage: {program} {config} [--key value ...]", *_paragraphs(first, columns)]
     for group in GROUPS:
         of_group = [one for one in flags if one.group == group and one.name in shown]
         if of_group:
@@ -112,6 +114,18 @@ def help_text(flags: Iterable[Flag], script: Path, *, program: str, description:
     elif rest:
         blocks.append(f"--help all lists {len(rest)} further arguments of transformers' Trainer.")
     return "\n\n".join(blocks)
+
+
+def help_of(settings_class: type, arguments_class: type, *, everything: bool) -> str:
+    """The help of a recipe's script, that has been imported for it."""
+    module = sys.modules[settings_class.__module__]
+    return help_text(
+        of_classes(settings_class, arguments_class),
+        Path(str(module.__file__)),
+        program=Path(sys.argv[0]).name,
+        description=module.__doc__ or "",
+        everything=everything,
+    )
 
 
 def _paragraphs(parts: tuple[str, str, str], columns: int) -> list[str]:

@@ -3,6 +3,7 @@
 import difflib
 import re
 import runpy
+import shlex
 import sys
 from collections.abc import Sequence
 from contextvars import ContextVar
@@ -61,6 +62,11 @@ def configs(name: str | None = None) -> dict[str, Path]:
     return {f"{name_of(path.parent.name)}/{path.stem}": path for path in files}
 
 
+def names() -> list[str]:
+    """All that `find` knows: every configuration's name, with its recipe's and without."""
+    return [*configs(), *dict.fromkeys(full.partition("/")[2] for full in configs())]
+
+
 def find(named: str, recipe: str | None = None) -> Path | None:
     """A configuration by name (`movie-reviews`, `classify/movie-reviews`), of any recipe or one; None: there is none.
     Raises `UserError` where several recipes have one of that name."""
@@ -112,10 +118,9 @@ def copy(named: str, to: str | Path | None = None) -> Path:
         raise UserError(f"{target} is there already: remove it, or say where to: --out FILE.yaml")
     text = found.read_text(encoding="utf-8")
     head, _, rest = text.partition("\n")
-    assert head.startswith("# ")
+    own = re.sub(r"^# .*?(hf_xfmr train \S+ --config) \S+", lambda of: f"# {of[1]} {shlex.quote(target.name)}", head)
     with writing.whole(target) as aside:
-        name = name_of(found.parent.name)
-        aside.write_text(f"# hf_xfmr train {name} --config {target.name}\n{rest}", encoding="utf-8")
+        aside.write_text(f"{own}\n{rest}", encoding="utf-8")
     return target
 
 
@@ -138,9 +143,12 @@ def run(name: str, words: Sequence[str]) -> None:
             raise UserError(f"two configurations are given, {config} and {words[0]}: leave one of them out")
         config = words.pop(0)
     path = [] if config is None else [str(config_file(config, name))]
-    typed.set(given)
     sys.argv = [str(file), *path, *words]
-    runpy.run_path(str(file), run_name="__main__")
+    token = typed.set(given)
+    try:
+        runpy.run_path(str(file), run_name="__main__")
+    finally:
+        typed.reset(token)
 
 
 def command() -> list[str]:

@@ -49,13 +49,13 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
     """Settings and training arguments from `[CONFIG.yaml] [--key value ...]`; a flag overrides the file.
 
     The random seed is set here, before any model is made; with `seeds`, `SeveralSeeds` is raised (see seeds.py).
-    `output_dir`, if not given, is `runs/` and the config's name.
+    `output_dir`, if not given, is `runs/` and the config's name, or else the dataset's.
     Raises `UserError` for an unknown key (naming the nearest), a value of the wrong type or outside its range, or an
     output folder that cannot be written.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     if (asked := flags.asked_for(argv)) is not None:
-        program.show(_help(settings_class, arguments_class, everything=asked == "all"))
+        program.show(flags.help_of(settings_class, arguments_class, everything=asked == "all"))
     parser = _Parser(
         [settings_class, arguments_class],  # type: ignore[list-item]
         argument_default=argparse.SUPPRESS,
@@ -73,7 +73,7 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
     config = Path(argv.pop(0)) if argv and not argv[0].startswith("-") else None
     values = _read_yaml(config, actions, taken) if config else {}
     values |= _read_flags(parser, argv, actions, taken)
-    values.setdefault("output_dir", f"runs/{config.stem}" if config else None)
+    values.setdefault("output_dir", beginnings.default_folder(config, values.get("dataset")))
     if values["output_dir"] is None:
         raise UserError("no output folder: give --output_dir FOLDER, or a config file, whose name it then takes")
     _check_texts(values)
@@ -102,17 +102,6 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
         args.resume_from_checkpoint = fetch_checkpoint(args.resume_from_checkpoint, args.output_dir)
     set_seed(args.seed)
     return settings, args
-
-
-def _help(settings_class: type, arguments_class: type, *, everything: bool) -> str:
-    module = sys.modules[settings_class.__module__]
-    return flags.help_text(
-        flags.of_classes(settings_class, arguments_class),
-        Path(str(module.__file__)),
-        program=Path(sys.argv[0]).name,
-        description=module.__doc__ or "",
-        everything=everything,
-    )
 
 
 def of_flags(settings_class: type, words: Sequence[str]) -> Any:

@@ -5,6 +5,7 @@ import json
 import random
 import re
 import shutil
+import sys
 from collections import namedtuple
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from hf_xfmr.check import config as check_config
 from hf_xfmr.check import resources, text, timing, tokens
 from hf_xfmr.data.corpus import DocumentCorpus
 from hf_xfmr.data.part import Part
+from hf_xfmr.errors import UserError
 from hf_xfmr.models.gpt2 import XfmrGPT2Config
 from hf_xfmr.run import program
 from hf_xfmr.samples.catalogue import SAMPLES
@@ -281,6 +283,48 @@ def test_what_measuring_touches_is_put_back():
 def test_the_command_finds_the_recipe_of_a_config():
     config = ROOT / "recipes/configs/translate/copy.yaml"
     assert check_config.find_recipe(config).resolve() == ROOT / "recipes/translate.py"
+
+
+def test_a_config_elsewhere_names_a_recipe_of_ours(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for first in ("# hf_xfmr train tag --config x.yaml", "# make it, or: python recipes/tag_bert.py x.yaml"):
+        (tmp_path / "x.yaml").write_text(f"{first}\ndataset: mine\n")
+        assert check_config.find_recipe(tmp_path / "x.yaml").resolve() == ROOT / "recipes/tag_bert.py"
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes/tag_bert.py").touch()  # the user's own, which stands nearer
+    assert check_config.find_recipe(tmp_path / "x.yaml").resolve() == tmp_path / "recipes/tag_bert.py"
+    (tmp_path / "x.yaml").write_text("# python other.py x.yaml\n")
+    with pytest.raises(UserError, match=r"its recipe other\.py is neither here nor in a folder above the config"):
+        check_config.find_recipe(tmp_path / "x.yaml")
+    (tmp_path / "x.yaml").write_text("dataset: mine\n")
+    with pytest.raises(UserError, match="the first line must name the recipe, as # hf_xfmr train classify"):
+        check_config.find_recipe(tmp_path / "x.yaml")
+
+
+def test_a_ready_configuration_is_checked_by_its_name(tmp_path, monkeypatch, capsys):
+    """`check copy`, and with flags over it, from no clone; what lies there under the name goes first."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(check_config.runpy, "run_path", lambda script, run_name: ran.append((script, sys.argv)))
+    monkeypatch.setattr(sys, "argv", [])
+    ran: list = []
+    check_config.check_config("translate/copy", ["--strict", "true"])
+    ((script, words),) = ran
+    assert Path(script).resolve() == ROOT / "recipes/translate.py"
+    assert Path(words[1]).resolve() == ROOT / "recipes/configs/translate/copy.yaml"
+    assert words[2:] == ["--strict", "true", "--check_only", "true"]
+    assert capsys.readouterr().out == "check: the ready configuration translate/copy\n"
+    with pytest.raises(
+        UserError, match="'reviews-zh' is the name of 2 configurations: say classify/reviews-zh or gpt2/"
+    ):
+        check_config.check_config("reviews-zh")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(UserError, match="or did you mean the ready configuration 'movie-reviews'"):
+        check_config.check_config("movie-revews")
+    (tmp_path / "copy").mkdir()
+    with pytest.raises(UserError) as caught:
+        check_config.check_config("copy")
+    assert len(ran) == 1
+    assert "copy" in str(caught.value)
 
 
 def test_wrongly_decoded_texts_are_told_from_foreign_ones():

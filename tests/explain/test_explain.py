@@ -1,12 +1,16 @@
 """The page that explains the architectures: what it shows is the package's own code and real passes."""
 
 import inspect
+import os
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 import torch
+from places import ROOT
 
 from hf_xfmr.__main__ import run as command
 from hf_xfmr.errors import UserError
@@ -31,11 +35,31 @@ def passes(request) -> Passes:
 @pytest.mark.parametrize("reference", REFERENCES)
 def test_the_code_that_is_named_is_there(reference):
     piece = code.find(reference)
-    lines = (code._ROOT / piece.file).read_text(encoding="utf-8").splitlines()
+    lines = (ROOT / piece.file).read_text(encoding="utf-8").splitlines()
     first = piece.text.splitlines()[0]
     assert lines[piece.line - 1].strip() == first.strip()
     plain = [re.sub(r"<[^>]+>", "", line) for line in code.coloured(piece.text)]
     assert [str(code.escape(line)) for line in piece.text.splitlines()] == plain
+
+
+def test_the_code_is_found_under_any_link(tmp_path):
+    """A link above the package, as in a home or a temporary folder, and a link for each file, as uv can install."""
+    (tmp_path / "linked").symlink_to(tmp_path / "links")
+    for file in (ROOT / "hf_xfmr").rglob("*"):
+        if file.is_file() and file.suffix != ".pyc":
+            link = tmp_path / "links" / file.relative_to(ROOT)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(file)
+    ask = "from hf_xfmr.explain import code; print(code.__file__, code.find('models.blocks:Attention.forward').file)"
+    done = subprocess.run(
+        [sys.executable, "-c", ask],
+        env=os.environ | {"PYTHONPATH": str(tmp_path / "linked")},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(tmp_path / "linked/hf_xfmr/explain/code.py"), "hf_xfmr/models/blocks.py"]
 
 
 def test_code_that_is_gone_is_an_error(monkeypatch):

