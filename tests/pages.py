@@ -24,7 +24,7 @@ SHELL = ("bash", "sh")
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: ```language mark flags…; what the flags are is said in docs/contributing-pages."""
+    """A fenced block: ```language mark flags…; docs/pages.md says what these are."""
 
     page: str
     line: int
