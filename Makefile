@@ -9,7 +9,7 @@ WITH_UV = uv venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" $
 WITH_PIP = $(PYTHON) -m venv $(VENV) && $(RUN)/python -m pip install --disable-pip-version-check $(INSTALL)
 
 .DEFAULT_GOAL := help
-.PHONY: help finetune test test-all conformance check format clean
+.PHONY: help finetune test test-all conformance check format docs release clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s'|'
@@ -44,6 +44,18 @@ format: $(READY)  ## format the code and sort the imports
 	$(RUN)/ruff format .
 	$(RUN)/ruff check --fix .
 
+docs: $(READY)  ## the pages of docs/ as a site in docs/_build/html, warnings as errors
+	$(RUN)/python -m sphinx -W --keep-going -q -j 1 -b html docs docs/_build/html $(ARGS)
+	@echo "docs/_build/html/index.html"
+
+release: $(READY)  ## wheel and sdist into dist/, their metadata checked, the wheel installed and called elsewhere; uploads nothing
+	rm -rf dist && $(RUN)/python -m build --outdir dist
+	$(RUN)/twine check --strict dist/*
+	rm -rf dist/.installed && $(PYTHON) -m venv dist/.installed
+	dist/.installed/bin/pip install --quiet --disable-pip-version-check -c constraints.txt dist/*.whl
+	cd dist && .installed/bin/python -c 'import hf_xfmr; print(hf_xfmr.__version__)' && .installed/bin/hf_xfmr configs && .installed/bin/hf_xfmr env
+	rm -rf dist/.installed
+
 clean:  ## remove the environment, caches and runs
-	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) runs docs/_build dist .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -8,6 +8,7 @@ import platform
 import re
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import psutil
@@ -126,3 +127,25 @@ def _read(path: str) -> str:
         return Path(path).read_text()
     except OSError:
         return ""
+
+
+def environment() -> dict[str, str]:
+    """What a report of a fault should say: versions of what computes, reads and writes, the platform, the devices."""
+    named = ("hf_xfmr", "torch", "transformers", "tokenizers", "datasets", "accelerate", "safetensors", "numpy", "peft")
+    found = {}
+    for name in named:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    devices = [torch.cuda.get_device_name(one) for one in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        devices.append("Apple GPU (mps)")
+    return found | {
+        "python": f"{platform.python_version()} ({platform.python_implementation()})",
+        "platform": platform.platform(),
+        "processor": f"{processor()}, {torch.backends.cpu.get_cpu_capability()}",
+        "threads": str(torch.get_num_threads()),
+        "memory": f"{memory() / 1e9:.1f} GB",
+        "devices": ", ".join(devices) or "none beside the processor",
+    }

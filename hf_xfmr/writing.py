@@ -17,6 +17,7 @@ from pathlib import Path
 from .errors import UserError
 from .plain import obeyed
 
+_FOLDERS_SYNC = os.name != "nt"  # Windows opens no folder, and syncs what is open for writing
 NEW = ".new-"  # how the name of what is being written begins
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -210,8 +211,13 @@ def scratch(prefix: str) -> Iterator[Path]:
 
 
 def sync(path: Path) -> None:
-    """Have the system write a file or folder to the disk itself."""
-    handle = os.open(path, os.O_RDONLY)
+    """Have the system write a file or folder to the disk itself: where that can be said of no folder, a file alone."""
+    if _FOLDERS_SYNC:
+        handle = os.open(path, os.O_RDONLY)
+    elif path.is_dir():
+        return
+    else:
+        handle = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
     try:
         os.fsync(handle)
     finally:

@@ -1,4 +1,4 @@
-"""Dependencies point one way, what travels to a hub can travel, and the README's tree is the tree."""
+"""Dependencies point one way, what travels to a hub can travel, and the tree that the pages show is the tree."""
 
 import ast
 import os
@@ -79,7 +79,7 @@ def test_the_library_knows_no_recipe():
 
 
 def read_tree(readme: str) -> dict[str, str] | None:
-    """The paths of the README's tree with their phrases: a fenced block that starts with a line for `hf_xfmr/`, in
+    """The paths of a page's tree with their phrases: a fenced block that starts with a line for `hf_xfmr/`, in
     which a line is a name, two spaces or more, and a phrase, indented by two spaces a folder; folders end in `/`."""
     block = re.search(r"^```\w*\n(hf_xfmr/.*?)^```", readme, re.MULTILINE | re.DOTALL)
     if block is None:
@@ -97,8 +97,8 @@ def tracked() -> list[str]:
     return subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
 
 
-@pytest.mark.parametrize("readme", ["README.md", "README.zh.md"])
-def test_the_readme_shows_every_folder_with_a_phrase(readme):
+@pytest.mark.parametrize("readme", ["docs/architecture.md", "docs/zh/architecture.md"])
+def test_a_page_shows_every_folder_with_a_phrase(readme):
     """A folder of which one file is shown, other than the library's own, shows all; and nothing is shown that is not
     there."""
     tree = read_tree((ROOT / readme).read_text(encoding="utf-8"))

@@ -1,41 +1,32 @@
-"""No README claim goes stale: commands parse, and what is named exists. Nothing is run."""
+"""No claim of a page goes stale: commands parse, and what is named exists. Nothing is run here (tests/docs does)."""
 
 import argparse
 import ast
+import contextlib
 import importlib.util
+import io
 import re
 import shlex
 import sys
 from pathlib import Path
 
 import pytest
+from pages import PAGES, fenced, folder, in_backticks, links, prose
 from places import ROOT
 
 import hf_xfmr
 from hf_xfmr.commands import COMMANDS, module_of
-from hf_xfmr.run import recipes, settings
+from hf_xfmr.run import program, recipes, settings
 from hf_xfmr.training import lock
 
 READMES = ["README.md", "README.zh.md"]
 RECIPES = sorted(path.stem for path in (ROOT / "recipes").glob("*.py"))
-STARTS = ("make ", "hf_xfmr ", "python ", ".venv/bin/", "python3 ", "pip ", "accelerate ", "torchrun ")
-
-
-def prose(name: str) -> str:
-    """A README without its fenced blocks."""
-    return re.sub(r"^```.*?^```", "", (ROOT / name).read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
-
-
-def in_backticks(name: str) -> list[str]:
-    """What stands in backticks in a README's prose, line ends as spaces."""
-    return [" ".join(one.split()) for one in re.findall(r"`([^`]+)`", prose(name))]
+STARTS = ("make ", "python ", "hf_xfmr ", ".venv/bin/", "python3 ", "pip ", "accelerate ", "torchrun ")
 
 
 def blocks(name: str, *languages: str) -> list[str]:
     """The fenced blocks of these languages; "" is a block without one."""
-    text = (ROOT / name).read_text(encoding="utf-8").replace("\\\n", " ")
-    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
-    return [block for language, block in fenced if language in languages]
+    return [one.body.replace("\\\n", " ") for one in fenced(name) if one.language in languages]
 
 
 def commands(name: str) -> list[str]:
@@ -44,7 +35,9 @@ def commands(name: str) -> list[str]:
     return [one for one in lines + in_backticks(name) if one.startswith(STARTS)]
 
 
-EVERY = sorted({(name, one) for name in READMES for one in commands(name) if "<" not in one})  # <name> stands for any
+EVERY = sorted(
+    {(name, one) for name in PAGES for one in commands(name) if not set("<…") & set(one)}
+)  # these stand for any
 CONFIGS = sorted(path for path in (ROOT / "recipes" / "configs").rglob("*.yaml") if path.parent.name in RECIPES)
 
 
@@ -113,12 +106,14 @@ def test_a_command_line_parses(readme, line, parse_recipe):
         listed = (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("[project.optional-dependencies]")[2]
         extras = {extra for group in re.findall(r"hf_xfmr\[([\w,]+)\]", line) for extra in group.split(",")}
         assert extras <= set(re.findall(r"^(\w+) = \[", listed.partition("\n[")[0], re.MULTILINE))
-    elif words[1:3] == ["-m", "hf_xfmr"] or Path(words[0]).name == "hf_xfmr":
-        command, *arguments = words[3:] if words[1] == "-m" else words[1:]
+    elif words[0] == "hf_xfmr" or words[1:3] == ["-m", "hf_xfmr"]:
+        command, *arguments = words[1:] if words[0] == "hf_xfmr" else words[3:]
+        if command == "--help":
+            return
         parser_of(command).parse_args(arguments)
         if command == "check" and arguments[0].endswith(".yaml"):
             parse_recipe(Path(arguments[0]).parent.name, arguments)
-        elif command == "train" and "--help" not in arguments:
+        elif command == "train" and arguments[1:] and "--help" not in arguments:
             parse_recipe(recipes.stem_of(arguments[0]), recipe_words(arguments))
         assert [word for word in arguments if word.startswith("recipes/") and not (ROOT / word).exists()] == []
     elif scripts:
@@ -141,13 +136,11 @@ def test_a_configuration_parses_with_the_recipe_of_its_folder(config, parse_reci
     parse_recipe(config.parent.name, recipe_words(words))
 
 
-@pytest.mark.parametrize("readme", READMES)
-def test_paths_and_links_exist(readme):
-    text = prose(readme)
-    named = [one for one in in_backticks(readme) if re.match(r"(recipes|hf_xfmr|tests)/[\w./-]*$", one)]
-    named += [target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target]
-    assert named
-    assert [one for one in named if not (ROOT / one).exists()] == []
+@pytest.mark.parametrize("page", PAGES)
+def test_paths_and_links_exist(page):
+    named = [ROOT / one for one in in_backticks(page) if re.match(r"(recipes|hf_xfmr|tests|docs)/[\w./-]*$", one)]
+    named += [folder(page) / target for target in links(page) if "://" not in target]
+    assert [str(one) for one in named if not one.exists()] == []
 
 
 def test_the_readmes_refer_to_each_other():
@@ -155,46 +148,65 @@ def test_the_readmes_refer_to_each_other():
     assert "(README.md)" in prose("README.zh.md")
 
 
-def test_the_tables_of_configurations_name_files():
-    tables = re.findall(r"^\| (\w+) \|[^\n]*\n\|[-|]+\|\n((?:\|[^\n]*\n)+)", prose("README.md"), re.MULTILINE)
-    listed = {
-        f"{name}/{config}"
-        for name, rows in tables
-        if name in RECIPES
-        for config in re.findall(r"^\| `([\w-]+)`", rows, re.MULTILINE)
-    }
-    assert len(listed) > 5
-    assert [one for one in sorted(listed) if not (ROOT / "recipes" / "configs" / f"{one}.yaml").exists()] == []
+def test_the_tables_of_configurations_name_every_file():
+    page = prose("docs/reference/configurations.md")
+    listed = set()
+    for name, rows in re.findall(r"^\| (\w+) \|[^\n]*\n\|[-|]+\|\n((?:\|[^\n]*\n?)+)", page, re.MULTILINE):
+        for first, second in re.findall(r"^\| `?([\w-]+)`? \|(?: `([\w-]+)`)?", rows, re.MULTILINE):
+            listed.add(f"{recipes.stem_of(first)}/{second}" if second else f"{recipes.stem_of(name)}/{first}")
+    assert listed == {f"{path.parent.name}/{path.stem}" for path in CONFIGS}
 
 
-@pytest.mark.parametrize("readme", READMES)
-def test_flags_and_settings_are_known(readme, capsys):
-    """`--flag` in the prose is a flag of a command or recipe; `key: value` is a setting of a recipe."""
-    known = {option for command in COMMANDS for option in parser_of(command)._option_string_actions}
+THEIRS = {  # flags of other programs, and of programs that the pages tell the way from
+    *("--max-restarts", "--local-dir", "--key", "--model_name_or_path", "--train_file", "--validation_file"),
+    *("--dataset_name", "--max_seq_length", "--overwrite_output_dir", "--pad_to_max_length", "--text-column"),
+    *("--target-column", "--data-path", "--trainer", "--push-to-hub", "--username", "--start"),
+}
+
+
+@pytest.fixture(scope="module")
+def known() -> set[str]:
+    """The flags of all commands and recipes, and the keys of all configurations, as flags."""
+    found = {option for command in COMMANDS for option in parser_of(command)._option_string_actions}
+    found.add(program.TRACEBACK)
     for stem in RECIPES:
-        with pytest.raises(SystemExit):
+        printed = io.StringIO()
+        with pytest.raises(SystemExit), contextlib.redirect_stdout(printed):
             recipe_module(stem).main(["--help", "all"])
-        known |= set(re.findall(r"--\w+", capsys.readouterr().out))
+        found |= set(re.findall(r"--\w+", printed.getvalue()))
     for config in (ROOT / "recipes" / "configs").rglob("*.yaml"):  # accelerate's have settings of its own
-        known |= {f"--{key}" for key in re.findall(r"^ *(\w+):", config.read_text(encoding="utf-8"), re.MULTILINE)}
-    backticked = in_backticks(readme)
-    flags = {flag for one in backticked if one.startswith("--") for flag in re.findall(r"--[\w-]+", one)} - {"--key"}
-    flags -= {"--max-restarts", "---"}  # torchrun's, and a line of dashes
+        found |= {f"--{key}" for key in re.findall(r"^ *(\w+):", config.read_text(encoding="utf-8"), re.MULTILINE)}
+    return found
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if "/coming-from/" not in page])
+def test_flags_and_settings_are_known(page, known):
+    """`--flag` in the prose is a flag of a command or recipe; `key: value` is a setting of a recipe."""
+    backticked = in_backticks(page)
+    flags = {flag for one in backticked if one.startswith("--") for flag in re.findall(r"--\w[\w-]*", one)} - THEIRS
     setting = re.compile(r"([a-z_0-9]+):( ([\w./-]+|\{.*\}))?")
     settings = {match[1] for match in map(setting.fullmatch, backticked) if match} - {"sample"}
-    assert flags | settings
     assert flags - known == set()
     assert {f"--{key}" for key in settings} - known == set()
 
 
-@pytest.mark.parametrize("readme", READMES)
-def test_python_examples_compile_and_name_what_there_is(readme):
+@pytest.mark.parametrize("page", [page for page in PAGES if "/coming-from/" in page])
+def test_what_one_comes_to_is_known(page, known):
+    """The same of the right-hand columns, which speak of this project."""
+    cells = [row.rpartition(" | ")[2] for row in prose(page).splitlines() if row.startswith("| ")]
+    said = {flag for cell in cells for flag in re.findall(r"(?<!\w)--[a-z_]\w+", cell)}
+    assert cells
+    assert said - known == set()
+
+
+def test_python_examples_compile_and_name_what_there_is():
     found = 0
-    for block in blocks(readme, "python"):
-        for node in ast.walk(ast.parse(block)):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "hf_xfmr":
-                assert hasattr(hf_xfmr, node.attr), node.attr
-                found += 1
-    for name in re.findall(r"\bhf_xfmr\.(\w+)\(", prose(readme)):
-        assert hasattr(hf_xfmr, name), name
+    for page in PAGES:
+        for block in blocks(page, "python"):
+            for node in ast.walk(ast.parse(block)):
+                if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "hf_xfmr":
+                    assert hasattr(hf_xfmr, node.attr), node.attr
+                    found += 1
+        for name in re.findall(r"\bhf_xfmr\.(\w+)\(", prose(page)):
+            assert hasattr(hf_xfmr, name), name
     assert found

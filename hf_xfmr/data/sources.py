@@ -38,6 +38,7 @@ def load_dataset_dict(
     """All splits of a dataset, as they stand; nothing is carved, dropped or converted here.
 
     `name` is one of
+
     - `sample:NAME`, a corpus of `hf_xfmr.samples`;
     - a file (see `table.kinds`; CSV, JSON and their like also packed, as .gz), which becomes the split `train`, unless
       it names splits itself;

@@ -130,7 +130,7 @@ class PredictionFile:
         with self._telling():
             os.fsync(self.file.fileno())
             self.file.close()
-            self.partial.rename(self.path)
+            self.partial.replace(self.path)  # as rename, where the name is taken on Windows too
             self.state.unlink(missing_ok=True)
 
 

@@ -11,10 +11,11 @@ from ..writing import telling, unlink_link
 
 try:
     import fcntl
-except ImportError:  # Windows has none: there, two runs in one folder are not found out
+except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 NAME = ".lock"
+FAR = 1 << 30  # where Windows locks a byte: what is locked there can't be read, and the text stands at the beginning
 _held: dict[tuple[int, Path], IO] = {}  # by process: a forked child has this table, but not the locks
 
 
@@ -37,8 +38,7 @@ def _take(folder: str | Path, place: Path) -> IO:
     unlink_link(place / NAME)  # or its target would be emptied
     file = (place / NAME).open("a+", encoding="utf-8")
     try:
-        if fcntl is not None:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(file)
     except OSError as error:
         if error.errno in (errno.EACCES, errno.EAGAIN):
             file.seek(0)
@@ -52,6 +52,18 @@ def _take(folder: str | Path, place: Path) -> IO:
     file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
     file.flush()
     return file
+
+
+def _lock(file: IO) -> None:
+    """Raises OSError with EACCES or EAGAIN where another process holds the lock, on every system."""
+    if fcntl is not None:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return
+    import msvcrt
+
+    file.seek(FAR)
+    msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]  # ends with its process, too
+    file.seek(0)
 
 
 def release(folder: str | Path) -> None:

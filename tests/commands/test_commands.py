@@ -32,6 +32,7 @@ FUNCTIONS = {
     "consolidate": ("export.consolidate", "consolidate"),
     "adopt": ("adoption.script", "run_script"),
     "bench": ("bench.contests", "bench"),
+    "env": ("machine", "environment"),
 }
 # Where words come from, how answers are written, which function is called, and what Python says by `TableSettings`.
 OF_THE_COMMAND_LINE = {"generate": {"file"}, "compare": {"json"}, "bench": {"what"}}
