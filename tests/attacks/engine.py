@@ -70,8 +70,7 @@ class Forked:
         import torch
         import transformers
 
-        from hf_xfmr import commands
-        from hf_xfmr import check, predict, verify  # noqa: F401
+        from hf_xfmr import check, commands, predict, verify  # noqa: F401
         from hf_xfmr.export import onnx, stock  # noqa: F401
         from hf_xfmr.tasks.task import all_tasks
         from hf_xfmr.training import trainer  # noqa: F401
