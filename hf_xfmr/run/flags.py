@@ -5,6 +5,7 @@ import re
 import shutil
 import sys
 import textwrap
+import typing
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ def of_classes(*classes: type) -> list[Flag]:
     """The flags of dataclasses, a class's own before those that it inherits."""
     found: dict[str, Flag] = {}
     for one in classes:
+        hints = typing.get_type_hints(one)  # transformers' parser writes others into the fields
         by_name = {field.name: field for field in dataclasses.fields(one) if field.init}
         for owner in one.__mro__:
             for name in getattr(owner, "__annotations__", {}):
@@ -58,7 +60,7 @@ def of_classes(*classes: type) -> list[Flag]:
                     field = by_name[name]
                     found[name] = Flag(
                         name,
-                        takes(field.type),
+                        takes(hints[name]),
                         _words(field.metadata.get("help", "")),
                         _default(field),
                         f"{owner.__module__}.{owner.__name__}",

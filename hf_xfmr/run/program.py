@@ -5,7 +5,9 @@ import difflib
 import os
 import re
 import select
+import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable
@@ -25,6 +27,7 @@ _NO_NUMBER = re.compile(r"argument (?P<option>\S+): invalid (?P<kind>int|float) 
 _NO_CHOICE = re.compile(
     r"argument (?P<option>\S+): invalid choice: (?P<value>.*) \(choose from (?P<known>[^()]*)\)", re.DOTALL
 )
+GONE_ON = "stopped; the same command begins again, training from its last checkpoint"
 CHOICES = 12  # that an error lists
 OPTION = re.compile(r"-h|--[^\W\d_][\w-]*(=.*)?", re.DOTALL)  # what is written as an option, there or not
 _shows_traceback: ContextVar[bool] = ContextVar("shows_traceback", default=False)
@@ -90,6 +93,8 @@ def run(program: Callable[[], Any]) -> None:
     # of a setting that is then checked under its old name
     warnings.filterwarnings("ignore", message=".*checkpointing.* is deprecated", category=FutureWarning)
     warnings.filterwarnings("ignore", message="Detected pickle protocol")  # of a file that is then refused by name
+    interrupted: list[int] = []
+    before = _noting(interrupted)
     try:
         check_launched()
         keep_quiet()
@@ -102,9 +107,13 @@ def run(program: Callable[[], Any]) -> None:
         raise
     except KeyboardInterrupt:
         beginnings.undo()
-        _say("stopped; the same command begins again, training from its last checkpoint")
+        _say(GONE_ON)
         sys.exit(STOPPED)
     except BaseException as error:
+        if interrupted:  # while a library was imported, which made another error of it
+            beginnings.undo()
+            _say(GONE_ON)
+            sys.exit(STOPPED)
         if isinstance(error, BrokenPipeError) and _nobody_reads():
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where the rest goes as Python ends
             sys.exit(PIPE_CLOSED)
@@ -118,6 +127,8 @@ def run(program: Callable[[], Any]) -> None:
         sys.exit(2)
     finally:
         _shows_traceback.reset(shows)
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
 
 
 def _told_of_absent(kind: type[BaseException], error: BaseException, trace: Any) -> None:
@@ -134,6 +145,20 @@ def _told_of_absent(kind: type[BaseException], error: BaseException, trace: Any)
 
 
 sys.excepthook = _told_of_absent
+
+
+def _noting(interrupted: list[int]):
+    """Have Ctrl-C noted before it is raised; the handler that stood before, None if another than Python's did."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
+        return None
+
+    def note(number, frame) -> None:
+        interrupted.append(number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, note)
+    return before
 
 
 def _without_bars() -> None:

@@ -18,14 +18,14 @@ def refusal(dataset, **settings) -> str:
     return str(error.value)
 
 
-def test_two_thousand_columns(tmp_path):
-    names = [f"a column of which there are many {number}" for number in range(2000)]
+def test_three_hundred_columns(tmp_path):
+    names = [f"a column of which there are many {number}" for number in range(300)]
     path = tmp_path / "wide.csv"
-    path.write_text(",".join(names) + "\n" + ",".join(["text"] * 2000) + "\n")
+    path.write_text(",".join(names) + "\n" + ",".join(["text"] * 300) + "\n")
     for settings in ({}, {"label_column": "label"}, {"text_column": "text"}, {"label_columns": "a,b"}):
         said = refusal(str(path), **settings)
         assert len(said) < LONGEST
-        assert "and 1,988 more" in said
+        assert "and 288 more" in said
 
 
 def test_twenty_thousand_labels():

@@ -95,17 +95,18 @@ def test_a_csv_file_from_end_to_end(tmp_path, tokenizer):
         f"test {sizes['test']} (carved from train by a hash of the text)",
         'columns: text "review", label "sentiment", id "id"; not used: "when"',
         f"labels of train: bad {n - good} ({100 * (n - good) / n:.1f} %), good {good} ({100 * good / n:.1f} %)",
-        *data.report[5:],
+        "missing: nothing",
+        *data.report[6:],
     ]
     all_tokens = 7 * good + 5 * (n - good)  # 这 部 电 影 很 好 w1; bad , very bad w1
-    assert data.report[5] == (
+    assert data.report[6] == (
         "length of train rows: median 9, 90 % up to 9, 99 % up to 9, longest 9 tokens with special tokens; max_length 8"
     )
-    assert data.report[6] == (
+    assert data.report[7] == (
         f"cut of train: {good} of {n} rows, {100 * good / all_tokens:.2f} % of tokens (over_long: head)"
     )
     unknown = 100 * (n - good) / (6 * good + 5 * (n - good))  # the comma
-    assert data.report[11:] == [f"unknown to the tokenizer: {unknown:.2f} % of the tokens of train"]
+    assert data.report[12:] == [f"unknown to the tokenizer: {unknown:.2f} % of the tokens of train"]
 
 
 def test_nothing_cut_is_said_too(tokenizer):
