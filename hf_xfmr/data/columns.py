@@ -12,6 +12,14 @@ from .names import IDS, LABELS, TEXTS
 from .wording import listed, short
 
 
+class WhichColumn(UserError):
+    """Which column is meant was not told by `option`, and `candidates`, several or none, could be it."""
+
+    def __init__(self, message: str, option: str, candidates: Sequence[str] = ()):
+        super().__init__(message)
+        self.option, self.candidates = option, candidates
+
+
 class Columns(NamedTuple):
     """Names of columns in the dataset; `pair` and `id` may be missing."""
 
@@ -88,5 +96,9 @@ def _only(candidates: list[str], names: Sequence[str], *, option: str, what: str
         return candidates[0]
     if candidates:
         flags = " or ".join(f"--{option} {shlex.quote(short(name))}" for name in candidates[:4])
-        raise UserError(f"the {what} column could be {listed(candidates)}; say which with {flags}{hint}")
-    raise UserError(f"no column is known to be the {what}; say which with --{option}: the dataset has {listed(names)}")
+        raise WhichColumn(
+            f"the {what} column could be {listed(candidates)}; say which with {flags}{hint}", option, candidates
+        )
+    raise WhichColumn(
+        f"no column is known to be the {what}; say which with --{option}: the dataset has {listed(names)}", option
+    )

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 
 from datasets import Dataset
 
+from .word_lists import CHINESE
+
 CHARACTERS = 20_000_000  # of documents, the most that are looked at
-CHINESE = range(0x3400, 0xA000)
 LOOKED_AT = 200_000  # characters, and texts, that tell whether they are Chinese
 COLUMNS = ("text", "text_pair", "source", "target")
 

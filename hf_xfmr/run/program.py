@@ -105,12 +105,9 @@ def run(program: Callable[[], Any]) -> None:
                 sys.stdout.flush()
     except SystemExit:
         raise
-    except KeyboardInterrupt:
-        beginnings.undo()
-        _say(GONE_ON)
-        sys.exit(STOPPED)
     except BaseException as error:
-        if interrupted:  # while a library was imported, which made another error of it
+        # a library that is being imported makes another error of Ctrl-C
+        if interrupted or isinstance(error, KeyboardInterrupt):
             beginnings.undo()
             _say(GONE_ON)
             sys.exit(STOPPED)

@@ -8,23 +8,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from training_runs import make_trainer
 
 from hf_xfmr.errors import UserError
 from hf_xfmr.predict.file import PredictionFile
 from hf_xfmr.predict.rows import Row
 from hf_xfmr.training import checkpoints
 from hf_xfmr.training.checkpoints import Damaged
-
-
-@pytest.fixture(scope="module")
-def trainer(tmp_path_factory):
-    """Of a run with the checkpoints of steps 2 and 4."""
-    folder = tmp_path_factory.mktemp("run")
-    options = {"max_steps": 4, "save_steps": 2, "eval_strategy": "no", "save_total_limit": None}
-    trainer = make_trainer(folder, **options, load_best_model_at_end=False, metric_for_best_model=None)
-    trainer.train()
-    return trainer
 
 
 @given(data=st.data())

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from datasets import Dataset, DatasetDict, List, Value
 
-from ...data.columns import Columns, find_columns
+from ...data.columns import Columns, WhichColumn, find_columns
 from ...data.wording import listed, short
 from ...errors import UserError
 from . import named_numbers, one_hot, written_lists
@@ -26,13 +26,15 @@ def find(loaded: DatasetDict, settings, notes: list[str]) -> tuple[DatasetDict, 
     train = loaded["train"]
     try:
         columns = find_columns(train, text=settings.text_column, pair=settings.text_pair_column, label=label)
-    except UserError as error:
+    except WhichColumn as error:
         several = one_hot.candidates(train)
-        if label is not None or "label_column" not in str(error) or len(several) < 2:
+        if error.option != "label_column" or len(several) < 2:
             raise
-        raise UserError(
+        raise WhichColumn(
             f"{error}. {listed(several)} hold nothing but 0 and 1: if each says whether a label holds, give "
-            f"--label_columns {shlex.quote(','.join(several))}"
+            f"--label_columns {shlex.quote(','.join(several))}",
+            error.option,
+            error.candidates,
         ) from None
     understood = understand(
         loaded,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ...data.columns import WhichColumn
 from ...data.part import Part, is_chinese, part_of_rows
 from ...data.sources import local_path
 from ...data.summary import splits_line
@@ -32,11 +33,8 @@ def look(name: str, words: Sequence[str]) -> Look | None:
         read = read_labelled(name, settings, readings=readings)
     except UserError as error:
         columns = readings[0].columns if readings else []
-        if (
-            not told
-            and "no column is known to be the label" in str(error)
-            and (len(columns) == 1 or are_answered(columns))
-        ):
+        no_label = isinstance(error, WhichColumn) and error.option == "label_column" and not error.candidates
+        if no_label and (len(columns) == 1 or are_answered(columns)):
             return None
         if not told and "the folder has no train file" in str(error):
             return None

@@ -10,8 +10,8 @@ from ...errors import UserError
 from ...run.settings import of_flags
 from ..task import LOOKED_AT, Look
 from . import columns, layouts
-from .loading import Rows, load
-from .read import read_tagged
+from .loading import Rows
+from .read import load_as_told, tagged
 from .settings import TaggingSettings
 
 MODELS = {True: "google-bert/bert-base-chinese", False: "sample:minilm"}
@@ -25,14 +25,13 @@ def look(name: str, words: Sequence[str]) -> Look | None:
     except UserError:  # flags of another task
         return None
     readings: list[Reading] = []
-    fields = (settings.tokens_column, settings.tags_column)
     try:
-        loaded = load(name, settings.dataset_config, table=settings, readings=readings, fields=fields)
+        loaded = load_as_told(name, settings, readings)
     except UserError:  # said by the task whose file it is
         return None
     if "train" not in loaded or not _is_tagged(loaded["train"], readings, settings):
         return None
-    sentences, types, report = read_tagged(name, settings)
+    sentences, types, report = tagged(name, loaded, settings, readings)
     parts = {split: part_of_rows(split, rows, LOOKED_AT)[0] for split, rows in sentences.items()}
     problem = f"problem: tagging of {len(types):,} type{'' if len(types) == 1 else 's'} of entity"
     flags = ["--model", MODELS[is_chinese(parts["train"])]]

@@ -9,17 +9,17 @@ from datasets import Dataset, Features, List, Value
 from ...data.carve import carve, limit_rows
 from ...data.summary import splits_line
 from ...data.table import reading
+from ...data.word_lists import CHINESE
 from ...data.wording import at, listed, short
 from ...errors import UserError
 from . import layouts, notation
 from .alignment import join
-from .loading import load
+from .loading import Rows, load
 from .schemes import entities, write_tags
 from .sentence import Sentence
 from .settings import TaggingSettings
 
 SPLITS = ("train", "validation", "test")
-CHINESE = range(0x3400, 0xA000)
 TYPES = 20  # of which a line of the report has the numbers
 FEATURES = Features(
     {
@@ -43,8 +43,17 @@ class Tagged(NamedTuple):
 def read_tagged(dataset: Any, settings: TaggingSettings) -> Tagged:
     """Load, understand, check, carve and limit the sentences of a dataset; see `data.tagging`, also for errors."""
     readings: list[reading.Reading] = []
+    return tagged(dataset, load_as_told(dataset, settings, readings), settings, readings)
+
+
+def load_as_told(dataset: Any, settings: TaggingSettings, readings: list[reading.Reading]) -> dict[str, Rows]:
+    """`load` as the settings say."""
     fields = (settings.tokens_column, settings.tags_column)
-    loaded = load(dataset, settings.dataset_config, table=settings, readings=readings, fields=fields)
+    return load(dataset, settings.dataset_config, table=settings, readings=readings, fields=fields)
+
+
+def tagged(dataset: Any, loaded: dict[str, Rows], settings: TaggingSettings, readings: list[reading.Reading]) -> Tagged:
+    """The same of splits that are loaded already."""
     if "train" not in loaded:
         raise UserError(f"{dataset} has no train split, only {listed(loaded)}; there is nothing to train on")
     if all(one.format == "CoNLL's layout" for one in readings) and readings:

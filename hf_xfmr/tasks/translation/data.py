@@ -110,18 +110,7 @@ def translation(
             raise UserError(f'{option} is "{getattr(settings, option)}"; it can be {", ".join(known)}')
     notes: list[str] = []
     readings: list[reading.Reading] = []
-    pairs = read_pairs(
-        dataset,
-        config=settings.dataset_config,
-        source=settings.source_lang,
-        target=settings.target_lang,
-        task_rows=settings.task_rows,
-        task_length=settings.task_length,
-        drop_empty=settings.drop_empty,
-        notes=notes,
-        table=settings,
-        readings=readings,
-    )
+    pairs = pairs_of(dataset, settings, notes, readings)
     splits, origin = split_pairs(pairs, settings, notes)
     if not isinstance(tokenizers, TokenizerPair):
         tokenizers = tokenizers(splits["train"]["source"][:], splits["train"]["target"][:])
@@ -157,6 +146,22 @@ def translation(
         row_limit=settings.max_length,
         cuts=settings.over_long != "drop",
         report=report,
+    )
+
+
+def pairs_of(dataset: Any, settings: TranslationSettings, notes: list[str], readings: list[reading.Reading]) -> Pairs:
+    """`read_pairs` as the settings say."""
+    return read_pairs(
+        dataset,
+        config=settings.dataset_config,
+        source=settings.source_lang,
+        target=settings.target_lang,
+        task_rows=settings.task_rows,
+        task_length=settings.task_length,
+        drop_empty=settings.drop_empty,
+        notes=notes,
+        table=settings,
+        readings=readings,
     )
 
 

@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...data.part import Part, part_of_rows
+from ...data.part import part_of_rows
 from ...data.summary import splits_line
 from ...data.table import reading
 from ...errors import UserError
 from ...run.settings import of_flags
 from ..task import LOOKED_AT, Look
 from . import languages
-from .data import TranslationSettings, split_pairs
-from .parallel import read_pairs
+from .data import TranslationSettings, pairs_of, split_pairs
 
 
 def look(name: str, words: Sequence[str]) -> Look | None:
@@ -24,18 +23,7 @@ def look(name: str, words: Sequence[str]) -> Look | None:
     notes: list[str] = []
     readings: list[reading.Reading] = []
     try:
-        pairs = read_pairs(
-            name,
-            config=settings.dataset_config,
-            source=settings.source_lang,
-            target=settings.target_lang,
-            task_rows=settings.task_rows,
-            task_length=settings.task_length,
-            drop_empty=settings.drop_empty,
-            notes=notes,
-            table=settings,
-            readings=readings,
-        )
+        pairs = pairs_of(name, settings, notes, readings)
     except UserError as error:
         if sure or (len(_files(name)) == 2 and "--source_lang" in str(error)):
             raise
@@ -43,7 +31,7 @@ def look(name: str, words: Sequence[str]) -> Look | None:
     if not sure and not languages.are_names([pairs.source_lang, pairs.target_lang]):
         return None
     splits, origin = split_pairs(pairs, settings, notes)
-    parts = {split: _part(split, rows) for split, rows in splits.items()}
+    parts = {split: part_of_rows(split, rows, LOOKED_AT)[0] for split, rows in splits.items()}
     one, other = (languages.primary(side) for side in (pairs.source_lang, pairs.target_lang))
     lines = [
         *reading.lines(readings),
@@ -58,7 +46,3 @@ def look(name: str, words: Sequence[str]) -> Look | None:
 
 def _files(name: str) -> list[str]:
     return [part for part in name.split(",") if Path(part.strip()).is_file()]
-
-
-def _part(split: str, rows) -> Part:
-    return part_of_rows(split, rows, LOOKED_AT)[0]
