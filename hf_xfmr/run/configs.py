@@ -24,7 +24,7 @@ def answer(what: str = "list", named: str | None = None, to: str | None = None) 
 
 def listing(recipe: str | None = None) -> str:
     """A line or more for each: its name, and its first sentence; those that load from a hub say so themselves."""
-    known = recipes.configs(recipe)
+    known = recipes.configs(recipe) | ({} if recipe else recipes.launchers())
     wide = 2 + max(map(len, known))
     columns = max(shutil.get_terminal_size().columns - 1, wide + 40)
     lines = []

@@ -62,6 +62,11 @@ def configs(name: str | None = None) -> dict[str, Path]:
     return {f"{name_of(path.parent.name)}/{path.stem}": path for path in files}
 
 
+def launchers() -> dict[str, Path]:
+    """What `accelerate launch --config_file` takes, as `accelerate/ddp`: how many processes, and what each holds."""
+    return {f"accelerate/{path.stem}": path for path in sorted((folder() / "configs" / "accelerate").glob("*.yaml"))}
+
+
 def names() -> list[str]:
     """All that `find` knows: every configuration's name, with its recipe's and without."""
     return [*configs(), *dict.fromkeys(full.partition("/")[2] for full in configs())]
@@ -96,7 +101,7 @@ def config_file(named: str, recipe: str) -> Path:
 
 def nearest(named: str, recipe: str | None = None) -> str:
     """`; did you mean 'movie-reviews'?`, of what may be meant by a configuration's name."""
-    names = [full.partition("/")[2] for full in configs(recipe)] if recipe else list(configs())
+    names = [full.partition("/")[2] for full in configs(recipe)] if recipe else [*configs(), *launchers()]
     near = difflib.get_close_matches(named, names, n=1, cutoff=0.5)
     if near:
         return f"; did you mean '{near[0]}'?"
@@ -104,10 +109,10 @@ def nearest(named: str, recipe: str | None = None) -> str:
 
 
 def copy(named: str, to: str | Path | None = None) -> Path:
-    """Write a ready configuration beside the user's data, to be changed there, and return the file. `to` is a file, or
-    a folder; none: the folder in which one is. Raises `UserError` for a name that is none, and never writes over a
-    file."""
-    found = find(named)
+    """Write a ready configuration, of a recipe or of accelerate's, beside the user's data, to be changed there, and
+    return the file. `to` is a file, or a folder; none: the folder in which one is. Raises `UserError` for a name that
+    is none, and never writes over a file."""
+    found = launchers().get(named) or find(named)
     if found is None:
         raise UserError(f"'{named}' is no ready configuration{nearest(named)}")
     target = Path(to or ".")
@@ -117,10 +122,11 @@ def copy(named: str, to: str | Path | None = None) -> Path:
     if target.exists():
         raise UserError(f"{target} is there already: remove it, or say where to: --out FILE.yaml")
     text = found.read_text(encoding="utf-8")
-    head, _, rest = text.partition("\n")
-    own = re.sub(r"^# .*?(hf_xfmr train \S+ --config) \S+", lambda of: f"# {of[1]} {shlex.quote(target.name)}", head)
-    with writing.whole(target) as aside:
-        aside.write_text(f"{own}\n{rest}", encoding="utf-8")
+    own, by = shlex.quote(target.name), r"^# .*?(hf_xfmr train \S+ --config) \S+"
+    if named in launchers():
+        by = r"^# (accelerate launch --config_file) \S+"
+    with writing.whole(target) as aside:  # the command in its comment names the copy
+        aside.write_text(re.sub(by, lambda of: f"# {of[1]} {own}", text, count=1, flags=re.M), encoding="utf-8")
     return target
 
 

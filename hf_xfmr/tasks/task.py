@@ -1,6 +1,7 @@
 """What commands, reports and exports ask of a task: one small protocol, implemented in the task.py of each."""
 
 import importlib
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -9,7 +10,8 @@ from transformers import AutoConfig
 
 from ..data.part import Part
 from ..errors import UserError
-from ..run import loading
+from ..run import loading, recipes
+from ..run.console import this_program
 
 LOOKED_AT = 50_000  # most rows of a split that a look at a bare dataset reads again
 NAMES = ("classification", "tagging", "translation", "language_modeling", "pretraining")  # the folders here
@@ -94,11 +96,10 @@ def task_of(model: str, command: str) -> Task:
     if found in fitting:
         return found
     if found is not None:
-        raise UserError(
-            f"{model} is a {architecture}, which {command} can't use: run python -m hf_xfmr {found.command} {model}"
-        )
-    recipes = " or ".join(f"recipes/{task.recipe}.py" for task in fitting)
+        other = shlex.join([*this_program(), found.command, model])
+        raise UserError(f"{model} is a {architecture}, which {command} can't use: run {other}")
+    trained = " or ".join(f"train {recipes.name_of(task.recipe)}" for task in fitting)
     raise UserError(
         f"{model} is a {architecture}, which has no head that {command} could use: give the folder of a run of "
-        f"{recipes}, or train one with --model {model}"
+        f"{trained}, or train one with --model {model}"
     )

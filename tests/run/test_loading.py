@@ -250,7 +250,8 @@ def test_a_command_answers_with_models_trained_for_it_and_names_the_one_for_othe
     line = said(capsys, lambda: COMMANDS[command](model))
     assert CLASSES[name] in line
     if name in USED_BY:
-        assert line.endswith(f"run python -m hf_xfmr {USED_BY[name]} {model}")
+        assert line.endswith(f" {USED_BY[name]} {model}")
+        assert "can't use: run " in line
     else:
         assert f"no head that {command} could use" in line
         assert f"--model {model}" in line

@@ -106,6 +106,11 @@ def test_a_configuration_is_copied_with_its_command_and_never_over_a_file(tmp_pa
     configs.answer("copy", "gpt2/reviews-zh", "my own.yaml")
     first = (tmp_path / "my own.yaml").read_text(encoding="utf-8").splitlines()[0]
     assert first == "# hf_xfmr train gpt2 --config 'my own.yaml'"
+    assert configs.answer("copy", "accelerate/ddp").startswith("written: ddp.yaml")
+    configs.answer("copy", "accelerate/two-machines", "mine.yaml")
+    assert (
+        (tmp_path / "mine.yaml").read_text(encoding="utf-8").startswith("# accelerate launch --config_file mine.yaml ")
+    )
     for words, message in {
         ("copy", "poem"): "'poem' is no ready configuration; did you mean 'gpt2/poems'?",
         ("copy", "reviews-zh"): "'reviews-zh' is the name of 2 configurations: say classify/reviews-zh or gpt2/",
@@ -116,7 +121,7 @@ def test_a_configuration_is_copied_with_its_command_and_never_over_a_file(tmp_pa
         with pytest.raises(UserError) as caught:
             configs.answer(*words)
         assert str(caught.value).startswith(message)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["my own.yaml", "poems.yaml"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ddp.yaml", "mine.yaml", "my own.yaml", "poems.yaml"]
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

@@ -15,6 +15,7 @@ from process_runs import finished, launch, torchrun
 import hf_xfmr
 from hf_xfmr.errors import UserError
 from hf_xfmr.export.consolidate import consolidate
+from hf_xfmr.run import recipes
 from hf_xfmr.training.streams import ShareOfStream
 
 TOLERANCE = 1e-5  # relative, of every loss and gradient norm: sums of the same numbers in another order
@@ -274,8 +275,8 @@ def test_the_configurations_are_those_that_accelerate_reads(path):
 
     config = load_config_from_file(str(path))
     assert config.num_processes > 1
-    lines = [line for line in path.read_text().splitlines() if "accelerate launch" in line]
-    for word in lines[0].split():
-        if word.endswith((".py", ".yaml")):
-            assert (ROOT / word).is_file(), word
+    first = path.read_text().splitlines()[0]
+    assert first.startswith(f"# accelerate launch --config_file {path.name} ")
+    recipe, _, ready = first.partition(" -m hf_xfmr train ")[2].split()
+    assert recipes.find(ready, recipe) is not None
     assert yaml.safe_load(path.read_text())["distributed_type"] == str(config.distributed_type).rpartition(".")[2]
