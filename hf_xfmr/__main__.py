@@ -2,11 +2,13 @@
 
 import sys
 
-from .commands import COMMANDS, parser_of
+from .commands import COMMANDS, listing, parser_of
 from .run import program
 
 
 def run() -> None:
+    if not sys.argv[1:] or sys.argv[1] in ("-h", "--help"):
+        program.show(listing())
     named = [word for word in sys.argv[1:2] if word in COMMANDS]
     arguments = parser_of(*(named or COMMANDS)).parse_args()
     arguments.run(arguments)

@@ -6,11 +6,47 @@ from types import ModuleType
 from .. import __version__
 from ..run import console, program
 
-COMMANDS = (  # in the order in which a user meets them; a file of this folder each
-    *("train", "configs", "check", "verify", "predict", "fill", "generate", "translate", "attention", "explain"),
-    *("compare", "push", "export", "consolidate", "adopt", "bench", "env", "completion"),
-)
+SECTIONS = {  # in the order in which a user meets them; a file of this folder each
+    "train": {
+        "train": "classify, tag, translate, gpt2, pretrain or tokenizer",
+        "configs": "list the ready configurations, or copy one",
+        "check": "what is wrong before the first step; what a bare file is",
+    },
+    "use": {
+        "predict": "classify or rate texts, or find the entities in them",
+        "fill": "fill in masked words with a BERT",
+        "generate": "continue prompts with a GPT-2",
+        "translate": "translate texts",
+    },
+    "understand": {
+        "compare": "two runs on the same rows: which is better, or chance",
+        "attention": "draw where a model looks",
+        "explain": "a page on the three architectures, from their source",
+        "verify": "that a model computes the same, whatever the batch",
+    },
+    "publish": {
+        "push": "a model folder to the Hub",
+        "export": "for other programs: stock, ONNX, CTranslate2",
+        "consolidate": "shards of a checkpoint to one folder",
+    },
+    "this machine": {
+        "adopt": "run a script written for stock classes on these models",
+        "bench": "time these models against stock's",
+        "env": "versions and devices, for reports of faults",
+        "completion": "what makes bash, zsh or fish complete all this",
+    },
+}
+COMMANDS = tuple(name for section in SECTIONS.values() for name in section)
 MODULE = "python -m hf_xfmr"  # what texts call this program; shown as it was called
+
+
+def listing() -> str:
+    """The commands, a line each, as the program says them that is asked for no command."""
+    called = " ".join(console.called())
+    lines = [f"usage: {called} COMMAND ...; COMMAND --help says more of each", ""]
+    for title, section in SECTIONS.items():
+        lines += [f"{title}:", *(f"  {name:<13}{said}" for name, said in section.items())]
+    return "\n".join([*lines, "", f"begin: {called} train classify --dataset mine.csv --model sample:minilm"])
 
 
 def module_of(command: str) -> ModuleType:

@@ -22,7 +22,7 @@ from ..plain import is_unicode
 from ..processes import is_main
 from ..training import lock
 from ..training.trainer import XfmrTrainingArguments
-from . import beginnings, flags, kinds, program, ranges, yaml_text
+from . import beginnings, help, kinds, program, ranges, yaml_text
 
 seed_of_several: ContextVar[int | None] = ContextVar("seed_of_several", default=None)  # the one that runs, if any does
 
@@ -54,8 +54,8 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
     output folder that cannot be written.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
-    if (asked := flags.asked_for(argv)) is not None:
-        program.show(flags.help_of(settings_class, arguments_class, everything=asked == "all"))
+    if (asked := help.asked_for(argv)) is not None:
+        program.show(help.of_recipe(settings_class, arguments_class, asked))
     parser = _Parser(
         [settings_class, arguments_class],  # type: ignore[list-item]
         argument_default=argparse.SUPPRESS,

@@ -55,7 +55,6 @@ def arguments() -> Iterator[Case]:
         yield Case(
             "arguments", f"{command} with an unknown one", lambda p, c=command: [c, "--nonsense"], "--nonsense|required"
         )
-    yield Case("arguments", "no command", lambda p: [], "required|COMMAND")
     yield Case("arguments", "an unknown command", lambda p: ["preddict"], "'preddict'")
     yield Case("arguments", "not a number", lambda p: ["predict", "m", "--batch_size", "many"], "batch_size.*'many'")
     yield Case(

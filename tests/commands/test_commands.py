@@ -75,3 +75,14 @@ def test_a_command_file_imports_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     heavy = {"peft", "sklearn", "matplotlib", "trl", "onnxruntime", "ctranslate2"}
     assert heavy.isdisjoint(done.stdout.split())
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"]], ids=" ".join)
+def test_without_a_command_the_commands_are_listed(words):
+    environment = {**os.environ, "COLUMNS": "80"}
+    done = subprocess.run([sys.executable, "-m", "hf_xfmr", *words], capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert len(lines) < 40
+    assert [line.split()[0] for line in lines if line.startswith("  ")] == list(COMMANDS)

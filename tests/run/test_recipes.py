@@ -17,7 +17,7 @@ from places import RECIPES, ROOT
 
 from hf_xfmr.commands import COMMANDS, parser_of
 from hf_xfmr.errors import UserError
-from hf_xfmr.run import completion, configs, console, flags, recipes, settings, source
+from hf_xfmr.run import completion, configs, console, flags, help, recipes, settings, source
 from hf_xfmr.run.train import train
 from hf_xfmr.tasks.translation.trainer import XfmrSeq2SeqArguments
 from hf_xfmr.training.trainer import XfmrTrainingArguments
@@ -138,26 +138,48 @@ def test_the_flags_read_from_the_source_are_those_of_the_classes(name):
     assert sum(one.default is flags.UNKNOWN for one in read) < 12  # those that are made as a class is
 
 
-def test_help_shows_ours_by_group_and_all_of_it_on_demand(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "100")
-    said = {}
-    for words in (["--help"], ["--help", "all"], ["--config", "movie-reviews", "-h"]):
-        with pytest.raises(SystemExit) as ended:
-            train("classify", words)
-        assert ended.value.code == 0
-        said[words[-1]] = capsys.readouterr().out
-    short, everything = said["--help"], said["all"]
-    assert said["-h"] == short
-    groups = re.findall(r"^(\w[\w ]+):$", short, re.MULTILINE)
-    assert groups == ["data", "model", "check before training", "training", "output"]
-    assert groups == re.findall(r"^(\w[\w ]+):$", everything, re.MULTILINE)[:5]
-    listed = set(re.findall(r"^  --(\w+)", short, re.MULTILINE))
-    assert {"dataset", "model", "strict", "learning_rate", "num_train_epochs", "output_dir", "seed"} <= listed
-    assert "dataloader_num_workers" not in listed
-    assert max(map(len, short.splitlines())) < 100
+def helps(capsys, name: str, *words: str) -> str:
+    with pytest.raises(SystemExit) as ended:
+        train(name, words)
+    assert ended.value.code == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", recipes.NAMES)
+def test_help_is_a_page_of_what_people_set(capsys, monkeypatch, name):
+    monkeypatch.setenv("COLUMNS", "80")
+    page = helps(capsys, name, "--help")
+    assert len(page.splitlines()) < 40
+    assert max(map(len, page.splitlines())) <= 80
+    assert helps(capsys, name, "--config", "movie-reviews", "-h") == page
+    listed = re.findall(r"^  --(\w+)", page, re.MULTILINE)
+    assert listed[0] == "dataset"
+    assert "output_dir" in listed
+    script, arguments = SCRIPTS[name]
+    assert set(listed) <= {one.name for one in flags.of_classes(script.Settings, arguments)}
+    if name != "tokenizer":
+        assert {"model", "learning_rate", "num_train_epochs", "seed"} <= set(listed)
+        assert re.search(r"--num_train_epochs X .*\(\d+\.0\)", page)
+
+
+def test_a_first_page_names_flags_that_there_are():
+    known = {one.name for script, arguments in SCRIPTS.values() for one in flags.of_classes(script.Settings, arguments)}
+    assert {name for briefs in help.FIRST.values() for name in briefs} <= known
+
+
+def test_help_says_all_of_a_group_and_of_everything(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    everything = helps(capsys, "classify", "--help", "all")
     known = {one.name for one in flags.of_classes(classify_bert.Settings, XfmrTrainingArguments)}
     assert set(re.findall(r"^  --(\w+)", everything, re.MULTILINE)) == known
-    assert f"--help all lists {len(known - listed)} further arguments" in short
+    assert re.findall(r"^(\w[\w ]+):$", everything, re.MULTILINE) == list(flags.GROUPS.values())
+    of_groups = [
+        re.findall(r"^  --(\w+)", helps(capsys, "classify", "--help", one), re.MULTILINE) for one in flags.GROUPS
+    ]
+    assert sorted(name for group in of_groups for name in group) == sorted(known)
+    assert helps(capsys, "classify", "--help=data") == helps(capsys, "classify", "--help", "data")
+    with pytest.raises(UserError, match=r"--help=dat: it says more of data, model, check, training, output, or all"):
+        train("classify", ["--help=dat"])
 
 
 def test_a_script_says_the_same_as_the_command(capsys, monkeypatch):
