@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..data.table.reading import Reading
 from ..errors import UserError
 from ..plain import printable
+from ..progress import progress
 from .row import Columns, Row
 
 if TYPE_CHECKING:
@@ -104,18 +105,16 @@ def _answered(predictor: "Predictor", rows: Iterable[Row], many: int, batch_size
 def _write(
     predictor: "Predictor", rows: Iterable[Row], out: "PredictionFile", total: int | None, many: int, batch_size: int
 ) -> None:
-    from tqdm.auto import tqdm
-
     given, faults = out.rest(rows), []
-    progress = tqdm(total=total, desc="predict", unit="row")
+    bar = progress(total=total, what="predict", unit="row")
     try:
         while window := list(islice(given, many)):
             answers = answer(predictor, window, batch_size)
             faults += _faults(answers)
             out.write(window, [predictor.flat(one) for one in answers] if out.is_table else answers)
-            progress.update(out.rows - progress.n)
+            bar.update(out.rows - bar.n)
     finally:
-        progress.close()
+        bar.close()
         out.undo_empty()
     out.finish()
     print(

@@ -161,6 +161,8 @@ def _noting(interrupted: list[int]):
 def _without_bars() -> None:
     """No progress bars of loading and saving files; training keeps its own. What is not imported yet is not imported
     for that."""
+    if sys.stderr is None or not sys.stderr.isatty():  # in a log a bar is a line that never ends
+        os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     if "transformers" in sys.modules:
         sys.modules["transformers"].utils.logging.disable_progress_bar()
     else:

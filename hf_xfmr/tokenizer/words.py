@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from tokenizers import Tokenizer, models, trainers
-from tqdm.auto import tqdm
 
 from ..errors import UserError
+from ..progress import progress
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ def read(texts: Iterable[str], length: int | None) -> Iterator[str]:
     if isinstance(texts, str):
         raise UserError("the corpus is one string: give a list or another iterable of strings")
     empty = True
-    for index, text in enumerate(tqdm(texts, "read", length, unit=" texts")):
+    for index, text in enumerate(progress(texts, what="read", total=length, unit="text")):
         if not isinstance(text, str):
             raise UserError(f"text {index} of the corpus is of type {type(text).__name__}: give strings only")
         try:

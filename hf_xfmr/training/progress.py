@@ -5,8 +5,10 @@ from contextlib import contextmanager
 
 import psutil
 import torch
-from tqdm.auto import tqdm
 from transformers import ProgressCallback, Trainer
+from transformers.trainer_utils import has_length
+
+from ..progress import progress
 
 SHOWN = {"loss": "loss", "tokens_per_second": "tokens/s", "eval_loss": "eval loss", "eval_accuracy": "eval accuracy"}
 
@@ -17,9 +19,21 @@ class OneLineProgress(ProgressCallback):
 
     def on_train_begin(self, args, state, control, **kwargs):
         if state.is_world_process_zero:
-            self.training_bar = tqdm(total=state.max_steps, initial=state.global_step, unit="step", dynamic_ncols=True)
+            self.training_bar = progress(
+                what="training", total=state.max_steps, initial=state.global_step, unit="step", dynamic_ncols=True
+            )
             self.figures: dict[str, str] = {}
         self.current_step = state.global_step
+
+    def on_prediction_step(self, args, state, control, eval_dataloader=None, **kwargs):
+        if state.is_world_process_zero and self.prediction_bar is None and has_length(eval_dataloader):
+            leave = self.training_bar is None
+            batches = len(eval_dataloader)
+            self.prediction_bar = progress(
+                what="evaluating", total=batches, unit="batch", leave=leave, dynamic_ncols=True
+            )
+        if self.prediction_bar is not None:
+            self.prediction_bar.update(1)
 
     def on_log(self, args, state, control, logs=None, **kwargs):
         if state.is_world_process_zero and self.training_bar is not None and logs:

@@ -4,6 +4,7 @@ figures in the log."""
 import json
 import math
 import re
+import sys
 
 import pytest
 import torch
@@ -260,11 +261,12 @@ def test_the_log_has_rate_norm_memory_and_speed_and_tensorboard_has_them_too(tmp
     assert [event.step for event in events.Scalars("train/loss")] == [5, 10, 15]
 
 
-def test_the_progress_bar_is_one_line_with_loss_speed_and_time_left(tmp_path, capsys):
+def test_the_progress_bar_is_one_line_with_loss_speed_and_time_left(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     common = {"disable_tqdm": False, "include_num_input_tokens_seen": "non_padding", "lr_scheduler_type": "constant"}
     make_trainer(tmp_path, max_steps=6, **common).train()
     shown = capsys.readouterr().err
-    last = shown.replace("\r", "\n").strip().splitlines()[-1]
+    last = [line for line in shown.replace("\r", "\n").splitlines() if "6/6 [" in line][-1]
     assert re.search(r"6/6 \[\d\d:\d\d<\d\d:\d\d.*loss=0\.\d+, tokens/s=[\d,.e+]+.*\]", last), last
     assert "{'loss'" not in shown
     trainer = make_trainer(tmp_path, max_steps=12, **common)

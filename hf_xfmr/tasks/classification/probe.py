@@ -4,11 +4,11 @@ import torch
 from datasets import Dataset
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from tqdm.auto import tqdm
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from ...models.bert import XfmrBertForSequenceClassification, mean_by_row
 from ...models.losses import sequence_classification_loss
+from ...progress import progress
 from .collate import label_tensor
 
 
@@ -36,7 +36,7 @@ def features(model: XfmrBertForSequenceClassification, dataset: Dataset, collate
     model.eval()
     batches = DataLoader(dataset, batch_size=batch_size, collate_fn=collate)  # type: ignore[arg-type]
     pooled = []
-    for batch in tqdm(batches, desc="features", unit="batch", leave=False):
+    for batch in progress(batches, what="features", unit="row batch", leave=False):
         batch.pop("labels", None)
         row = batch.pop("window_row", None)
         vectors = model.bert(**{name: t.to(model.device) for name, t in batch.items()}).pooler_output.float()

@@ -151,13 +151,37 @@ def test_tables_of_many_labels_are_a_screenful():
     counts = metrics.confusion(gold, predicted, 1200)
     lines = tables.per_class_table(gold, predicted, names) + tables.confusion_table(counts, names)
     assert len(lines) < 50
-    assert max(map(len, lines)) < 110
+    assert max(map(len, lines)) <= 80
     assert any("and 1,170 more labels of at most " in line for line in lines)
     wrong = counts - np.diag(np.diag(counts))
     assert next(line for line in lines if " -> " in line).endswith(f"  {wrong.max():,}")
     assert sum(" -> " in line for line in lines) == 12
     assert f"and {(wrong > 0).sum() - 12:,} more such pairs" in lines[-1]
     assert tables.confusion_table(np.eye(20, dtype=int), names[:20]) == ["no label was taken for another"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "rows"),
+    [
+        (["customer asks for a refund of an order that never came", "b", "c", "d", "e", "f"], 99_999),
+        (["顾客要求退还从未送达的订单的全部货款并且要求赔偿", "好", "坏"], 3),
+        ([f"label {i}" for i in range(12)], 10),
+    ],
+)
+def test_a_confusion_table_fits_80_columns_and_numbers_its_labels(labels, rows):
+    counts = np.arange(len(labels) ** 2).reshape(len(labels), -1) % 7 * rows
+    lines = tables.confusion_table(counts, labels)
+    assert max(map(tables.width_of, lines)) <= 80
+    assert len(set(map(tables.width_of, lines))) == 1  # aligned
+    assert lines[0].split()[-len(labels) :] == [str(number) for number in range(1, len(labels) + 1)]
+    for number, (line, row) in enumerate(zip(lines[1:], counts, strict=True), 1):
+        assert line.startswith(f"{number} {labels[number - 1][:5]}")
+        assert line.split()[-len(labels) :] == [f"{count:,}" for count in row]
+
+
+def test_a_confusion_table_that_does_not_fit_is_a_list():
+    counts = np.full((12, 12), 10**9)
+    assert tables.confusion_table(counts, [f"label {i}" for i in range(12)])[0].startswith("most often taken for")
 
 
 def test_table_is_aligned_in_chinese_too():
