@@ -334,15 +334,15 @@ def _sentence_lengths(rows: int = 8192) -> list[tuple[int, int]]:
     return [(length(pair["en"]), length(pair["fr"])) for pair in pairs]
 
 
-WORKLOADS: dict[str, tuple[Callable[[Setting], Contest], dict[str, float]]] = {  # and the goals of its ratios
-    "bert-train": (bert_train, {"float32": 3.0, "bfloat16": 2.5}),
-    "bert-infer": (bert_infer, {"float32": 3.0}),
-    "bert-mlm": (bert_mlm, {"float32": 2.5, "bfloat16": 2.5}),
-    "gpt2-rows": (gpt2_rows, {"float32": 1.3, "bfloat16": 2.5}),
-    "gpt2-documents": (gpt2_documents, {"float32": 3.0, "bfloat16": 3.0}),
-    "translation-train": (translation_train, {"float32": 3.0, "bfloat16": 3.0}),
-    "gpt2-generate": (gpt2_generate, {"float32": 1.5}),
-    "gpt2-generate-batch": (gpt2_generate_batch, {"float32": 2.0}),
-    "translation-beam": (translation_beam, {"float32": 2.0}),
-    "frozen-encoder": (frozen_encoder, {"float32": 20.0}),
+WORKLOADS: dict[str, Callable[[Setting], Contest]] = {
+    "bert-train": bert_train,
+    "bert-infer": bert_infer,
+    "bert-mlm": bert_mlm,
+    "gpt2-rows": gpt2_rows,
+    "gpt2-documents": gpt2_documents,
+    "translation-train": translation_train,
+    "gpt2-generate": gpt2_generate,
+    "gpt2-generate-batch": gpt2_generate_batch,
+    "translation-beam": translation_beam,
+    "frozen-encoder": frozen_encoder,
 }

@@ -6,7 +6,7 @@ import time
 import pytest
 import torch
 
-from hf_xfmr.bench import measure
+from hf_xfmr.bench import contests, measure
 from hf_xfmr.bench.chart import ratios_chart
 from hf_xfmr.bench.workloads import WORKLOADS, Setting
 from hf_xfmr.drawing import style
@@ -47,14 +47,14 @@ def test_peak_counts_what_was_held_at_one_time():
 
 @pytest.mark.parametrize("name", ["gpt2-rows", "translation-train"])
 def test_both_contestants_train_on_the_same_weights_to_the_same_loss(name):
-    made = WORKLOADS[name][0](Setting(CPU, torch.float32, layers=2))
+    made = WORKLOADS[name](Setting(CPU, torch.float32, layers=2))
     stock, ours = (float(made.contestants[who](0)) for who in ("stock", "ours"))
     assert ours == pytest.approx(stock, rel=0.01)  # each has dropout of its own
     assert made.tokens(0) > 100
 
 
 def test_all_contestants_write_the_same_words():
-    prompts = WORKLOADS["gpt2-generate-batch"][0](Setting(CPU, torch.float32, layers=1), rows=3, new_tokens=5)
+    prompts = WORKLOADS["gpt2-generate-batch"](Setting(CPU, torch.float32, layers=1), rows=3, new_tokens=5)
     words = {name: work(0) for name, work in prompts.contestants.items()}
     assert torch.equal(words["stock"], words["ours"])
     if "CTranslate2" in words:
@@ -62,7 +62,7 @@ def test_all_contestants_write_the_same_words():
 
 
 def test_beam_search_ends_each_sentence_at_its_length():
-    made = WORKLOADS["translation-beam"][0](Setting(CPU, torch.float32, layers=2), rows=4)
+    made = WORKLOADS["translation-beam"](Setting(CPU, torch.float32, layers=2), rows=4)
     stock, ours = (made.contestants[name](0) for name in ("stock", "ours"))
     assert torch.equal(stock, ours)
     ends = (ours == 1).int().argmax(1)  # the end mark, after the mark of the beginning
@@ -72,12 +72,41 @@ def test_beam_search_ends_each_sentence_at_its_length():
 
 def test_the_chart_names_every_contest():
     results = [
-        {"name": "bert-train", "precision": "float32", "ratio": 2.5, "quartiles": [2.4, 2.6], "goal": 3.0},
+        {"name": "bert-train", "precision": "float32", "ratio": 2.5, "quartiles": [2.4, 2.6]},
         {"name": "import", "precision": "", "ratio": 20.0},
     ]
     svg = style.as_svg(ratios_chart(results))
     assert "bert-train float32" in svg
     assert "20.00" in svg
+
+
+def test_a_line_keeps_its_columns_apart_and_says_where_ours_is_slower():
+    result = {
+        "name": "gpt2-generate-batch", "precision": "bfloat16", "ratio": 0.5, "quartiles": [0.4, 12.6],
+        "seconds": {"stock": 12.34, "ours": 24.68}, "tokens_per_second": 34567.0, "memory_ratio": 0.47,
+        "others": {"CTranslate2": 0.76},
+    }  # fmt: skip
+    table, *more = contests._lines(result)
+    assert len(table) <= 80
+    cells = "gpt2-generate-batch bfloat16 0.50 0.4-12.6 12,340.0 ms 24,680.0 ms 34,567"
+    assert table.split() == cells.split()
+    assert table.split() == [
+        "gpt2-generate-batch",
+        "bfloat16",
+        "0.50",
+        "0.4-12.6",
+        "12,340.0",
+        "ms",
+        "24,680.0",
+        "ms",
+        "34,567",
+    ]
+    assert more == [
+        "  slower than stock: 2.00 times its time",
+        "  to CTranslate2: 0.76 (slower)",
+        "  memory at its peak: 0.47 of stock's",
+    ]
+    assert len(contests._HEADER) == 80
 
 
 @pytest.mark.slow
