@@ -16,6 +16,8 @@ dict of columns, a dict of any of these by split, or a name as a recipe takes it
 import os
 from typing import TYPE_CHECKING, Any
 
+from . import process
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -32,50 +34,37 @@ def classify(dataset: Any = None, *, config: str | os.PathLike | None = None, **
     of its own. With `seeds=[1, 2, 3]` a run for each is returned (`SeveralRuns`), with `check_only=True` a DataFrame of
     what the check found. Raises `UserError`; `KeyboardInterrupt` if it is interrupted, once a checkpoint is saved.
     """
-    from .door import train
-
-    return train("classify", dataset, config, settings)
+    return process.module("door").train("classify", dataset, config, settings)
 
 
 def tag(dataset: Any = None, *, config: str | os.PathLike | None = None, **settings: Any) -> "PredictingRun":
     """Fine-tune BERT to tag the words of a text, as for named entities. Otherwise as `classify`."""
-    from .door import train
-
-    return train("tag", dataset, config, settings)
+    return process.module("door").train("tag", dataset, config, settings)
 
 
 def gpt2(dataset: Any = None, *, config: str | os.PathLike | None = None, **settings: Any) -> "GeneratingRun":
     """Fine-tune GPT-2 on texts, or train one from scratch. Otherwise as `classify`."""
-    from .door import train
-
-    return train("gpt2", dataset, config, settings)
+    return process.module("door").train("gpt2", dataset, config, settings)
 
 
 def pretrain(dataset: Any = None, *, config: str | os.PathLike | None = None, **settings: Any) -> "FillingRun":
     """Pre-train BERT on raw text by its paper's two tasks. Otherwise as `classify`."""
-    from .door import train
-
-    return train("pretrain", dataset, config, settings)
+    return process.module("door").train("pretrain", dataset, config, settings)
 
 
 def translate(dataset: Any = None, *, config: str | os.PathLike | None = None, **settings: Any) -> "TranslatingRun":
     """Train the 2017 Transformer to translate, from scratch or from a Marian checkpoint. Otherwise as `classify`."""
-    from .door import train
-
-    return train("translate", dataset, config, settings)
+    return process.module("door").train("translate", dataset, config, settings)
 
 
 def load_run(folder: str | os.PathLike) -> "Run | SeveralRuns":
     """The run that left this folder, as the function that trained it returned it. Raises `UserError` if none ended
     there."""
-    from .runs import load
-
-    return load(folder)
+    return process.module("runs").load(folder)
 
 
 def settings(function: str) -> "pd.DataFrame":
-    """What can be said to `classify`, `tag`, `gpt2`, `pretrain` or `translate`: a row for each setting, by `name`, with
-    its `type`, `default` (None for one that must be given, too) and `help`. Raises `UserError` for another function."""
-    from .door import table_of_settings
-
-    return table_of_settings(function)
+    """What can be said to `classify`, `tag`, `gpt2`, `pretrain` or `translate`: a row for each
+    setting, by `name`, with its `type`, `default` (None for one that must be given, too) and `help`. Raises `UserError`
+    for another function."""
+    return process.module("door").table_of_settings(function)

@@ -13,7 +13,6 @@ from types import ModuleType
 from typing import Any
 
 import pandas as pd
-from transformers.utils import logging
 
 from ..check import Checked
 from ..errors import UserError
@@ -22,6 +21,7 @@ from ..run.call import Call
 from ..training import lock
 from ..training.interrupts import Interrupted
 from ..training.trainer import XfmrTrainingArguments
+from . import process
 from .runs import load
 
 _one_at_a_time = threading.Lock()  # random numbers, the device and what is undone belong to the whole process
@@ -30,8 +30,7 @@ _one_at_a_time = threading.Lock()  # random numbers, the device and what is undo
 def train(function: str, dataset: Any, config: Any, settings: dict[str, Any]) -> Any:
     """Call a recipe and return its run; see `hf_xfmr.api` for all of it."""
     with entered():
-        settings = settings if dataset is None else {"dataset": dataset, **settings}
-        call = Call(function, config, settings)
+        call = Call(function, config, _with(dataset, settings))
         try:
             recipe(function).main(call)
         except Checked as checked:
@@ -44,17 +43,20 @@ def train(function: str, dataset: Any, config: Any, settings: dict[str, Any]) ->
     return load(call.went_to)
 
 
+def _with(dataset: Any, settings: dict[str, Any]) -> dict[str, Any]:
+    return settings if dataset is None else {"dataset": dataset, **settings}
+
+
 @contextmanager
 def entered() -> Iterator[None]:
     """A run of this process, the only one. What a user can put right is raised as `UserError`, and what has been begun
     is undone; what is a fault of hf_xfmr comes as it is, with a note that says so."""
     if not _one_at_a_time.acquire(blocking=False):
         raise UserError("another run of this process has not ended: wait for it, or start a process for each")
-    held, bars = lock.held(), logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # those of files; training keeps its own
-    ended = False
+    held, ended = lock.held(), False
     try:
-        yield
+        with process.as_it_was():
+            yield
         ended = True
     except Interrupted as stopped:
         ended = True
@@ -73,8 +75,6 @@ def entered() -> Iterator[None]:
         (beginnings.keep if ended else beginnings.undo)()
         for folder in lock.held() - held:
             lock.release(folder)
-        if bars:
-            logging.enable_progress_bar()
         _one_at_a_time.release()
 
 

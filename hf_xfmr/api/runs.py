@@ -15,6 +15,7 @@ from ..errors import UserError
 from ..plain import some
 from ..run import loading, ranges, seeds
 from ..tasks.task import with_head
+from .process import random_numbers_kept
 from .report import Report
 from .texts import index_of, rows_of, texts_of
 
@@ -29,8 +30,7 @@ class Run:
 
     def __init__(self, folder: str | os.PathLike):
         self.folder = Path(folder)
-        text = (self.folder / "run.json").read_text(encoding="utf-8")
-        self.record: dict[str, Any] = json.loads(text)
+        self.record: dict[str, Any] = _read(self.folder / "run.json")
 
     @property
     def metrics(self) -> dict[str, dict[str, float]]:
@@ -136,7 +136,9 @@ class GeneratingRun(Run):
         from ..tasks.language_modeling.generator import generate
 
         given = texts_of(prompts)
-        return pd.DataFrame(list(generate(self._loaded, given, **options)), index_of(prompts), ["prompt", "text"])
+        with random_numbers_kept():
+            found = list(generate(self._loaded, given, **options))
+        return pd.DataFrame(found, index_of(prompts), ["prompt", "text"])
 
     @cached_property
     def _loaded(self) -> Any:
@@ -194,7 +196,7 @@ class SeveralRuns:
 
     def __init__(self, folder: str | os.PathLike):
         self.folder = Path(folder)
-        summary = json.loads((self.folder / seeds.NAME).read_text(encoding="utf-8"))
+        summary = _read(self.folder / seeds.NAME)
         self.runs = {int(seed): load(self.folder / f"seed-{seed}") for seed in summary["seeds"]}
         self.metrics, self.deviations = (
             {split: {name: one[what] for name, one in figures.items()} for split, figures in summary["summary"].items()}
@@ -206,6 +208,17 @@ class SeveralRuns:
 
     def __repr__(self) -> str:
         return "\n".join([f"{self.folder}: .runs[seed] of {len(self.runs)} seeds", *map(repr, self.runs.values())])
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A record that a run left. Raises `UserError` for one that is damaged."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} can't be read ({error}): run the same call again") from None
+    if not isinstance(record, dict):
+        raise UserError(f"{path} is no record of a run: run the same call again")
+    return record
 
 
 RUNS = (PredictingRun, GeneratingRun, FillingRun, TranslatingRun)

@@ -1,5 +1,11 @@
 """Calls of the five functions that take seconds: rows, and settings of a model of a few weights."""
 
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -23,6 +29,28 @@ XFMR = {
     "max_position_embeddings": 32,
 }
 QUICK = {"max_steps": 2, "bf16": False, "disable_tqdm": True, "report_to": "none"}
+
+
+def in_a_thread(call: Callable[[], Any], seconds: float = 200) -> Any:
+    """What a call gives or raises in a thread of its own; one that does not end fails, saying where it stands."""
+    found: list[Any] = []
+    wrong: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            found.append(call())
+        except BaseException as error:
+            wrong.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        frame = sys._current_frames()[thread.ident]  # type: ignore[index]
+        raise AssertionError(f"not ended after {seconds} s:\n{''.join(traceback.format_stack(frame))}")
+    if wrong:
+        raise wrong[0]
+    return found[0]
 
 
 def reviews(n: int = 120) -> pd.DataFrame:

@@ -1,16 +1,22 @@
 """What Python gets when something is wrong, stopped or called twice: exceptions, and a process as it was."""
 
+import asyncio
 import enum
+import logging
 import os
+import random
 import signal
+import subprocess
+import sys
 import threading
-import time
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from small_calls import BERT, QUICK, reviews
+import torch
+from places import ROOT
+from small_calls import BERT, QUICK, in_a_thread, reviews
 from transformers import IntervalStrategy
 
 import hf_xfmr
@@ -100,33 +106,111 @@ def test_the_same_call_goes_on_and_other_rows_have_a_folder_of_their_own():
 def test_interrupted_it_saves_and_the_same_call_goes_on(tmp_path):
     out = tmp_path / "out"
     settings = {**SETTINGS, "max_steps": 120, "save_strategy": "steps", "save_steps": 10, "eval_strategy": "no"}
+    ended = threading.Event()  # a call that fails leaves no checkpoint to wait for
 
     def interrupt():
         while not list(out.glob("checkpoint-*")):
-            time.sleep(0.02)
+            if ended.wait(0.02):
+                return
         os.kill(os.getpid(), signal.SIGINT)
 
     before = signal.getsignal(signal.SIGINT)
-    threading.Thread(target=interrupt).start()
-    with pytest.raises(KeyboardInterrupt, match="the same call goes on"):
-        hf_xfmr.classify(reviews(), output_dir=out, **settings)
+    threading.Thread(target=interrupt, daemon=True).start()
+    try:
+        with pytest.raises(KeyboardInterrupt, match="the same call goes on"):
+            hf_xfmr.classify(reviews(), output_dir=out, **settings)
+    finally:
+        ended.set()
     assert signal.getsignal(signal.SIGINT) is before
     assert lock.held() == set()
     steps = max(int(one.name.partition("-")[2]) for one in out.glob("checkpoint-*"))
     assert 10 <= steps < 120
-    ended = hf_xfmr.classify(reviews(), output_dir=out, **{**settings, "save_steps": 100})
-    assert ended.record["log_history"][-1]["step"] == 120
+    with pytest.raises(hf_xfmr.UserError, match="a run that has ended"):
+        hf_xfmr.load_run(out)
+    whole = hf_xfmr.classify(reviews(), output_dir=out, **{**settings, "save_steps": 100})
+    assert whole.record["log_history"][-1]["step"] == 120
 
 
 def test_in_a_thread_and_one_at_a_time():
-    found = []
-    thread = threading.Thread(target=lambda: found.append(hf_xfmr.classify(reviews(), **SETTINGS)))
-    thread.start()
-    thread.join()
-    assert found[0].metrics["test"]
+    found = in_a_thread(lambda: hf_xfmr.classify(reviews(), **SETTINGS))
+    assert found.metrics["test"]
     with door.entered(), pytest.raises(hf_xfmr.UserError, match="another run of this process has not ended"):
         hf_xfmr.classify(reviews(), **SETTINGS)
-    assert hf_xfmr.classify(reviews(), **SETTINGS).folder == found[0].folder
+    assert hf_xfmr.classify(reviews(), **SETTINGS).folder == found.folder
+    with pytest.raises(hf_xfmr.UserError, match="unknown setting"):
+        in_a_thread(lambda: hf_xfmr.classify(reviews(), max_step=3))
+
+
+def test_within_a_running_event_loop():
+    async def cell():
+        return hf_xfmr.classify(reviews(), **SETTINGS).predict(["good"])
+
+    assert list(asyncio.run(cell())["text"]) == ["good"]
+
+
+def test_a_call_gives_the_process_back_as_it_was():
+    """Its numbers are its own, whatever ran before; and what is drawn afterwards is what would have been drawn."""
+
+    def state():
+        loggers = {name: logging.getLogger(name).level for name in ("", "transformers", "datasets", "hf_xfmr")}
+        handlers = {name: list(logging.getLogger(name).handlers) for name in loggers}
+        exact = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.deterministic
+        signals = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+        told = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+        return loggers, handlers, exact, signals, told, sys.excepthook, list(sys.argv), Path.cwd()
+
+    def drawn():
+        return random.random(), np.random.rand(), torch.rand(1).item()
+
+    first = hf_xfmr.classify(reviews(), output_dir="first", **SETTINGS)
+    before = state()
+    random.seed(3), np.random.seed(3), torch.manual_seed(3)
+    expected = drawn()
+    random.seed(3), np.random.seed(3), torch.manual_seed(3)
+    odd = {"full_determinism": True, "log_level": "error", "seed": 7, "hub_token": "hf_none"}
+    hf_xfmr.classify(reviews(), output_dir="other", **SETTINGS, **odd)
+    with pytest.raises(hf_xfmr.UserError):
+        hf_xfmr.classify(reviews(), output_dir="wrong", **{**SETTINGS, **odd, "label_column": "none"})
+    assert drawn() == expected
+    assert state() == before
+    again = hf_xfmr.classify(reviews(), output_dir="again", **SETTINGS)
+    assert again.metrics == first.metrics
+
+
+def test_a_fresh_program_keeps_its_own_hook_for_errors():
+    """A recipe's program ends with one line whatever is wrong: not so that of whoever calls from Python."""
+    program = (
+        "import sys, hf_xfmr\nmine = sys.excepthook = lambda *error: print('mine', error[0].__name__)\n"
+        "hf_xfmr.settings('classify')\nassert sys.excepthook is mine\nhf_xfmr.load_run('nowhere')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.strip() == "mine UserError", done.stderr
+
+
+def test_rows_that_nothing_can_be_learned_of(tmp_path):
+    empty = reviews(0)
+    for rows in (empty, [], {"train": empty}):
+        with pytest.raises(hf_xfmr.UserError) as raised:
+            hf_xfmr.classify(rows, **SETTINGS)
+        assert "row" in str(raised.value)
+        assert "\n" not in str(raised.value)
+    with pytest.raises(hf_xfmr.UserError, match="int"):
+        hf_xfmr.classify(7, **SETTINGS)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("mine", encoding="utf-8")
+    hf_xfmr.classify(reviews(), output_dir="full", **SETTINGS)
+    assert (tmp_path / "full" / "thesis.txt").read_text(encoding="utf-8") == "mine"
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    with pytest.raises(hf_xfmr.UserError, match="file"):
+        hf_xfmr.classify(reviews(), output_dir="file", **SETTINGS)
+
+
+def test_a_folder_that_holds_no_run(tmp_path):
+    with pytest.raises(hf_xfmr.UserError, match=r"nowhere holds no run\.json"):
+        hf_xfmr.load_run("nowhere")
+    (tmp_path / "run.json").write_text("{", encoding="utf-8")
+    with pytest.raises(hf_xfmr.UserError):
+        hf_xfmr.load_run(tmp_path)
 
 
 def test_values_of_python_are_taken_as_yamls(tmp_path):

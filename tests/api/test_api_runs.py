@@ -6,12 +6,16 @@ import re
 import subprocess
 import sys
 
+import datasets
 import pandas as pd
+import pyarrow as pa
 import pytest
 from places import ROOT
 from small_calls import BERT, CALLS, QUICK, reviews
 
 import hf_xfmr
+from hf_xfmr.data.given import GivenRows
+from hf_xfmr.training.row_hash import hash_of
 
 ASKED = {
     "classify": ("predict", ["a b good", "c bad"], {}),
@@ -148,3 +152,21 @@ def test_check_only_gives_what_was_found_and_leaves_nothing(tmp_path):
     )  # fmt: skip
     assert any("repeat" in message for message in found["message"])
     assert not out.exists()
+
+
+def test_the_same_rows_in_other_clothes_are_the_same_run(runs):
+    """A DataFrame of pandas', rows, columns, an Arrow table and a Dataset: one hash, so one folder, done already."""
+    rows, settings = CALLS["classify"]()
+    rows = rows.reset_index(drop=True)
+    clothes = [
+        rows.to_dict("records"),
+        rows.to_dict("list"),
+        pa.Table.from_pandas(rows),
+        datasets.Dataset.from_pandas(rows),
+        datasets.DatasetDict(train=datasets.Dataset.from_pandas(rows)),
+    ]
+    hashes = {hash_of(GivenRows(one).splits["train"]) for one in (rows, *clothes)}
+    assert len(hashes) == 1
+    for one in clothes[:4:3]:
+        again = hf_xfmr.classify(one, output_dir=runs["classify"].folder, **settings, **QUICK)
+        assert again.metrics == runs["classify"].metrics
