@@ -12,7 +12,7 @@ from . import registration
 
 if TYPE_CHECKING:
     from .adoption import adopt, release
-    from .api import classify, gpt2, load_run, pretrain, settings, tag, translate
+    from .api import classify, gpt2, load_run, pretrain, settings, tag, train_tokenizer, translate
     from .errors import UserError
     from .models.bert import (
         XfmrBertConfig,
@@ -65,6 +65,7 @@ __all__ = [
     "release",
     "settings",
     "tag",
+    "train_tokenizer",
     "translate",
 ]
 

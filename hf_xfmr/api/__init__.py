@@ -21,9 +21,9 @@ from . import process
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .runs import FillingRun, GeneratingRun, PredictingRun, Run, SeveralRuns, TranslatingRun
+    from .runs import FillingRun, GeneratingRun, PredictingRun, Run, SeveralRuns, TrainedTokenizer, TranslatingRun
 
-__all__ = ["classify", "gpt2", "load_run", "pretrain", "settings", "tag", "translate"]
+__all__ = ["classify", "gpt2", "load_run", "pretrain", "settings", "tag", "train_tokenizer", "translate"]
 
 
 def classify(dataset: Any = None, *, config: str | os.PathLike | None = None, **settings: Any) -> "PredictingRun":
@@ -57,6 +57,15 @@ def translate(dataset: Any = None, *, config: str | os.PathLike | None = None, *
     return process.module("door").train("translate", dataset, config, settings)
 
 
+def train_tokenizer(
+    dataset: Any = None, *, config: str | os.PathLike | None = None, **settings: Any
+) -> "TrainedTokenizer":
+    """Train a tokenizer (`kind` is wordpiece, bpe, unigram or char) on texts; it is `tokenizer` of what is returned,
+    which `gpt2` and the others take as their `tokenizer`. `config` and `output_dir` as in `classify`. Raises
+    `UserError`."""
+    return process.module("door").train_tokenizer(dataset, config, settings)
+
+
 def load_run(folder: str | os.PathLike) -> "Run | SeveralRuns":
     """The run that left this folder, as the function that trained it returned it. Raises `UserError` if none ended
     there."""
@@ -64,7 +73,7 @@ def load_run(folder: str | os.PathLike) -> "Run | SeveralRuns":
 
 
 def settings(function: str) -> "pd.DataFrame":
-    """What can be said to `classify`, `tag`, `gpt2`, `pretrain` or `translate`: a row for each
+    """What can be said to `classify`, `tag`, `gpt2`, `pretrain`, `translate` or `train_tokenizer`: a row for each
     setting, by `name`, with its `type`, `default` (None for one that must be given, too) and `help`. Raises `UserError`
     for another function."""
     return process.module("door").table_of_settings(function)

@@ -22,7 +22,7 @@ from ..training import lock
 from ..training.interrupts import Interrupted
 from ..training.trainer import XfmrTrainingArguments
 from . import process
-from .runs import load
+from .runs import TrainedTokenizer, load
 
 _one_at_a_time = threading.Lock()  # random numbers, the device and what is undone belong to the whole process
 
@@ -41,6 +41,15 @@ def train(function: str, dataset: Any, config: Any, settings: dict[str, Any]) ->
     gc.collect()  # a trainer refers to itself, and would stay beside the model that is loaded next
     assert call.went_to is not None
     return load(call.went_to)
+
+
+def train_tokenizer(dataset: Any, config: Any, settings: dict[str, Any]) -> TrainedTokenizer:
+    """See `hf_xfmr.api.train_tokenizer`."""
+    with entered():
+        call = Call("train_tokenizer", config, _with(dataset, settings))
+        figures = recipe("tokenizer").main(call)
+    assert call.went_to is not None
+    return TrainedTokenizer(call.went_to, figures)
 
 
 def _with(dataset: Any, settings: dict[str, Any]) -> dict[str, Any]:

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from transformers import AutoConfig
+from transformers import AutoConfig, AutoTokenizer
 
 from ..errors import UserError
 from ..plain import some
 from ..run import loading, ranges, seeds
 from ..tasks.task import with_head
+from ..tokenizer import format_report
 from .process import random_numbers_kept
 from .report import Report
 from .texts import index_of, rows_of, texts_of
@@ -208,6 +209,23 @@ class SeveralRuns:
 
     def __repr__(self) -> str:
         return "\n".join([f"{self.folder}: .runs[seed] of {len(self.runs)} seeds", *map(repr, self.runs.values())])
+
+
+class TrainedTokenizer:
+    """A tokenizer and its figures on held-out texts. Where a name of a tokenizer is wanted, it will do itself."""
+
+    def __init__(self, folder: str | os.PathLike, metrics: dict[str, float]):
+        self.folder, self.metrics = Path(folder), metrics
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        return AutoTokenizer.from_pretrained(self.folder)
+
+    def __fspath__(self) -> str:
+        return str(self.folder)
+
+    def __repr__(self) -> str:
+        return f"{self.folder}: a tokenizer\n{format_report(self.metrics)}"
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from places import ROOT
-from small_calls import BERT, CALLS, QUICK, reviews
+from small_calls import BERT, CALLS, GPT2, QUICK, reviews, texts
 
 import hf_xfmr
 from hf_xfmr.data.given import GivenRows
@@ -170,3 +170,19 @@ def test_the_same_rows_in_other_clothes_are_the_same_run(runs):
     for one in clothes[:4:3]:
         again = hf_xfmr.classify(one, output_dir=runs["classify"].folder, **settings, **QUICK)
         assert again.metrics == runs["classify"].metrics
+
+
+def test_a_tokenizer_alone_which_a_run_then_takes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = hf_xfmr.train_tokenizer(texts(), kind="bpe", vocab_size=300, model_max_length=32)
+    assert made.tokenizer.decode(made.tokenizer("the fox")["input_ids"], skip_special_tokens=True) == "the fox"
+    assert made.metrics["unknown_rate"] == 0
+    assert re.fullmatch("train_tokenizer-[0-9a-f]{8}", made.folder.name)
+    assert "unknown" in repr(made)
+    run = hf_xfmr.gpt2(texts(), model_config=GPT2, tokenizer=made, **QUICK)
+    assert run.tokenizer.get_vocab() == made.tokenizer.get_vocab()
+    assert "kind" in hf_xfmr.settings("train_tokenizer").index
+    with pytest.raises(hf_xfmr.UserError, match="did you mean 'vocab_size'"):
+        hf_xfmr.train_tokenizer(texts(), kind="bpe", vocabsize=300, model_max_length=32)
+    with pytest.raises(hf_xfmr.UserError, match="bpe"):
+        hf_xfmr.train_tokenizer(texts(), kind="bep", vocab_size=300, model_max_length=32)
