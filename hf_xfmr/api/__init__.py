@@ -29,10 +29,11 @@ __all__ = ["classify", "gpt2", "load_run", "pretrain", "settings", "tag", "train
 def classify(dataset: Any = None, *, config: str | os.PathLike | None = None, **settings: Any) -> "PredictingRun":
     """Fine-tune BERT to classify texts or pairs of texts (one label or several), or to rate them.
 
-    `config` is a YAML file of settings, over which the keywords lie. Without `output_dir` the run's folder is
-    `runs/classify-` and a hash of rows and settings: the same call goes on where it was stopped, another has a folder
-    of its own. With `seeds=[1, 2, 3]` a run for each is returned (`SeveralRuns`), with `check_only=True` a DataFrame of
-    what the check found. Raises `UserError`; `KeyboardInterrupt` if it is interrupted, once a checkpoint is saved.
+    `config` is a YAML file of settings, or the name of a ready one; the keywords lie over it. Without `output_dir` the
+    run's folder is `runs/classify-` and a hash of rows and settings: the same call goes on where it was stopped,
+    another has a folder of its own. With `seeds=[1, 2, 3]` a run for each is returned (`SeveralRuns`), with
+    `check_only=True` a DataFrame of what the check found. Raises `UserError`; `KeyboardInterrupt` if it is interrupted,
+    once a checkpoint is saved.
     """
     return process.module("door").train("classify", dataset, config, settings)
 

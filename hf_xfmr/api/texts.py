@@ -39,6 +39,8 @@ def rows_of(texts: Any, known: dict[str, str], text_column: str | None, text_pai
                 "text_column and text_pair_column are for tables, and these are single texts: leave them out"
             )
         return list(of_dicts(({"text": text} for text in texts_of(texts, gaps=True)), "texts"))
+    if not isinstance(texts, dict) and hasattr(texts, "__len__") and not len(texts):
+        return []
     splits = GivenRows(texts).splits
     if len(splits) > 1:
         raise UserError(f"the texts have the splits {', '.join(splits)}: give the rows of one")

@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,20 +14,22 @@ from ..errors import UserError
 from ..hub.client import without_token
 from ..plain import without_password
 from ..training.row_hash import hash_of
-from . import kinds, said
+from . import kinds, recipes, said
 
 NOT_TOLD_APART = {"output_dir", "check_only", "strict", "disable_tqdm", "resume"}  # by the name of the folder
 
 
 class Call:
-    """What stands in the place of a command line: `function` of hf_xfmr, called with a YAML file and `settings`.
+    """What stands in the place of a command line: `function` of hf_xfmr, called with `settings` and the YAML file over
+    which they lie, or the name of a ready one.
 
     Values are as YAML has them; tuples, NumPy's numbers, members of enumerations and paths will do. A `dataset` that is
-    no text is rows. Raises `UserError` for rows that can't be read.
+    no text is rows. Raises `UserError` for rows that can't be read and for a configuration that is not there.
     """
 
     def __init__(self, function: str, config: str | os.PathLike | None, settings: Mapping[str, Any]):
-        self.function, self.config = function, None if config is None else Path(config)
+        self.function = function
+        self.config = None if config is None else recipes.config_file(os.fspath(config), function)
         self.went_to: str | None = None  # the output folder, once it is known
         self.settings = {name: _plain(value) for name, value in settings.items() if name != "dataset"}
         dataset = settings.get("dataset")

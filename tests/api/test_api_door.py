@@ -44,6 +44,7 @@ def in_a_folder(tmp_path, monkeypatch):
         ({"label_column": "star"}, 'label_column is "star", but the dataset has no such column'),
         ({"learning_rate": -1.0}, "learning_rate is -1.0"),
         ({"config": "none.yaml"}, "none.yaml"),
+        ({"config": "movie-review"}, "did you mean 'movie-reviews'?"),
     ],
 )
 def test_a_mistake_is_an_exception_of_one_sentence_and_leaves_nothing(settings, message, tmp_path):
@@ -194,8 +195,10 @@ def test_rows_that_nothing_can_be_learned_of(tmp_path):
             hf_xfmr.classify(rows, **SETTINGS)
         assert "row" in str(raised.value)
         assert "\n" not in str(raised.value)
-    with pytest.raises(hf_xfmr.UserError, match="int"):
-        hf_xfmr.classify(7, **SETTINGS)
+    frame = reviews()
+    for rows, what in ((7, "int"), (frame["stars"], "single column"), (dict(frame.items()), "single column")):
+        with pytest.raises(hf_xfmr.UserError, match=what):
+            hf_xfmr.classify(rows, **SETTINGS)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("mine", encoding="utf-8")
     hf_xfmr.classify(reviews(), output_dir="full", **SETTINGS)
@@ -253,6 +256,9 @@ def test_a_config_lies_under_the_keywords(tmp_path):
     assert run.folder == Path("told")
     assert run.record["arguments"]["max_steps"] == 2
     assert run.record["settings"]["label_column"] == "stars"
+    ready = Call("classify", "movie-reviews", {})
+    assert ready.config.name == "movie-reviews.yaml"
+    assert str(ready).startswith("hf_xfmr.classify(config='")
 
 
 @pytest.mark.parametrize("function", ["classify", "tag", "gpt2", "pretrain", "translate"])

@@ -124,7 +124,9 @@ def test_what_has_no_answer_keeps_its_row_and_is_told(runs):
     assert list(answers.index) == list("wxyz")
     assert list(answers["error"].isna()) == [True, False, False, True]
     assert list(answers["label"].isna()) == [False, True, True, False]
-    assert list(runs["classify"].predict([]).columns) == COLUMNS["classify"]
+    for nothing in ([], reviews()[:0]):
+        none = runs["classify"].predict(nothing)
+        assert (len(none), list(none.columns)) == (0, COLUMNS["classify"])
     with pytest.raises(hf_xfmr.UserError, match="text 2 is no text but int"):
         runs["classify"].predict(["good", 7])
 
