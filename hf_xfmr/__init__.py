@@ -1,7 +1,8 @@
 """The 2017 Transformer, BERT and GPT-2 from shared parts, as Hugging Face models.
 
 Importing this package makes every `AutoModel…` give these classes for folders they saved, and
-`pipeline("xfmr-translation")` known; like `import transformers` it imports nothing else until it is used.
+`pipeline("xfmr-translation")` known; like `import transformers` it imports nothing else until it is used. `classify`,
+`tag`, `gpt2`, `pretrain` and `translate` train from Python (see `hf_xfmr.api`).
 """
 
 import importlib
@@ -11,6 +12,8 @@ from . import registration
 
 if TYPE_CHECKING:
     from .adoption import adopt, release
+    from .api import classify, gpt2, load_run, pretrain, settings, tag, train_tokenizer, translate
+    from .errors import UserError
     from .models.bert import (
         XfmrBertConfig,
         XfmrBertForMaskedLM,
@@ -36,6 +39,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "TranslationPipeline",
+    "UserError",
     "XfmrBertConfig",
     "XfmrBertForMaskedLM",
     "XfmrBertForMultipleChoice",
@@ -54,7 +58,15 @@ __all__ = [
     "XfmrGPT2Model",
     "XfmrModel",
     "adopt",
+    "classify",
+    "gpt2",
+    "load_run",
+    "pretrain",
     "release",
+    "settings",
+    "tag",
+    "train_tokenizer",
+    "translate",
 ]
 
 
@@ -63,7 +75,10 @@ _HOMES = {  # of a name's beginning, longest first
     "XfmrGPT2": "models.gpt2",
     "Xfmr": "models.transformer",
     "TranslationPipeline": "tasks.translation.translator",
-    "": "adoption",
+    "UserError": "errors",
+    "adopt": "adoption",
+    "release": "adoption",
+    "": "api",
 }
 
 

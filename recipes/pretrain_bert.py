@@ -12,7 +12,7 @@ from hf_xfmr import check
 from hf_xfmr.data.documents import CORPUS
 from hf_xfmr.run import program, seeds
 from hf_xfmr.run.console import say
-from hf_xfmr.run.settings import parse
+from hf_xfmr.run.settings import Given, parse
 from hf_xfmr.run.training import train
 from hf_xfmr.tasks.pretraining import data, run
 
@@ -23,7 +23,7 @@ class Settings(data.PretrainingSettings, run.ModelSettings, check.Settings):
 
 
 @seeds.each
-def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
+def main(argv: Given = None) -> dict[str, dict[str, float]]:
     """Run the recipe. Returns the metrics of each held-out split."""
     settings, args = parse(Settings, argv=argv)
     run.check(settings, settings, args)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from hf_xfmr import check
 from hf_xfmr.run import program, seeds
 from hf_xfmr.run.console import say
-from hf_xfmr.run.settings import parse
+from hf_xfmr.run.settings import Given, parse
 from hf_xfmr.run.training import train
 from hf_xfmr.tasks.tagging import data, run
 from hf_xfmr.tasks.tagging.settings import TaggingSettings
@@ -29,7 +29,7 @@ class Settings(TaggingSettings, run.ModelSettings, check.Settings):
 
 
 @seeds.each
-def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
+def main(argv: Given = None) -> dict[str, dict[str, float]]:
     """Run the recipe. Returns the metrics of each split and of the baseline."""
     settings, args = parse(Settings, argv=argv)
     run.check(settings)

@@ -13,7 +13,7 @@ from hf_xfmr.data.documents import CORPUS, DocumentSettings, load_documents
 from hf_xfmr.errors import UserError
 from hf_xfmr.run import program
 from hf_xfmr.run.console import say
-from hf_xfmr.run.settings import parse
+from hf_xfmr.run.settings import Given, parse
 from hf_xfmr.training import checkpoints
 
 
@@ -38,7 +38,7 @@ class Arguments:
     resume_from_checkpoint: str | None = field(default=None, init=False)
 
 
-def main(argv: list[str] | None = None) -> dict[str, float]:
+def main(argv: Given = None) -> dict[str, float]:
     """Run the recipe. Returns the figures of the held-out texts."""
     settings, args = parse(Settings, Arguments, argv=argv)
     documents, report = load_documents(settings.dataset, settings)

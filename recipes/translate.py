@@ -11,21 +11,21 @@ from dataclasses import dataclass
 from hf_xfmr import check
 from hf_xfmr.run import program, seeds
 from hf_xfmr.run.console import say
-from hf_xfmr.run.settings import parse
+from hf_xfmr.run.settings import Given, parse
 from hf_xfmr.run.training import train
 from hf_xfmr.tasks.translation import data, run
-from hf_xfmr.tasks.translation.trainer import XfmrSeq2SeqArguments
+from hf_xfmr.tasks.translation.trainer import XfmrSeq2SeqArguments as Arguments
 
 
 @dataclass(kw_only=True)
 class Settings(data.TranslationSettings, run.ModelSettings, check.Settings):
-    """Settings of the data and of the model; XfmrSeq2SeqArguments has those of the training."""
+    """Settings of the data and of the model; Arguments has those of the training."""
 
 
 @seeds.each
-def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
+def main(argv: Given = None) -> dict[str, dict[str, float]]:
     """Run the recipe. Returns the metrics of each split."""
-    settings, args = parse(Settings, XfmrSeq2SeqArguments, argv=argv)
+    settings, args = parse(Settings, Arguments, argv=argv)
     run.check(settings, args)
     config, tokenizers = run.load_parts(settings)
     corpus = data.translation(

@@ -3,7 +3,6 @@
 `corpus.report` says what was done to the data; this says what is wrong with it. Large data is sampled.
 """
 
-import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +18,7 @@ from ..run.console import say
 from . import findings, labels, resources, text, timing, tokens
 from .findings import Finding, stricter
 
-__all__ = ["Finding", "Settings", "before_training", "data_findings", "stricter"]
+__all__ = ["Checked", "Finding", "Settings", "before_training", "data_findings", "stricter"]
 
 ROWS = 50_000  # most rows of a split that are looked at
 
@@ -34,6 +33,14 @@ class Settings:
     )
 
 
+class Checked(SystemExit):
+    """The end of a program that was to check alone, with exit code 0. `found`: the main process's `trainer.checks`."""
+
+    def __init__(self, found: dict[str, Any] | None):
+        super().__init__(0)
+        self.found = found
+
+
 def before_training(trainer, settings: Any, corpus: Corpus) -> None:
     """Check a run that is ready to train, print what was found, and leave it in `trainer.checks` for run.json.
 
@@ -43,7 +50,7 @@ def before_training(trainer, settings: Any, corpus: Corpus) -> None:
     """
     once(_check)(trainer, settings, corpus)
     if settings.check_only:
-        sys.exit(0)
+        raise Checked(getattr(trainer, "checks", None))
 
 
 def _check(trainer, settings: Any, corpus: Corpus) -> None:

@@ -52,9 +52,14 @@ def load_dataset_dict(
     files are written; what was understood of each is added to `readings`. Raises UserError for what cannot be read.
     """
     if not isinstance(name, str):
-        from .table.arrow import of_object
+        from .given import GivenRows
 
-        return with_usual_names(of_object(name, [] if readings is None else readings))
+        if config is not None:
+            raise UserError(f'dataset_config "{config}" is for datasets of the Hub, and these are rows; leave it out')
+        rows = name if isinstance(name, GivenRows) else GivenRows(name)
+        if readings is not None:
+            readings += rows.readings
+        return with_usual_names(rows.splits)
     path = local_path(name)
     if samples.is_sample(name):
         splits, local = samples.load(name), True

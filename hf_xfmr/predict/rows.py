@@ -106,10 +106,15 @@ def _of_file(
             rows: Iterable[dict] = stream[1]
         else:
             rows = _whole(path, settings, reading)
-        found_columns = None
-        for number, row in enumerate(rows):
-            found_columns = found_columns or _find(list(row), str(path), columns)
-            yield _of(number, row, found_columns)
+        yield from of_dicts(rows, str(path), columns)
+
+
+def of_dicts(rows: Iterable[dict], name: str, columns: Columns = BY_NAME) -> Iterator[Row]:
+    """Rows of a table that is called `name` in errors. Raises `UserError` for missing columns."""
+    found = None
+    for number, row in enumerate(rows):
+        found = found or _find(list(row), name, columns)
+        yield _of(number, row, found)
 
 
 def _kind(path: Path, told_kind: str | None) -> tuple[str | None, str | None, bool]:

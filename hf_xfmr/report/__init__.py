@@ -6,6 +6,7 @@ A run's folder holds `run.json` and, for classification and regression, `predict
     title, recipe, command                texts
     settings, arguments, environment      objects shown as tables
     data, samples                         lists of texts
+    columns                               what `text`, `text_pair` and `label` are called in the dataset
     problem_type, label_names             as in the model's config
     metrics                               {"validation": {name: number}, "test": {name: number}}
     baseline                              {"name": text, "test": {name: number}}

@@ -17,6 +17,11 @@ def folder(path: Path, *, lock: str, release: Callable[[Path], Any]) -> None:
     _made.update(dict.fromkeys(missing, (lock, release)))
 
 
+def keep() -> None:
+    """Forget what was made: it has been put to use."""
+    _made.clear()
+
+
 def undo() -> None:
     """Remove the folders that were made here and still hold nothing but the lock."""
     for path, (lock, release) in _made.items():  # the innermost first, as they were noted

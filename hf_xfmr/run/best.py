@@ -53,10 +53,10 @@ def _settle_steps(values: dict[str, Any]) -> None:
         ((name, count),) = steps.items()
         values["save_steps" if name == "eval_steps" else "eval_steps"] = count
         return
-    counts = [one for one in steps.values() if isinstance(one, int) and one > 0]  # ranges.py tells of others
-    if len(counts) == 2 and steps["save_steps"] % steps["eval_steps"]:
+    counted = sum(isinstance(one, int | float) and one >= 1 for one in steps.values())  # ranges.py tells of others
+    if counted == 2 and steps["save_steps"] % steps["eval_steps"]:
         raise UserError(
-            f"save_steps is {steps['save_steps']} and eval_steps {steps['eval_steps']}, but the best checkpoint, at "
-            "which a run ends, needs an evaluation for each: make the first a multiple of the second, or add "
+            f"save_steps is {steps['save_steps']:g} and eval_steps {steps['eval_steps']:g}, but the best checkpoint "
+            "(a run ends at it) needs an evaluation for each: make the first a multiple of the second, or add "
             f"--{ASKED} false"
         )

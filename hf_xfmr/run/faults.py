@@ -39,12 +39,13 @@ LESS = "take smaller batches or a smaller model, or end other programs"
 def sentence(error: BaseException, *, told: bool = False) -> str:
     """What went wrong and what to do. What no user can put right goes into a file, unless the traceback is `told`."""
     try:
-        return _known(error) or _fault(error, told)
+        return known(error) or _fault(error, told)
     except Exception as second:  # an error whose text can't be had; the door never fails itself
         return f"{type(error).__name__} (and {type(second).__name__} while telling of it); this is a fault of hf_xfmr"
 
 
-def _known(error: BaseException) -> str | None:
+def known(error: BaseException) -> str | None:
+    """What a user can put right, in a sentence; None: it is a fault of hf_xfmr."""
     if isinstance(error, UserError) or type(error).__name__ == "CheckpointError":  # of models/, which is heavy
         return str(error)
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _has(error, NO_MEMORY)):
@@ -105,12 +106,12 @@ def _versions() -> str:
 
 
 def _fault(error: BaseException, told: bool) -> str:
-    from .. import __version__
     from ..hub.client import command_without_token, without_token  # heavy
 
+    version = sys.modules["hf_xfmr"].__version__  # the package's own front, which knows of what stands on this
     what = f"{type(error).__name__}: {one_line(error)[:300]}" if str(error) else type(error).__name__
     what = without_token(re.sub(r"[.:; ]+$", "", what))
-    begins = f"{what}; this is a fault of hf_xfmr {__version__}, not yours: please report it"
+    begins = f"{what}; this is a fault of hf_xfmr {version}, not yours: please report it"
     if told:
         return f"{begins} with the traceback above"
     try:
@@ -118,7 +119,7 @@ def _fault(error: BaseException, told: bool) -> str:
             "w", prefix="hf_xfmr-fault-", suffix=".txt", delete=False, encoding="utf-8", errors="backslashreplace"
         ) as file:
             file.write(
-                f"hf_xfmr {__version__}, Python {platform.python_version()}, {_versions()}, {platform.platform()}\n"
+                f"hf_xfmr {version}, Python {platform.python_version()}, {_versions()}, {platform.platform()}\n"
                 f"{without_password(command_without_token(sys.argv))}\n\n{without_token(traceback_of(error))}"
             )
     except Exception:  # no temporary folder, a full disk

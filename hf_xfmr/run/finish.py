@@ -46,8 +46,8 @@ def save_and_report(
     def save() -> None:
         run = {
             "title": folder.name,
-            "recipe": Path(sys.argv[0]).stem,
-            "command": command_without_token(recipes.command()),
+            "recipe": getattr(trainer.args, "recipe", None) or Path(sys.argv[0]).stem,
+            "command": getattr(trainer.args, "call", None) or command_without_token(recipes.command()),
             "settings": dataclasses.asdict(settings),
             "arguments": {
                 k: v for k, v in trainer.args.to_dict().items() if "token" not in k or k.startswith("include")

@@ -39,12 +39,17 @@ def fault(value: Any, kinds: set) -> str | None:
     )
     if fits:
         return None
-    wanted = " or ".join(WORDS[one] for one in ORDER if one in kinds and one is not type(None))
+    wanted = words(kinds)
     if UNKNOWN in kinds:
         return "is for programs alone: leave it out"
     shown = {None: "null", True: "true", False: "false"}.get(value, value) if _is_word(value) else repr(value)
     quotes = ": put it in quotes" if str in kinds and given in (bool, int, float) else ""
     return f"must be {wanted}, not {str(shown)[:100]}{quotes}"
+
+
+def words(kinds: set) -> str:
+    """What is taken, in words, null left out."""
+    return " or ".join(WORDS[one] for one in ORDER if one in kinds and one is not type(None))
 
 
 def _is_word(value: Any) -> bool:

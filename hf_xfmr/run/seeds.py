@@ -14,7 +14,7 @@ from ..plain import some
 from ..writing import folder as make
 from ..writing import whole
 from .console import say
-from .settings import SeveralSeeds, seed_of_several
+from .settings import Given, SeveralSeeds, seed_of_several
 
 NAME = "seeds.json"
 Metrics = dict[str, dict[str, float]]
@@ -29,7 +29,7 @@ def each(main: Callable[..., Metrics]) -> Callable[..., Metrics]:
     """
 
     @functools.wraps(main)
-    def run(argv: list[str] | None = None) -> Metrics:
+    def run(argv: Given = None) -> Metrics:
         try:
             return main(argv)
         except SeveralSeeds as several:

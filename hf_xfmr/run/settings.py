@@ -1,13 +1,12 @@
 """A run's settings: from a YAML file and flags, checked before anything is loaded."""
 
 import argparse
+import copy
 import dataclasses
-import difflib
 import os
 import re
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -18,16 +17,16 @@ from .. import writing
 from ..errors import UserError
 from ..hub.access import check_access
 from ..hub.training import fetch_checkpoint
-from ..plain import is_unicode
 from ..processes import is_main
 from ..training import lock
 from ..training.trainer import XfmrTrainingArguments
-from . import beginnings, help, kinds, program, ranges, yaml_text
+from . import beginnings, best, help, kinds, program, ranges, said, yaml_text
+from .call import Call
+from .console import say
+
+Given = Sequence[str] | Call | None  # a command line, a call from Python, or this program's own arguments
 
 seed_of_several: ContextVar[int | None] = ContextVar("seed_of_several", default=None)  # the one that runs, if any does
-
-
-NAMES = ("dataset", "model", "output_dir", "text_column", "label_column", "text_pair_column", "tokenizer")
 
 
 class _Parser(program.OneLine, HfArgumentParser):  # type: ignore[misc]
@@ -45,16 +44,18 @@ class SeveralSeeds(Exception):
         self.seeds, self.output_dir, self.settings = seeds, output_dir, settings
 
 
-def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *, argv: Sequence[str] | None = None):
-    """Settings and training arguments from `[CONFIG.yaml] [--key value ...]`; a flag overrides the file.
+def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *, argv: Given = None):
+    """Settings and training arguments from `[CONFIG.yaml] [--key value ...]`, or from a call in Python; a flag, or a
+    keyword, overrides the file.
 
     The random seed is set here, before any model is made; with `seeds`, `SeveralSeeds` is raised (see seeds.py).
-    `output_dir`, if not given, is `runs/` and the config's name, or else the dataset's.
+    `output_dir`, if not given, is `runs/` and the config's name, or else the dataset's; of a call, see `Call.folder`.
     Raises `UserError` for an unknown key (naming the nearest), a value of the wrong type or outside its range, or an
     output folder that cannot be written.
     """
-    argv = list(sys.argv[1:] if argv is None else argv)
-    if (asked := help.asked_for(argv)) is not None:
+    call = argv if isinstance(argv, Call) else None
+    words = list(sys.argv[1:] if argv is None else () if isinstance(argv, Call) else argv)
+    if (asked := help.asked_for(words)) is not None:
         program.show(help.of_recipe(settings_class, arguments_class, asked))
     parser = _Parser(
         [settings_class, arguments_class],  # type: ignore[list-item]
@@ -68,19 +69,24 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
         if action.dest != "help":
             action.default, action.required = argparse.SUPPRESS, False  # only what was given, to lay over the file
             if dict in (takes := taken.get(action.dest, set())):
-                action.type = _mapping_or_name if str in takes else _mapping
+                action.type = said.mapping_or_name if str in takes else said.mapping
             actions.update(dict.fromkeys((option.lstrip("-") for option in action.option_strings), action))
-    config = Path(argv.pop(0)) if argv and not argv[0].startswith("-") else None
+    config = call.config if call else Path(words.pop(0)) if words and not words[0].startswith("-") else None
     values = _read_yaml(config, actions, taken) if config else {}
-    values |= _read_flags(parser, argv, actions, taken)
+    values |= call.read(taken) if call else _read_flags(parser, words, actions, taken)
+    if call and values.get("output_dir") is None:
+        values["output_dir"] = call.folder(values)
     values.setdefault("output_dir", beginnings.default_folder(config, values.get("dataset")))
     if values["output_dir"] is None:
         raise UserError("no output folder: give --output_dir FOLDER, or a config file, whose name it then takes")
-    _check_texts(values)
+    said.check_texts(values)
     if isinstance(values["output_dir"], str):
         values["output_dir"] = str(writing.place(values["output_dir"], "output_dir"))
+    if call:
+        call.went_to = values["output_dir"]
     _several_seeds(values)
     _check_alone(values)
+    decided = best.settle(values, {field.name: field.default for field in dataclasses.fields(arguments_class)})
     lacking = [
         f.name
         for f in dataclasses.fields(settings_class)
@@ -93,6 +99,10 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
     except (ValueError, TypeError) as error:
         raise UserError(f"{config or 'the flags'}: {' '.join(str(error).split())}") from error
     ranges.check_settings(settings, args)
+    if decided:
+        say(*decided)
+    args.recipe = Path(str(sys.modules[settings_class.__module__].__file__)).stem
+    args.call = str(call) if call else None
     args.recipe_settings = dataclasses.asdict(settings)  # for the checkpoints, which a run with others can't go on from
     _check_writable(Path(args.output_dir))
     if is_main():
@@ -145,76 +155,23 @@ def _several_seeds(values: dict[str, Any]) -> None:
         if values.get(name) is not None and values[name] is not False:
             raise UserError(f"seeds and {name} are both given: leave one of them out")
     output_dir = values["output_dir"]
-    raise SeveralSeeds(seeds, output_dir, {key: value for key, value in values.items() if key != "output_dir"})
+    told = {key: value for key, value in values.items() if key != "output_dir"}
+    raise SeveralSeeds(seeds, output_dir, copy.deepcopy(told))  # of rows their name
 
 
 def _read_yaml(path: Path, actions: dict, taken: dict[str, set]) -> dict[str, Any]:
     values = yaml_text.read_file(path)
     values = {} if values is None else values
-    _check_texts(values, path)
+    said.check_texts(values, path)
     if not isinstance(values, dict):
         raise UserError(f"{path} must hold `key: value` lines")
     for key, value in values.items():
         if key not in actions:
-            raise UserError(f"{path}: unknown key '{key}'{_nearest(key, actions)}")
-        values[key] = _plain(value, taken.get(actions[key].dest, set()), key)
+            raise UserError(f"{path}: unknown key '{key}'{said.nearest(key, actions)}")
+        values[key] = said.plain(value, taken.get(actions[key].dest, set()), key)
         if key in taken and (fault := kinds.fault(values[key], taken[key])):
             raise UserError(f"{path}: {key} {fault}")
     return values
-
-
-def _plain(value: Any, taken: set, key: str) -> Any:
-    """A value of YAML as its setting takes it."""
-    if isinstance(value, str) and taken & {int, float} and str not in taken:
-        for kind in (one for one in (int, float) if one in taken):  # YAML reads 1e-4 as text
-            with suppress(ValueError):
-                return kind(value)
-    elif isinstance(value, float) and value.is_integer() and int in taken and float not in taken:
-        return int(value)
-    elif isinstance(value, int) and not isinstance(value, bool) and float in taken and int not in taken:
-        return float(value)
-    elif value is False and str in taken and bool not in taken and key not in NAMES:
-        return "no"  # eval_strategy: no, which YAML reads as false
-    return _numbers(value) if isinstance(value, dict) else value
-
-
-def _check_texts(values: Any, config: Path | None = None, key: str = "") -> None:
-    """Raises `UserError` for a text that no file, column or label can be called."""
-    if isinstance(values, dict):
-        for name, value in values.items():
-            _check_texts(value, config, key or str(name))
-    elif isinstance(values, list):
-        for value in values:
-            _check_texts(value, config, key)
-    elif isinstance(values, str) and config is not None and not is_unicode(values):
-        raise UserError(f"{config}: {key} holds half a character (a lone surrogate): mend it")
-    elif isinstance(values, str) and "\0" in values:
-        raise UserError(f"{config or 'the flags'}: {key} holds a NUL, a character that no name has: take it out")
-
-
-def _numbers(mapping: dict) -> dict:
-    """1e-4 and the like as numbers, inside a mapping too, where no type says so."""
-    exponent = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?[eE][+-]?[0-9]+")
-    return {
-        key: float(value) if isinstance(value, str) and exponent.fullmatch(value) else value
-        for key, value in mapping.items()
-    }
-
-
-def _mapping(text: str) -> dict:
-    """The value of a flag such as --model_config '{hidden_size: 128, num_hidden_layers: 2}'."""
-    try:
-        value = yaml_text.read(text)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise argparse.ArgumentTypeError(f"'{text}' is no {{key: value, …}}")
-    return _numbers(value)
-
-
-def _mapping_or_name(text: str) -> dict | str:
-    """A mapping, or the name of the file that holds it."""
-    return _mapping(text) if text.lstrip().startswith(("{", "[")) else text
 
 
 def _read_flags(
@@ -225,7 +182,7 @@ def _read_flags(
         if program.OPTION.fullmatch(word) and word != "-h" and key not in actions and key != "help":
             before = argv[place - 1] if place else ""
             value = f" (as the value of {before}: {before}={word})" if before.removeprefix("--") in actions else ""
-            raise UserError(f"unknown option '--{key}'{value}{_nearest(key, actions)}")
+            raise UserError(f"unknown option '--{key}'{value}{said.nearest(key, actions)}")
 
     words: list[str] = []
     for word in argv:
@@ -254,11 +211,6 @@ def _unkept(value: Any) -> Any:
     if isinstance(value, list):
         return [_unkept(one) for one in value]
     return value.removeprefix("\0") if isinstance(value, str) else value
-
-
-def _nearest(key: str, known) -> str:
-    near = difflib.get_close_matches(str(key), list(known), n=1)
-    return f"; did you mean '{near[0]}'?" if near else "; --help lists them"
 
 
 def _check_writable(folder: Path) -> None:

@@ -84,15 +84,19 @@ def all_tasks() -> Iterator[Task]:
     return (importlib.import_module(f".{name}.task", __package__).TASK for name in NAMES)
 
 
+def with_head(architecture: str) -> Task | None:
+    """The task that trains models of this class, by its name; None: there is none."""
+    return next((task for task in all_tasks() if architecture.endswith(task.heads or ("/",))), None)
+
+
 def task_of(model: str, command: str) -> Task:
     """The task whose models `command` uses and that a checkpoint's model was trained for, by its class; the first of
     them, if its config says no class. Raises `UserError` for a model that another command uses, or none."""
     architecture = (loading.from_pretrained(AutoConfig, model).architectures or [""])[0]
-    tasks = list(all_tasks())
-    fitting = [task for task in tasks if task.command == command]
+    fitting = [task for task in all_tasks() if task.command == command]
     if not architecture:
         return fitting[0]
-    found = next((task for task in tasks if architecture.endswith(task.heads or ("/",))), None)
+    found = with_head(architecture)
     if found in fitting:
         return found
     if found is not None:

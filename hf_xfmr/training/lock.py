@@ -66,6 +66,11 @@ def _lock(file: IO) -> None:
     file.seek(0)
 
 
+def held() -> set[Path]:
+    """The folders that this process has locked."""
+    return {place for process, place in _held if process == os.getpid()}
+
+
 def release(folder: str | Path) -> None:
     """Let others have the folder, if this process holds it."""
     file = _held.pop((os.getpid(), Path(folder).resolve()), None)

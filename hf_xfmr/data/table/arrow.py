@@ -157,6 +157,8 @@ def _dataset(data: Any, name: str, readings: list[Reading]) -> Dataset:
         if not all(isinstance(row, dict) for row in data):
             raise UserError(f"{name}: a list of rows holds a dict for each, with the columns as its keys")
         table = of_rows(name, list(data), reading)
+    elif kind.__name__ == "Series":  # which gives a stream too, of no table
+        raise UserError(f"{name} is a {reading.format}, a single column; give a DataFrame of all columns")
     elif hasattr(data, "__arrow_c_stream__"):
         names = list(getattr(data, "columns", [])) if hasattr(data, "columns") else []
         if any(not isinstance(one, str | pa.ChunkedArray | pa.Array) for one in names):

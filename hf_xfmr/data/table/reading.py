@@ -56,9 +56,15 @@ class Reading:
         return "; ".join([head, *notes])
 
 
+class Unnamed:
+    """What stands for rows without a name: `kind` is the type of the object that they came in."""
+
+    kind: str
+
+
 def called(data: object) -> str:
     """A dataset as a report names it: its name, or the kind of object that it is."""
-    return data if isinstance(data, str) else f"a {type(data).__name__}"
+    return data if isinstance(data, str) else f"a {data.kind if isinstance(data, Unnamed) else type(data).__name__}"
 
 
 def lines(readings: list[Reading]) -> list[str]:

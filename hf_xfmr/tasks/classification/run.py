@@ -242,6 +242,7 @@ def finish(
         metrics=results,
         seconds=seconds,
         data=corpus.report,
+        columns=corpus.column_names,
         evaluate=report.evaluate,
         label_names=problem.label_names or None,
         problem_type=problem.problem_type,

@@ -1,5 +1,6 @@
 """Continue prompts with a causal language model."""
 
+import copy
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -40,6 +41,12 @@ class Generator:
         self.model.to("cuda" if torch.cuda.is_available() else "cpu")
         self.max_new_tokens = max_new_tokens
         self.options = {**options, "pad_token_id": self.tokenizer.pad_token_id}
+
+    def told(self, max_new_tokens: int | None, **options) -> "Generator":
+        """The same model with other options."""
+        other = copy.copy(self)
+        other.max_new_tokens, other.options = max_new_tokens, {**options, "pad_token_id": self.tokenizer.pad_token_id}
+        return other
 
     @torch.inference_mode()
     def __call__(self, prompts: list[str], streamer: TextStreamer | None = None) -> list[str]:
@@ -92,7 +99,7 @@ class Generator:
 
 
 def generate(
-    model: str,
+    model: "str | Generator",
     prompts: Iterable[str],
     *,
     max_new_tokens: int | None = None,
@@ -104,15 +111,16 @@ def generate(
     batch_size: int = 16,
     streamed: bool = False,
 ) -> Iterator[dict[str, str]]:
-    """For each prompt {"prompt", "text"}, in their order; `text` begins with the prompt. `model` is a folder or a Hub
-    name. Sampling, unless `temperature` is 0 or there are several beams; the same `seed` gives the same texts.
+    """For each prompt {"prompt", "text"}, in their order; `text` begins with the prompt. `model` is a folder, a Hub
+    name, or a `Generator`, whose own options these replace. Sampling, unless `temperature` is 0 or there are several
+    beams; the same `seed` gives the same texts.
 
     `streamed` prints the text of one prompt as it is written (beams can't be), and yields nothing. Raises `UserError`
     for numbers that can't be, and as `Generator`.
     """
     ranges.check(seed=seed, batch_size=batch_size)
     options = _options(max_new_tokens, temperature, top_k, top_p, num_beams)
-    generator = Generator(model, max_new_tokens=max_new_tokens, **options)
+    generator = (Generator(model) if isinstance(model, str) else model).told(max_new_tokens, **options)
     set_seed(seed)
     rest = iter(prompts)
     if streamed:

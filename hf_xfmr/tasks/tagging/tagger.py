@@ -31,6 +31,7 @@ class Tagger:
             aggregation_strategy="simple",
             stride=tokenizer.model_max_length // 4,  # a long text is read in windows that overlap: nothing is cut
         )
+        self.model, self.tokenizer = loaded, tokenizer
         self._finite = True
         loaded.register_forward_hook(self._look)  # the pipeline would take NaN for no entity
 

@@ -1,0 +1,80 @@
+"""The recipes as functions, for a notebook or a program: rows in, a run out.
+
+    import hf_xfmr
+
+    run = hf_xfmr.classify(frame, model="sample:minilm", label_column="stars", num_train_epochs=1)
+    run.metrics["test"]["accuracy"]
+    run.predict(["A quiet, wonderful film."])  # a DataFrame
+    run.report  # shown in a notebook
+
+Settings are keywords with the names of the recipe's flags (`settings("classify")` lists them), and are checked as those
+are. A dataset is a DataFrame (pandas', polars'), an Arrow table, a `datasets.Dataset` or DatasetDict, a list of rows, a
+dict of columns, a dict of any of these by split, or a name as a recipe takes it. What is wrong with any of it is a
+`hf_xfmr.UserError` with the one sentence that the command prints.
+"""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from . import process
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .runs import FillingRun, GeneratingRun, PredictingRun, Run, SeveralRuns, TrainedTokenizer, TranslatingRun
+
+__all__ = ["classify", "gpt2", "load_run", "pretrain", "settings", "tag", "train_tokenizer", "translate"]
+
+
+def classify(dataset: Any = None, *, config: str | os.PathLike | None = None, **settings: Any) -> "PredictingRun":
+    """Fine-tune BERT to classify texts or pairs of texts (one label or several), or to rate them.
+
+    `config` is a YAML file of settings, or the name of a ready one; the keywords lie over it. Without `output_dir` the
+    run's folder is `runs/classify-` and a hash of rows and settings: the same call goes on where it was stopped,
+    another has a folder of its own. With `seeds=[1, 2, 3]` a run for each is returned (`SeveralRuns`), with
+    `check_only=True` a DataFrame of what the check found. Raises `UserError`; `KeyboardInterrupt` if it is interrupted,
+    once a checkpoint is saved.
+    """
+    return process.module("door").train("classify", dataset, config, settings)
+
+
+def tag(dataset: Any = None, *, config: str | os.PathLike | None = None, **settings: Any) -> "PredictingRun":
+    """Fine-tune BERT to tag the words of a text, as for named entities. Otherwise as `classify`."""
+    return process.module("door").train("tag", dataset, config, settings)
+
+
+def gpt2(dataset: Any = None, *, config: str | os.PathLike | None = None, **settings: Any) -> "GeneratingRun":
+    """Fine-tune GPT-2 on texts, or train one from scratch. Otherwise as `classify`."""
+    return process.module("door").train("gpt2", dataset, config, settings)
+
+
+def pretrain(dataset: Any = None, *, config: str | os.PathLike | None = None, **settings: Any) -> "FillingRun":
+    """Pre-train BERT on raw text by its paper's two tasks. Otherwise as `classify`."""
+    return process.module("door").train("pretrain", dataset, config, settings)
+
+
+def translate(dataset: Any = None, *, config: str | os.PathLike | None = None, **settings: Any) -> "TranslatingRun":
+    """Train the 2017 Transformer to translate, from scratch or from a Marian checkpoint. Otherwise as `classify`."""
+    return process.module("door").train("translate", dataset, config, settings)
+
+
+def train_tokenizer(
+    dataset: Any = None, *, config: str | os.PathLike | None = None, **settings: Any
+) -> "TrainedTokenizer":
+    """Train a tokenizer (`kind` is wordpiece, bpe, unigram or char) on texts; it is `tokenizer` of what is returned,
+    which `gpt2` and the others take as their `tokenizer`. `config` and `output_dir` as in `classify`. Raises
+    `UserError`."""
+    return process.module("door").train_tokenizer(dataset, config, settings)
+
+
+def load_run(folder: str | os.PathLike) -> "Run | SeveralRuns":
+    """The run that left this folder, as the function that trained it returned it. Raises `UserError` if none ended
+    there."""
+    return process.module("runs").load(folder)
+
+
+def settings(function: str) -> "pd.DataFrame":
+    """What can be said to `classify`, `tag`, `gpt2`, `pretrain`, `translate` or `train_tokenizer`: a row for each
+    setting, by `name`, with its `type`, `default` (None for one that must be given, too) and `help`. Raises `UserError`
+    for another function."""
+    return process.module("door").table_of_settings(function)

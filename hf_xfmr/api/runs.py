@@ -1,0 +1,257 @@
+"""What a run left, as an object: its figures, its model to be asked, its report to be shown."""
+
+import json
+import os
+import warnings
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from transformers import AutoConfig, AutoTokenizer
+
+from ..errors import UserError
+from ..plain import some
+from ..run import loading, ranges, seeds
+from ..tasks.task import with_head
+from ..tokenizer import format_report
+from .process import random_numbers_kept
+from .report import Report
+from .texts import index_of, rows_of, texts_of
+
+
+class Run:
+    """A run that has ended. `folder` holds all of it; where a folder or a name of a model is wanted, the run will do.
+
+    `record` is its run.json: settings, arguments, log and more. The model is loaded when it is first asked.
+    """
+
+    uses = ""  # the method that its model is for
+
+    def __init__(self, folder: str | os.PathLike):
+        self.folder = Path(folder)
+        self.record: dict[str, Any] = _read(self.folder / "run.json")
+
+    @property
+    def metrics(self) -> dict[str, dict[str, float]]:
+        """The figures of each split and, as `baseline`, of what the test split is compared with."""
+        baseline = (self.record.get("baseline") or {}).get("test")
+        return self.record["metrics"] | ({"baseline": baseline} if baseline else {})
+
+    @property
+    def report(self) -> Report:
+        """Shown in a notebook where it is a cell's last line."""
+        return Report(self.folder / "report.html", str(self))
+
+    @property
+    def model(self) -> Any:
+        return self._loaded.model
+
+    @property
+    def tokenizer(self) -> Any:
+        """Of a translation run both, `source` and `target`."""
+        return self._loaded.tokenizer
+
+    @cached_property
+    def _loaded(self) -> Any:
+        raise NotImplementedError
+
+    def __fspath__(self) -> str:
+        return str(self.folder)
+
+    def __repr__(self) -> str:
+        lines = [f"{self.folder}: {self.record.get('recipe')}, used by .{self.uses}(texts)"]
+        for split, figures in self.metrics.items():
+            shown = (f"{name} {value:.4g}" for name, value in figures.items() if isinstance(value, int | float))
+            lines.append(f"{split}: {some(shown, 6)}")
+        return "\n".join(lines)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("predict", "generate", "fill", "translate"):
+            raise AttributeError(
+                f"{self.folder} can't {name}: it is a run of {self.record['recipe']}; use .{self.uses}"
+            )
+        raise AttributeError(f"a run has no {name!r}")
+
+
+class PredictingRun(Run):
+    """A classifier or a tagger."""
+
+    uses = "predict"
+
+    def predict(
+        self,
+        texts: Any,
+        *,
+        text_column: str | None = None,
+        text_pair_column: str | None = None,
+        batch_size: int = 64,
+        temperature: float | None = None,
+        all_probabilities: bool = False,
+    ) -> pd.DataFrame:
+        """An answer for each text, in their order, with the index that `texts` have.
+
+        `texts` are a text, a list or Series of them, or rows as a dataset takes them, of whose columns those are read
+        that the run was trained on, or as told. Columns: `text` (`text_pair`); of a classifier `label`, `probability`
+        and `p_<label>`, or `value`; of a tagger `entities`, a list of {"type", "text", "start", "end", "probability"}.
+        What has no answer, such as an empty text, has an `error`, and is warned of. `temperature` and
+        `all_probabilities` are those of the command. Raises `UserError` for texts that can't be read.
+        """
+        from ..predict import answer
+
+        ranges.check(batch_size=batch_size, temperature=temperature)
+        rows = rows_of(texts, self.record.get("columns") or {}, text_column, text_pair_column)
+        predictor = self._predictor(temperature, all_probabilities)
+        answers = answer(predictor, rows, batch_size)
+        answers = answers if predictor.columns is None else [predictor.flat(one) for one in answers]
+        faults = [f"{row.id} ({one['error']})" for row, one in zip(rows, answers, strict=True) if "error" in one]
+        if faults:
+            warnings.warn(f"{len(faults):,} rows have an `error` and no answer: {some(faults, 5)}", stacklevel=2)
+        found = [{name: value for name, value in one.items() if name != "id"} for one in answers]
+        columns = None if found else ["text", *(predictor.columns or ["entities"])]
+        return pd.DataFrame(found, index=index_of(texts), columns=columns)
+
+    @cached_property
+    def _loaded(self) -> Any:
+        from ..predict import load
+
+        return load(str(self.folder))
+
+    def _predictor(self, temperature: float | None, all_probabilities: bool) -> Any:
+        if temperature is None and not all_probabilities:
+            return self._loaded
+        from ..predict import load
+
+        return load(str(self.folder), temperature, all_probabilities)
+
+
+class GeneratingRun(Run):
+    """A language model."""
+
+    uses = "generate"
+
+    def generate(self, prompts: str | Iterable[str], **options: Any) -> pd.DataFrame:
+        """For each prompt `prompt` and `text`, which begins with it. Options are those of the command: max_new_tokens,
+        temperature, top_k, top_p, num_beams, seed, batch_size."""
+        from ..tasks.language_modeling.generator import generate
+
+        given = texts_of(prompts)
+        with random_numbers_kept():
+            found = list(generate(self._loaded, given, **options))
+        return pd.DataFrame(found, index_of(prompts), ["prompt", "text"])
+
+    @cached_property
+    def _loaded(self) -> Any:
+        from ..tasks.language_modeling.generator import Generator
+
+        return Generator(str(self.folder))
+
+
+class FillingRun(Run):
+    """A masked language model."""
+
+    uses = "fill"
+
+    def fill(self, texts: str | Iterable[str], *, top_k: int = 5) -> pd.DataFrame:
+        """For each text with [MASK] in it `text`, `masks`, of each [MASK] the `top_k` [{"token", "probability"}], and
+        `filled`, with the first of each."""
+        found = [self._loaded(text, top_k=top_k) for text in texts_of(texts)]
+        return pd.DataFrame(found, index_of(texts), ["text", "masks", "filled"])
+
+    @cached_property
+    def _loaded(self) -> Any:
+        from ..tasks.pretraining.filler import Filler
+
+        return Filler(str(self.folder))
+
+
+class TranslatingRun(Run):
+    """A translator."""
+
+    uses = "translate"
+
+    def translate(
+        self, texts: str | Iterable[str], *, batch_size: int = 32, num_beams: int | None = None
+    ) -> pd.DataFrame:
+        """For each text `text` and its `translation`; an empty one stays empty. The beams are its own unless told."""
+        ranges.check(batch_size=batch_size, num_beams=num_beams)
+        given = texts_of(texts)
+        options = {} if num_beams is None else {"num_beams": num_beams}
+        found = self._loaded(given, batch_size=batch_size, **options)
+        return pd.DataFrame({"text": given, "translation": found}, index_of(texts))
+
+    @property
+    def tokenizer(self) -> Any:
+        return self._loaded.tokenizers
+
+    @cached_property
+    def _loaded(self) -> Any:
+        from ..tasks.translation.translator import load_translator
+
+        return load_translator(str(self.folder))
+
+
+class SeveralRuns:
+    """Runs that differ by their seed: `runs` by seed, `metrics` their means, `deviations` their standard deviations."""
+
+    def __init__(self, folder: str | os.PathLike):
+        self.folder = Path(folder)
+        summary = _read(self.folder / seeds.NAME)
+        self.runs = {int(seed): load(self.folder / f"seed-{seed}") for seed in summary["seeds"]}
+        self.metrics, self.deviations = (
+            {split: {name: one[what] for name, one in figures.items()} for split, figures in summary["summary"].items()}
+            for what in ("mean", "sd")
+        )
+
+    def __fspath__(self) -> str:
+        return str(self.folder)
+
+    def __repr__(self) -> str:
+        return "\n".join([f"{self.folder}: .runs[seed] of {len(self.runs)} seeds", *map(repr, self.runs.values())])
+
+
+class TrainedTokenizer:
+    """A tokenizer and its figures on held-out texts. Where a name of a tokenizer is wanted, it will do itself."""
+
+    def __init__(self, folder: str | os.PathLike, metrics: dict[str, float]):
+        self.folder, self.metrics = Path(folder), metrics
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        return AutoTokenizer.from_pretrained(self.folder)
+
+    def __fspath__(self) -> str:
+        return str(self.folder)
+
+    def __repr__(self) -> str:
+        return f"{self.folder}: a tokenizer\n{format_report(self.metrics)}"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A record that a run left. Raises `UserError` for one that is damaged."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} can't be read ({error}): run the same call again") from None
+    if not isinstance(record, dict):
+        raise UserError(f"{path} is no record of a run: run the same call again")
+    return record
+
+
+RUNS = (PredictingRun, GeneratingRun, FillingRun, TranslatingRun)
+
+
+def load(folder: str | os.PathLike) -> Any:
+    """See `hf_xfmr.load_run`."""
+    path = Path(folder)
+    if (path / seeds.NAME).is_file() and "summary" in (path / seeds.NAME).read_text(encoding="utf-8"):
+        return SeveralRuns(path)
+    if not (path / "run.json").is_file():
+        raise UserError(f"{path} holds no run.json: give the folder of a run that has ended")
+    architecture = (loading.from_pretrained(AutoConfig, str(path)).architectures or [""])[0]
+    task = with_head(architecture)
+    kind = next((one for one in RUNS if task is not None and task.command == one.uses), None)
+    if kind is None:
+        raise UserError(f"{path} holds a {architecture or 'model without a class'}, which no recipe trains")
+    return kind(path)
