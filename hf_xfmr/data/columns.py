@@ -5,11 +5,13 @@ import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from datasets import Dataset, Value
+from datasets import ClassLabel, Dataset, Value
 
 from ..errors import UserError
 from .names import IDS, LABELS, TEXTS
 from .wording import listed, short
+
+LOOKED_AT = 2_000  # rows, to see which columns' values repeat
 
 
 class WhichColumn(UserError):
@@ -43,7 +45,9 @@ def find_columns(rows: Dataset, *, text: str | None, pair: str | None, label: st
     if label is not None and label not in names:
         raise UserError(f'label_column is "{label}", but the dataset has no such column; it has {listed(names)}')
     if label is None:
-        label = _only(_known(names, LABELS, without=(text, pair)), names, option="label_column", what="label")
+        known = _known(names, LABELS, without=(text, pair))
+        likely = [] if known else _repeating(rows, without=(text, pair))
+        label = _only(known, names, option="label_column", what="label", likely=likely)
     if text is None:
         hint = "" if pair else ", and another with --text_pair_column if two of them are a pair"
         text = _find_text(rows, without=(label, pair), hint=hint)
@@ -91,7 +95,18 @@ def _known(names: Sequence[str], known: Sequence[str], *, without: Sequence[str 
     return [name for name in names if name.casefold() in known and name not in without]
 
 
-def _only(candidates: list[str], names: Sequence[str], *, option: str, what: str, hint: str = "") -> str:
+def _repeating(rows: Dataset, *, without: Sequence[str | None]) -> list[str]:
+    """The columns whose values come again and again, as labels do, those of the fewest first."""
+    beginning = rows.select(range(min(len(rows), LOOKED_AT)))
+    plain = [name for name in rows.column_names if isinstance(rows.features[name], Value | ClassLabel)]
+    different = {name: len(set(beginning[name])) for name in plain if name not in without}
+    often = [name for name, count in different.items() if 2 <= count <= len(beginning) / 3]
+    return sorted(often, key=lambda name: different[name])
+
+
+def _only(
+    candidates: list[str], names: Sequence[str], *, option: str, what: str, hint: str = "", likely: Sequence[str] = ()
+) -> str:
     if len(candidates) == 1:
         return candidates[0]
     if candidates:
@@ -99,6 +114,7 @@ def _only(candidates: list[str], names: Sequence[str], *, option: str, what: str
         raise WhichColumn(
             f"the {what} column could be {listed(candidates)}; say which with {flags}{hint}", option, candidates
         )
+    flags = " or ".join(f"--{option} {shlex.quote(short(name))}" for name in likely[:4]) or f"--{option}"
     raise WhichColumn(
-        f"no column is known to be the {what}; say which with --{option}: the dataset has {listed(names)}", option
+        f"no column is known to be the {what}; say which with {flags}: the dataset has {listed(names)}", option
     )
