@@ -33,7 +33,7 @@ def test_a_growing_layer_holds_what_a_dynamic_one_holds():
     assert moved == 3  # taken at the start, and twice when the room was full
     layer.reset()
     expected.reset()
-    assert layer.get_seq_length() == expected.get_seq_length()  # 0, but for transformers of which a reset keeps a length
+    assert layer.get_seq_length() == expected.get_seq_length()  # 0, or what 5.16 keeps
 
 
 @pytest.mark.parametrize("beams", [1, 3])
