@@ -9,7 +9,7 @@ WITH_UV = uv venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" $
 WITH_PIP = $(PYTHON) -m venv $(VENV) && $(RUN)/python -m pip install --disable-pip-version-check $(INSTALL)
 
 .DEFAULT_GOAL := help
-.PHONY: help finetune test test-all conformance check format docs release clean
+.PHONY: help finetune test test-all conformance compat check format docs release clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s'|'
@@ -34,6 +34,9 @@ test-all: $(READY)  ## everything, the slow tests too
 conformance: $(READY)  ## transformers' own tests, on stock's classes and on ours, side by side
 	$(RUN)/python tests/conformance $(ARGS)
 
+compat: $(READY)  ## the oldest and the newest set of libraries, each in a fresh environment: a table
+	$(RUN)/python tests/compat $(ARGS)
+
 check: $(READY)  ## formatting, lint, types, and that imports run down only
 	$(RUN)/ruff format --check .
 	$(RUN)/ruff check .
@@ -57,5 +60,5 @@ release: $(READY)  ## wheel and sdist into dist/, their metadata checked, the wh
 	rm -rf dist/.installed
 
 clean:  ## remove the environment, caches and runs
-	rm -rf $(VENV) runs docs/_build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .compat runs docs/_build dist .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -106,7 +106,11 @@ class LoopbackHub:
         self.reconstructions: dict[str, dict] = {}  # Xet: of which chunks a file consists
         self.lock, self._key = threading.RLock(), uuid.uuid4().bytes
         self._servers = [_server(self, host) for host in ("hub", "storage")]
-        self.endpoint, self.storage = (f"http://127.0.0.1:{server.server_address[1]}" for server in self._servers)
+        # Hosts of two names: huggingface_hub before 2 takes one name for one host, on whatever port.
+        self.endpoint, self.storage = (
+            f"http://{name}:{server.server_address[1]}"
+            for name, server in zip(("127.0.0.1", "localhost"), self._servers, strict=True)
+        )
 
     def __enter__(self) -> "LoopbackHub":
         for server in self._servers:

@@ -13,7 +13,7 @@ import pytest
 from places import ROOT
 
 PACKAGE = ROOT / "hf_xfmr"
-SHARED_PARTS = {"blocks", "decoding", "finished", "packing", "losses", "linear", "dropout", "stock"}
+SHARED_PARTS = {"blocks", "decoding", "finished", "packing", "losses", "linear", "dropout", "stock", "versions"}
 
 
 def imports(file: Path) -> list[tuple[int, str, list[str]]]:

@@ -9,6 +9,7 @@ import torch
 
 from ..drawing.attention import places_of
 from ..models.losses import next_tokens
+from ..models.versions import CACHE
 from ..tasks.pretraining.masking import Masker
 from . import small
 from .passes import Passes
@@ -122,7 +123,7 @@ def continuation(passes: Passes, words: Words) -> Table:
     for _ in range(12):
         with torch.inference_mode():
             out = model(new, past_key_values=cache, use_cache=True)
-        cache = out.past_key_values
+        cache = getattr(out, CACHE)
         shares, best = out.logits[0, -1].softmax(-1).topk(3)
         choices = ", ".join(f"{t} {s:.2f}" for t, s in zip(passes.shown(best), shares.tolist(), strict=True))
         rows.append([passes.text(ids), " × ".join(map(str, new.shape)), choices])

@@ -6,15 +6,15 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-import httpx2
 from huggingface_hub import HfApi, get_token
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
 from ..plain import one_line
+from ..versions import http
 
 WAITS = (1, 2, 4, 8, 15)  # seconds between attempts
 # hf_xet, which sends large files, has exceptions of Python's own kinds. Before it raises one it has tried for minutes.
-FAILURES = (HfHubHTTPError, httpx2.TransportError, OSError, RuntimeError)
+FAILURES = (HfHubHTTPError, http.TransportError, OSError, RuntimeError)
 
 _Result = TypeVar("_Result")
 
@@ -34,7 +34,7 @@ def patiently(call: Callable[[], _Result]) -> _Result:
 def _may_pass(error: Exception) -> bool:
     if isinstance(error, HfHubHTTPError):
         return error.response is not None and (error.response.status_code >= 500 or error.response.status_code == 429)
-    return isinstance(error, httpx2.TransportError)
+    return isinstance(error, http.TransportError)
 
 
 def status(error: Exception) -> int | None:
@@ -50,7 +50,7 @@ def reason(error: Exception, api: HfApi) -> str:
     if (code := status(error)) is not None:
         said = getattr(error, "server_message", None) or ""
         return without_token(f"{api.endpoint} answered {code}" + (f": {' '.join(said.split())}" if said else ""))
-    if isinstance(error, httpx2.TransportError | ConnectionError):
+    if isinstance(error, http.TransportError | ConnectionError):
         return without_token(f"{api.endpoint} can't be reached ({one_line(error)})")
     return without_token(one_line(error))
 

@@ -34,12 +34,25 @@ def upload(
     hubs and broken connections are tried again; raises the last error, or `UserError` if what then lies there is not
     what was sent.
     """
-    return patiently(lambda: _upload(api, repo_id, folder, message, revision, replace))
-
-
-def _upload(api, repo_id, folder, message, revision, replace) -> tuple[str, list[str]]:
+    # What is there first is read with a patience of its own: before huggingface_hub 2 neither reading nor committing is
+    # tried again inside it, and a busy hub would use up in the one what the other needs.
+    first = [patiently(lambda: files_there(api, repo_id, revision))]
     local = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
-    there = files_there(api, repo_id, revision)
+
+    def send() -> tuple[str, list[str]]:
+        # Again: the answer may have been lost, and not what it answered.
+        there = first.pop() if first else files_there(api, repo_id, revision)
+        return _commit(api, repo_id, local, there, message, revision, replace)
+
+    commit, changed = patiently(send)
+    there = patiently(lambda: files_there(api, repo_id, commit)) if changed else {}
+    if broken := [name for name in changed if not _same(local[name], there.get(name))]:
+        raise UserError(f"{repo_id} holds other bytes of {broken[0]} than were sent: push again")
+    return commit, changed
+
+
+def _commit(api, repo_id, local, there, message, revision, replace) -> tuple[str, list[str]]:
+    """Commit what of `local`, name to path, is not `there`. Returns the commit and the names sent."""
     changed = [name for name, path in local.items() if not _same(path, there.get(name))]
     gone = [name for name in there if name.split("/")[0] in replace and name not in local]
     if not changed and not gone:
@@ -48,11 +61,7 @@ def _upload(api, repo_id, folder, message, revision, replace) -> tuple[str, list
         CommitOperationAdd(path_in_repo=name, path_or_fileobj=local[name]) for name in changed
     ]
     operations += [CommitOperationDelete(path_in_repo=name) for name in gone]
-    commit = api.create_commit(repo_id, operations, commit_message=message, revision=revision)
-    there = files_there(api, repo_id, commit.oid)
-    if broken := [name for name in changed if not _same(local[name], there.get(name))]:
-        raise UserError(f"{repo_id} holds other bytes of {broken[0]} than were sent: push again")
-    return commit.oid, changed
+    return api.create_commit(repo_id, operations, commit_message=message, revision=revision).oid, changed
 
 
 def files_there(api: HfApi, repo_id: str, revision: str | None) -> dict[str, tuple[str, str]]:

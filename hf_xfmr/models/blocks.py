@@ -17,6 +17,7 @@ from .decoding import shared_attention
 from .dropout import Dropout, is_cheap
 from .linear import Linear
 from .packing import Spans, packed_attention, unpadded_attention
+from .versions import update_paged
 
 
 def eager_attention(module, query, key, value, attention_mask, scaling, dropout=0.0, **_):
@@ -70,7 +71,7 @@ class Attention(nn.Module):
             elif isinstance(cache, Cache):
                 k, v = cache.update(k, v, self.layer_idx)
             elif cache is not None:
-                kwargs["cache"] = cache  # a paged one (continuous batching), which the attention backend keeps
+                k, v = update_paged(cache, k, v, self.layer_idx, kwargs)
         attend = ALL_ATTENTION_FUNCTIONS.get_interface(self.config._attn_implementation, eager_attention)
         dropout = self.dropout if self.training else 0.0
         if isinstance(mask, Spans):

@@ -11,6 +11,7 @@ from transformers.generation import GenerationMode
 
 from .finished import LeavingMixin, Rows, watch
 from .packing import Packing
+from .versions import CACHE
 
 
 class GrowingLayer(DynamicLayer):
@@ -103,9 +104,9 @@ class FastGenerationMixin(LeavingMixin):
     """`generate` with the caches of this file in the place of dynamic ones that it would make itself."""
 
     def _prepare_cache_for_generation(self, generation_config, model_kwargs, generation_mode, *args, **kwargs):
-        given = model_kwargs.get("past_key_values")
+        given = model_kwargs.get(CACHE)
         super()._prepare_cache_for_generation(generation_config, model_kwargs, generation_mode, *args, **kwargs)
-        cache = model_kwargs.get("past_key_values")
+        cache = model_kwargs.get(CACHE)
         if given is not None or cache is None or generation_config.is_assistant:
             return
         if isinstance(cache, EncoderDecoderCache):
@@ -128,7 +129,7 @@ class FastGenerationMixin(LeavingMixin):
 
 def _with_whole_cache(output):
     """What `generate` returns; a cache in it has a row for each copy of a source, so that anyone can go on with it."""
-    cache = getattr(output, "past_key_values", None)
+    cache = getattr(output, CACHE, None)
     if getattr(cache, "copies", 1) > 1:
         shared = cache.cross_attention_cache
         shared.layers = [layer.whole(cache.copies) for layer in shared.layers]

@@ -14,6 +14,8 @@ from transformers import GenerationMixin
 from transformers.cache_utils import Cache, EncoderDecoderCache
 from transformers.generation import StoppingCriteriaList
 
+from .versions import CACHE
+
 WORTH = 3 / 4  # of the rows that are computed: with as many open or fewer, a smaller cache is worth its making
 
 
@@ -103,7 +105,7 @@ class LeavingMixin(GenerationMixin):
         if rows is None:
             return inputs
         if (stay := rows.shrink()) is not None:
-            for layer in _layers(inputs["past_key_values"]):
+            for layer in _layers(inputs[CACHE]):
                 layer.keep(stay)
         if rows.kept is None:
             return inputs
@@ -119,7 +121,7 @@ class LeavingMixin(GenerationMixin):
 
 
 def _rows(inputs) -> Rows | None:
-    return getattr(inputs.get("past_key_values"), "rows", None)
+    return getattr(inputs.get(CACHE), "rows", None)
 
 
 def watch(cache: Cache) -> None:

@@ -18,7 +18,6 @@ from transformers.modeling_outputs import (
     SequenceClassifierOutputWithPast,
     TokenClassifierOutput,
 )
-from transformers.modeling_utils import slice_logits_to_keep
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils.generic import can_return_tuple, merge_with_config_defaults
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
@@ -30,6 +29,7 @@ from .linear import Linear
 from .losses import cross_entropy, next_tokens, sequence_classification_loss, vocabulary_loss
 from .packing import Packing, Spans, is_packable, packed_rows, positions, within
 from .stock import StockConfig, StockModel, register, renamings
+from .versions import CACHE, CACHE_NAMES, slice_logits_to_keep, takes_cache
 
 
 @strict
@@ -44,7 +44,7 @@ class XfmrGPT2Config(StockConfig, PreTrainedConfig):
 
     model_type = "xfmr_gpt2"
     stock_model_type = "gpt2"
-    keys_to_ignore_at_inference = ["past_key_values"]
+    keys_to_ignore_at_inference = CACHE_NAMES
     attribute_map = {
         "hidden_size": "n_embd",
         "max_position_embeddings": "n_positions",
@@ -115,7 +115,7 @@ class XfmrGPT2PreTrainedModel(StockModel, PreTrainedModel):
     config: XfmrGPT2Config
     base_model_prefix = "transformer"
     _no_split_modules = ["Block"]
-    _skip_keys_device_placement = ["past_key_values"]
+    _skip_keys_device_placement = CACHE_NAMES
     _can_record_outputs = {"hidden_states": Block, "attentions": OutputRecorder(Attention, index=1)}
     _keys_to_ignore_on_load_unexpected = [r"\.attn\.(masked_)?bias$"]  # causal masks, which old files carry
     heads = ("lm_head", "score", "classifier", "qa_outputs", "multiple_choice_head")
@@ -151,6 +151,7 @@ class XfmrGPT2Model(XfmrGPT2PreTrainedModel):
         self.final_norm = nn.LayerNorm(config.n_embd, eps=config.layer_norm_epsilon)
         self.post_init()
 
+    @takes_cache
     @merge_with_config_defaults
     @capture_outputs
     def forward(
@@ -201,7 +202,7 @@ class XfmrGPT2Model(XfmrGPT2PreTrainedModel):
         x = self.final_norm(x)
         if packing is not None:
             x = packing.unpack(x)  # (B, T, E)
-        return BaseModelOutputWithPast(last_hidden_state=x, past_key_values=past_key_values if use_cache else None)
+        return BaseModelOutputWithPast(x, past_key_values if use_cache else None)
 
 
 class XfmrGPT2ForCausalLM(XfmrGPT2PreTrainedModel, FastGenerationMixin):
@@ -215,6 +216,7 @@ class XfmrGPT2ForCausalLM(XfmrGPT2PreTrainedModel, FastGenerationMixin):
         self.lm_head = Linear(config.n_embd, config.vocab_size, bias=False)
         self.post_init()
 
+    @takes_cache
     @can_return_tuple
     def forward(  # `generate` reads this signature: what it should prepare has to be named here
         self,
@@ -263,7 +265,7 @@ class XfmrGPT2ForCausalLM(XfmrGPT2PreTrainedModel, FastGenerationMixin):
             scores = self.lm_head(x)
             loss = cross_entropy(scores, shift_labels, num_items_in_batch, label_smoothing=label_smoothing)
             logits = slice_logits_to_keep(scores, logits_to_keep)
-        return CausalLMOutputWithPast(loss, logits, out.past_key_values, out.hidden_states, out.attentions)
+        return CausalLMOutputWithPast(loss, logits, getattr(out, CACHE), out.hidden_states, out.attentions)
 
 
 class XfmrGPT2ForSequenceClassification(XfmrGPT2PreTrainedModel):
@@ -303,7 +305,7 @@ class XfmrGPT2ForSequenceClassification(XfmrGPT2PreTrainedModel):
         )
         logits = self.score(last_token(out.last_hidden_state, attention_mask))  # (B, num_labels)
         loss = None if labels is None else sequence_classification_loss(logits, labels, self.config, num_items_in_batch)
-        return SequenceClassifierOutputWithPast(loss, logits, out.past_key_values, out.hidden_states, out.attentions)
+        return SequenceClassifierOutputWithPast(loss, logits, getattr(out, CACHE), out.hidden_states, out.attentions)
 
 
 def last_token(x: Tensor, attention_mask: Tensor | None) -> Tensor:

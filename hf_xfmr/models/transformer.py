@@ -32,6 +32,7 @@ from .linear import Linear
 from .losses import IGNORE, cross_entropy, vocabulary_loss
 from .packing import Packing, Spans, check_pairs, is_packable, packed_rows, positions, sequence_starts, within
 from .stock import StockConfig, StockModel, register, renamings
+from .versions import CACHE, CACHE_NAMES, takes_cache
 
 
 @strict
@@ -50,7 +51,7 @@ class XfmrConfig(StockConfig, PreTrainedConfig):
         **{name: getattr(MarianConfig, name) for name in MarianConfig.__annotations__},
         "position_layout": "halves",
     }
-    keys_to_ignore_at_inference = ["past_key_values"]
+    keys_to_ignore_at_inference = CACHE_NAMES
     attribute_map = {
         "hidden_size": "d_model",
         "num_attention_heads": "encoder_attention_heads",
@@ -261,6 +262,7 @@ class Decoder(XfmrPreTrainedModel):
         self.blocks = nn.ModuleList(DecoderBlock(config, i) for i in range(config.decoder_layers))
         self.post_init()
 
+    @takes_cache
     @merge_with_config_defaults
     @capture_outputs
     def forward(
@@ -313,7 +315,7 @@ class Decoder(XfmrPreTrainedModel):
             x = block(x, mask, memory, memory_mask, past_key_values, **kwargs)
         if packing is not None:
             x = packing.unpack(x)  # (B, T, E)
-        return BaseModelOutputWithPastAndCrossAttentions(last_hidden_state=x, past_key_values=past_key_values)
+        return BaseModelOutputWithPastAndCrossAttentions(x, past_key_values)
 
 
 class XfmrModel(XfmrPreTrainedModel):
@@ -350,6 +352,7 @@ class XfmrModel(XfmrPreTrainedModel):
             self.shared = self.decoder.embeddings.word = value
             self.config.decoder_vocab_size = len(value.weight)
 
+    @takes_cache
     @can_return_tuple
     def forward(
         self,
@@ -394,7 +397,7 @@ class XfmrModel(XfmrPreTrainedModel):
         )
         return Seq2SeqModelOutput(
             last_hidden_state=out.last_hidden_state,
-            past_key_values=out.past_key_values,
+            **{CACHE: getattr(out, CACHE)},
             decoder_hidden_states=out.hidden_states,
             decoder_attentions=out.attentions,
             cross_attentions=out.cross_attentions,
@@ -438,6 +441,7 @@ class XfmrForConditionalGeneration(XfmrPreTrainedModel, FastGenerationMixin):
             shifted = shifted.masked_fill(sequence_starts(rows), self.config.decoder_start_token_id)
         return shifted.masked_fill(shifted == IGNORE, self.config.pad_token_id)
 
+    @takes_cache
     @can_return_tuple
     def forward(
         self,

@@ -9,6 +9,7 @@ from transformers import Trainer
 
 from ..errors import UserError
 from ..plain import one_line
+from ..versions import CHECKPOINTING
 
 SWITCHES = ("use_reentrant", "preserve_rng_state", "debug", "early_stop")  # of torch's checkpointing
 
@@ -65,11 +66,10 @@ def check_unused(args: Any) -> None:
 
 def check_checkpointing(args: Any) -> None:
     """Raises `UserError` for gradient_checkpointing_kwargs that torch's checkpointing does not take."""
-    both = ("gradient_checkpointing", "activation_checkpointing")  # its name up to transformers 5, and from then on
-    given = next((kwargs for one in both if (kwargs := getattr(args, f"{one}_kwargs", None))), None)
+    given = next((kwargs for one in CHECKPOINTING if (kwargs := getattr(args, f"{one}_kwargs", None))), None)
     if not given:
         return
-    if not any(getattr(args, one, False) for one in both):
+    if not any(getattr(args, one, False) for one in CHECKPOINTING):
         raise UserError("gradient_checkpointing_kwargs has no use alone: add --gradient_checkpointing true")
     known = [*inspect.signature(checkpoint).parameters, *SWITCHES]
     allowed = [name for name in dict.fromkeys(known) if name not in ("function", "args", "kwargs", "context_fn")]

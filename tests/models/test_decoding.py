@@ -32,7 +32,8 @@ def test_a_growing_layer_holds_what_a_dynamic_one_holds():
         assert layer.get_seq_length() == expected.get_seq_length()
     assert moved == 3  # taken at the start, and twice when the room was full
     layer.reset()
-    assert layer.get_seq_length() == 0
+    expected.reset()
+    assert layer.get_seq_length() == expected.get_seq_length()  # 0, or what 5.16 keeps
 
 
 @pytest.mark.parametrize("beams", [1, 3])

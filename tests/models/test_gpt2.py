@@ -4,6 +4,7 @@ import pytest
 import torch
 import transformers
 from oracles import same_as_stock, same_gradients, same_to_rounding, tiny_stock, twin
+from spellings import enable_checkpointing
 from torch import Tensor
 from torch.nn import functional as F
 from transformers import Trainer, TrainingArguments
@@ -344,7 +345,7 @@ def test_gradient_checkpointing_gives_the_same_gradients():
     ours(**batch).loss.backward()
     expected = {name: p.grad.clone() for name, p in ours.named_parameters()}
     ours.zero_grad()
-    ours.activation_checkpointing_enable()
+    enable_checkpointing(ours)
     runs = []
     ours.transformer.blocks[0].attention.query.register_forward_hook(lambda *_: runs.append(1))
     ours(**batch, use_cache=True).loss.backward()

@@ -3,8 +3,9 @@
 import pytest
 import torch
 from oracles import same_to_rounding, tiny_stock, twin
+from spellings import continuous_batching
 from torch import Tensor
-from transformers import ContinuousBatchingConfig, GenerationConfig, GPT2LMHeadModel
+from transformers import GenerationConfig, GPT2LMHeadModel
 
 from hf_xfmr import XfmrGPT2ForCausalLM
 
@@ -126,7 +127,7 @@ def test_continuous_batching_writes_the_same_text(attention):
     results = ours.generate_batch(
         inputs=prompts,
         generation_config=GenerationConfig(max_new_tokens=12, do_sample=False, eos_token_id=END, pad_token_id=PAD),
-        continuous_batching_config=ContinuousBatchingConfig(page_size=8, num_blocks=32, max_batch_tokens=24),
+        continuous_batching_config=continuous_batching(page=8, num_blocks=32, max_batch_tokens=24),
         progress_bar=False,
     )
     written = [result.generated_tokens for result in sorted(results.values(), key=lambda result: result.request_id)]

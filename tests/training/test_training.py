@@ -263,6 +263,8 @@ def test_the_log_has_rate_norm_memory_and_speed_and_tensorboard_has_them_too(tmp
 
 def test_the_progress_bar_is_one_line_with_loss_speed_and_time_left(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "200")  # a narrow terminal would cut the line's end off
+    monkeypatch.setenv("LINES", "50")
     common = {"disable_tqdm": False, "include_num_input_tokens_seen": "non_padding", "lr_scheduler_type": "constant"}
     make_trainer(tmp_path, max_steps=6, **common).train()
     shown = capsys.readouterr().err
