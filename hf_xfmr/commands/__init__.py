@@ -8,7 +8,7 @@ from ..run import console, program
 
 COMMANDS = (  # in the order in which a user meets them; a file of this folder each
     *("train", "configs", "check", "verify", "predict", "fill", "generate", "translate", "attention", "explain"),
-    *("compare", "push", "export", "consolidate", "adopt", "bench", "env", "completion"),
+    *("compare", "report", "push", "export", "consolidate", "adopt", "bench", "env", "completion"),
 )
 MODULE = "python -m hf_xfmr"  # what texts call this program; shown as it was called
 

@@ -9,6 +9,7 @@ from transformers import AutoConfig
 
 from ..data.part import Part
 from ..errors import UserError
+from ..report import Evaluation
 from ..run import loading
 
 LOOKED_AT = 50_000  # most rows of a split that a look at a bare dataset reads again
@@ -58,6 +59,10 @@ class Task:
         """Reads texts with the model in a folder or on the Hub. `temperature` divides its logits; None: its own.
         `all_probabilities`: of every label, however many there are.
         Raises `UserError` for a temperature that can't be, or where there is nothing to divide."""
+        return None
+
+    def evaluate(self, folder: Path, run: dict[str, Any]) -> Evaluation | None:
+        """What a run's answers in its folder add to its report, given its run.json; None: nothing."""
         return None
 
     def refuse_to_compare(self, folders: Sequence[Path], runs: Sequence[dict]) -> None:
