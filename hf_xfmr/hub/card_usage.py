@@ -48,18 +48,18 @@ def usage(folder: Path, kind: dual.Kind, config: Mapping, settings: Mapping, lan
             whole = masked.replace("{mask}", "{fill.tokenizer.mask_token}")
             return pipeline("fill", "fill-mask", "", f'fill(f"{whole}")')
         case "AutoModelForCausalLM":
-            return pipeline("write", "text-generation", "", f'write("{begin}", max_new_tokens=40)')
+            return pipeline("write", "text-generation", "", f'write("{begin}", max_new_tokens=20)')
         case "AutoModelForSeq2SeqLM":
-            return _translation(place, text)
+            return _translation(place, text, min(128, config.get("max_position_embeddings", 256) // 2))
     return ""
 
 
-def _translation(place: str, text: str) -> str:
+def _translation(place: str, text: str, most: int) -> str:
     return f'''{HERE}from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 tokenizer = AutoTokenizer.from_pretrained("{place}")
 model = AutoModelForSeq2SeqLM.from_pretrained("{place}")
-ids = model.generate(**tokenizer(["{text}"], return_tensors="pt"))
+ids = model.generate(tokenizer(["{text}"], return_tensors="pt").input_ids, max_new_tokens={most})
 print(tokenizer.batch_decode(ids, skip_special_tokens=True))'''
 
 

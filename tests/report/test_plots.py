@@ -152,7 +152,11 @@ def test_scatter_of_many_points_stays_small():
 
 
 def test_svgs_of_one_page_share_no_ids_and_every_reference_resolves():
-    pictures = [curves.learning_curves(HISTORY), curves.progress_curves(HISTORY), plots.loss_by_position([3.0, 2.0, 1.5])]
+    pictures = [
+        curves.learning_curves(HISTORY),
+        curves.progress_curves(HISTORY),
+        plots.loss_by_position([3.0, 2.0, 1.5]),
+    ]
     svgs = [plots.as_svg(figure) for figure in pictures]
     ids = [name for svg in svgs for name in re.findall(r' id="([^"]+)"', svg)]
     assert len(ids) == len(set(ids))

@@ -450,7 +450,7 @@ def test_what_is_missing_is_left_out(tmp_path):
 def test_without_test_rows_validation_is_shown_and_nothing_is_fitted_on_it(tmp_path):
     page, figures = written(write_run(tmp_path / "run", {"validation": single_label(100, LABELS)}, **SINGLE))
     assert figures["temperature"] is None
-    assert "100 validation rows" in page.words()
+    assert "validation 100" in page.words()
     assert "No temperature was fitted" in page.words()
     assert "predictions-validation.csv" in page.words()
 
