@@ -113,7 +113,7 @@ def _render(folder: Path, license: str | None, language: str | None) -> str:
         folder, kind, settings, scores, split=split, license=license, language=language, texts=texts
     )
     intervals = any("low" in score for score in scores.values())
-    page = figures.get("language") if figures.get("language") in LANGUAGES else "en"
+    page = str(figures["language"]) if figures.get("language") in LANGUAGES else "en"
     with speaking(page, in_files=True):
         pictures = _draw(folder / "images", run, figures)
     with speaking(page):

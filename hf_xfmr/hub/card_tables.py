@@ -63,8 +63,8 @@ def per_label(labels: Sequence[Mapping], left_out: Mapping | None) -> str:
         [[one["label"], f"{one['rows']:,}", *(_estimate(one[name]) for name in names)] for one in labels],
     )
     if left_out:
-        labels, rows, f1 = f"{left_out['labels']:,}", f"{left_out['rows']:,}", f"{left_out['f1']:.3f}"
-        more = say("and {n} more labels of at most {rows} rows, mean F1 {f1}.", n=labels, rows=rows, f1=f1)
+        others, rows, f1 = f"{left_out['labels']:,}", f"{left_out['rows']:,}", f"{left_out['f1']:.3f}"
+        more = say("and {n} more labels of at most {rows} rows, mean F1 {f1}.", n=others, rows=rows, f1=f1)
         table += f"\n\n{more}"
     return table
 

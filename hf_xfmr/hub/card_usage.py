@@ -18,7 +18,7 @@ _TEXTS = {
 }
 
 
-def usage(folder: Path, kind: dual.Kind, config: Mapping, settings: Mapping, language: str | None) -> str:
+def usage(folder: Path, kind: dual.Kind, config: Mapping, settings: Mapping, language: Any) -> str:
     """Python that answers one text with the model in `folder`; empty for a model that no pipeline takes.
 
     It names the folder as it was given, if that is no way through this machine's other folders, and runs as it stands;
