@@ -507,3 +507,34 @@ def test_ten_thousand_predictions_take_seconds(tmp_path):
     path = report.write(folder, evaluate)
     assert time.process_time() - begin < 5
     assert path.stat().st_size < 1_000_000
+
+
+def test_a_verdict_stands_first_with_its_warnings_and_what_to_paste(tmp_path):
+    verdict = {
+        "level": "worse",
+        "sentence": "Worse than <TF-IDF>, and not by chance.",
+        "warnings": [{"text": "only 30 steps", "try": "--num_train_epochs 3"}, {"text": "few rows", "try": None}],
+    }
+    folder = write_run(tmp_path / "run", metrics={"test": {"accuracy": 0.5}}, log_history=HISTORY)
+    path = report.write(folder, lambda folder, run: report.Evaluation({"verdict": verdict}, {}, {}))
+    page = Page(path.read_text(encoding="utf-8"))
+    words = page.words()
+    assert words.index("Worse than a simple model") < words.index(verdict["sentence"]) < words.index("accuracy 0.500")
+    assert "<code>--num_train_epochs 3</code>" in page.html
+    assert page.html.count("<code>") == 1
+    assert any(attributes.get("class") == "verdict worse" for attributes in page.all("div"))
+
+
+def test_no_two_tiles_are_one_number(run):
+    page, _, _ = run
+    (begin, end) = (page.html.index('<dl class="tiles">'), page.html.index("<nav"))
+    values = re.findall(r'<dd class="value">([\d.]+)</dd>', page.html[begin:end])
+    assert len(values) >= 3
+    assert len(set(values)) == len(values)
+
+
+def test_a_run_too_short_for_a_curve_says_so(tmp_path):
+    once = [{"step": 3, "loss": 0.7, "learning_rate": 1e-4}, {"step": 3, "eval_loss": 0.69}]
+    page, _ = written(write_run(tmp_path / "run", log_history=once))
+    assert "Logged too seldom for a curve, in 3 steps. The loss of training was 0.700." in page.words()
+    assert not page.all("svg")
