@@ -72,6 +72,7 @@ def _check(trainer, settings: Any, corpus: Corpus) -> None:
     file = getattr(settings, "dataset", None)
     trainer.checks = {
         "looked_at": looked,
+        "rows": {split: part.total for split, part in parts.items()},
         "costs": [line for line in lines[1:] if line.startswith(("disk", "memory", "time"))],
         "findings": [{"file": file if one.split else None, **one.as_dict()} for one in findings.some(found)],
         **figures,
@@ -113,7 +114,7 @@ def data_findings(corpus: Corpus, parts: dict[str, Part], config=None) -> tuple[
     found += tokens.cut(columns, limit=corpus.row_limit if corpus.cuts else None)
     order = ("error", "warning", "note")
     figures = {
-        "lengths": _histogram(tokens.whole_lengths(columns), corpus.row_limit),
+        "lengths": None if corpus.joined else _histogram(tokens.whole_lengths(columns), corpus.row_limit),
         "length_limit": corpus.row_limit,
         "balance": balance,
         "coverage": {one.column: _coverage(one) for one in columns},

@@ -25,6 +25,7 @@ SECTIONS = {  # in the order in which a user meets them; a file of this folder e
         "verify": "that a model computes the same, whatever the batch",
     },
     "publish": {
+        "report": "write a run's report and card anew, in another language too",
         "push": "a model folder to the Hub",
         "export": "for other programs: stock, ONNX, CTranslate2",
         "consolidate": "shards of a checkpoint to one folder",

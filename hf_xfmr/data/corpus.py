@@ -14,6 +14,7 @@ class Corpus:
     generates = False  # whether the model writes texts, and so has to know where they end
     row_limit: int | None = None  # tokens of a row the model reads at most, special tokens included
     cuts = False  # whether the rest of a longer row is not read
+    joined = False  # whether its texts are read as one, so that the length of each says nothing
     label_names: list[str] | None = None
 
     splits: Mapping[str, Any]

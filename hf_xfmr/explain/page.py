@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 
 from .. import __version__
 from ..drawing import style
+from ..report import page as house
 from . import code, small
 from .outline import CHAPTERS, SIDE_BY_SIDE, Part
 from .passes import Passes
@@ -24,7 +25,6 @@ from .trace import shape
 
 LANGUAGES = {"en": "en", "zh": "zh-Hans"}  # and their HTML names
 _HERE = Path(__file__).parent
-_HOUSE = _HERE.parent / "report" / "template.html"
 
 
 def texts(language: str) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def render(
         if one is not None  # which were made, for the chapters that are shown
     ]
     return environment.from_string((_HERE / "template.html").read_text(encoding="utf-8")).render(
-        style=Markup(re.search(r"<style>\n(.*?)</style>", _HOUSE.read_text(encoding="utf-8"), re.DOTALL)[1]),  # type: ignore[index]
+        style=Markup(house.style()),
         language=LANGUAGES[language],
         said=said,
         page=said["page"],

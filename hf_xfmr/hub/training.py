@@ -16,6 +16,7 @@ from transformers.trainer_utils import HubStrategy
 from transformers.utils import PushInProgress
 
 from ..errors import UserError
+from ..report.language import check as check_language
 from .client import FAILURES, patiently, reason
 from .dual import link, stage
 from .upload import prepare, upload
@@ -26,14 +27,16 @@ BEST = "best-checkpoint"  # and beside it the best one, if that is another
 
 @dataclass
 class HubArguments(TrainingArguments):
-    """Trainer's arguments and three for the hub. A token given here is moved to HF_TOKEN, so that no record of the
-    arguments holds it."""
+    """Trainer's arguments and four for hub and pages. A token given here is moved to HF_TOKEN, so that no record
+    of the arguments holds it."""
 
     hub_tag: str | None = field(default=None, metadata={"help": "Tag the final push with this name, v1.0 for example."})
     hub_license: str | None = field(default=None, metadata={"help": "The model's licence, for its card: apache-2.0."})
+    language: str = field(default="en", metadata={"help": "Language of the report and the model card: en or zh."})
     hub_language: str | None = field(default=None, metadata={"help": "The texts' language, for its card: en, zh."})
 
     def __post_init__(self):
+        check_language(self.language)
         if self.hub_token:
             os.environ["HF_TOKEN"], self.hub_token = self.hub_token, None
         super().__post_init__()

@@ -5,7 +5,7 @@ A run's folder holds `run.json` and, for classification and regression, `predict
 
     title, recipe, command                texts
     settings, arguments, environment      objects shown as tables
-    data, samples                         lists of texts
+    data                                  list of texts
     columns                               what `text`, `text_pair` and `label` are called in the dataset
     problem_type, label_names             as in the model's config
     metrics                               {"validation": {name: number}, "test": {name: number}}
@@ -15,9 +15,11 @@ A run's folder holds `run.json` and, for classification and regression, `predict
     checks                                what the check before the first step found (hf_xfmr/check)
     calibration                           {"temperature": number or null, "kept": bool}, fitted on validation
     loss_by_position                      [number]: mean loss of the token at position 0, 1, ...
+    samples                               [{"step", "prompt", "sample"}]: what a language model wrote on the way
+    finished                              when, as ISO 8601
     translations                          [{"source": text, "reference": text, "translation": text}]
     entity_types                          [{"type", "entities", "found", "precision", "recall", "f1", "baseline_f1"}]
-    worst_sentences                       [{"id", "text", "missed": [{"type", "text"}], "wrong": [the same]}]
+    worst_sentences                       [{"id", "text", "missed": [{"type", "text", "at"}], "wrong": [the same]}]
 
 and pictures `attention-*.png` may lie beside it. What is missing is left out of the report.
 """
@@ -35,7 +37,8 @@ from matplotlib.figure import Figure
 
 from ..errors import UserError
 from ..writing import whole
-from . import plots
+from . import curves
+from .language import check, speaking
 from .page import render
 
 
@@ -49,18 +52,26 @@ class Evaluation:
     words: dict[str, Any]
 
 
-def write(folder: str | Path, evaluate: Callable[[Path, dict], Evaluation | None] | None = None) -> Path:
+def write(
+    folder: str | Path,
+    evaluate: Callable[[Path, dict], Evaluation | None] | None = None,
+    *,
+    language: str | None = None,
+) -> Path:
     """Write `report.html` and `report.json` into a run's folder and return the path of the HTML.
 
     `evaluate`, a task's, is asked what the predictions in the folder add, given its run.json. The JSON holds every
-    figure shown; `temperature` is the one fitted on the validation predictions, or null if none is kept. Raises
-    `UserError` if run.json is missing or a file can't be read.
+    figure shown; `temperature` is the one fitted on the validation predictions, or null if none is kept. The page is in
+    `language`, en or zh (None: as the run said), which the JSON keeps for the model card. Raises `UserError` if
+    run.json is missing or a file can't be read, or for another language.
     """
     folder = Path(folder)
     run = _read_run(folder / "run.json")
-    found = evaluate(folder, run) if evaluate is not None else None
-    figures = _figures(run) | (found.figures if found else {})
-    page = render(folder, run, figures, found.pictures if found else {}, **(found.words if found else {}))
+    language = check(language or (run.get("arguments") or {}).get("language") or "en")
+    with speaking(language):
+        found = evaluate(folder, run) if evaluate is not None else None
+        figures = _figures(run) | {"language": language} | (found.figures if found else {})
+        page = render(folder, run, figures, found.pictures if found else {}, **(found.words if found else {}))
     text = json.dumps(plain(figures), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
     for name, content in (("report.json", text), ("report.html", page)):
         with whole(folder / name) as aside:
@@ -84,7 +95,7 @@ def _read_run(path: Path) -> dict[str, Any]:
 
 def _figures(run: dict) -> dict[str, Any]:
     metrics = {split: _with_perplexity(values, run) for split, values in (run.get("metrics") or {}).items() if values}
-    speeds = [speed for _, speed in plots.series(run.get("log_history") or [], "tokens_per_second")]
+    speeds = [speed for _, speed in curves.series(run.get("log_history") or [], "tokens_per_second")]
     return {
         "title": run.get("title") or run.get("recipe") or "run",
         "recipe": run.get("recipe"),

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..drawing.style import FAINT, FIRST, INK, SECOND, WIDTH, fonts_for, styled, tick_names
+from .language import say
 
 MOST_LABELS = 20
 OTHERS = "(all others)"  # the rows of all labels that a balance does not name
@@ -29,8 +30,10 @@ def lengths(histogram: Mapping[str, Any], limit: int | None) -> Figure:
         axes.annotate(f"{limit:,}", (limit, 1), xycoords=("data", "axes fraction"), xytext=(3, -8),
                       textcoords="offset points")  # fmt: skip
     more = histogram["longest"] > edges[-1]
-    axes.set_xlabel("tokens" + (f" (the last bar: up to {histogram['longest']:,})" if more else ""))
-    axes.set_title("rows")
+    axes.set_xlabel(
+        say("tokens (the last bar: up to {longest})", longest=f"{histogram['longest']:,}") if more else say("tokens")
+    )
+    axes.set_title(say("rows"))
     axes.set_xlim(0, edges[-1])
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
@@ -63,7 +66,7 @@ def label_balance(balance: Mapping[str, Mapping[str, int]]) -> Figure:
     axes.tick_params(axis="y", length=0)
     axes.invert_yaxis()
     axes.margins(x=0.12)
-    axes.set_xlabel("% of the split's labels")
+    axes.set_xlabel(say("% of the split's labels"))
     axes.grid(axis="x")
     if len(splits) > 1:
         figure.legend(loc="outside upper left", ncols=len(splits))
@@ -80,12 +83,13 @@ def vocabulary_coverage(columns: Mapping[str, Mapping[str, Any]]) -> Figure:
     axes = figure.subplots()
     for (name, one), colour, style in zip(columns.items(), (FIRST, SECOND), ("-", ":"), strict=False):
         shares: Sequence[float] = [100 * share for share in one["shares"]]
-        label = f"{name}: {one['used']:,} of {one['vocabulary']:,} tokens used"
+        used, vocabulary = f"{one['used']:,}", f"{one['vocabulary']:,}"
+        label = say("{name}: {used} of {vocabulary} tokens used", name=name, used=used, vocabulary=vocabulary)
         axes.plot(one["ranks"], shares, color=colour, linestyle=style, marker="o", markersize=3, label=label)
     axes.set_xscale("log")
     axes.set_ylim(0, 105)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axes.set(xlabel="most frequent tokens", title="% of the text")
+    axes.set(xlabel=say("most frequent tokens"), title=say("% of the text"))
     axes.legend(loc="lower right")
     axes.grid(axis="y")
     return figure

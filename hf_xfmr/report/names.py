@@ -1,5 +1,7 @@
 """Metrics by the names that readers know them by, in tables and in pictures."""
 
+from .language import say
+
 NAMES = {
     "f1": "F1",
     "f1_macro": "macro F1",
@@ -10,6 +12,8 @@ NAMES = {
     "spearman": "Spearman correlation",
     "mae": "mean absolute error",
     "mse": "mean squared error",
+    "rmse": "root mean squared error",
+    "r2": "R²",
     "subset_accuracy": "all labels right",
     "roc_auc": "ROC-AUC",
     "bleu": "BLEU",
@@ -24,4 +28,10 @@ COUNTS = ("tokens", "masked", "pairs")  # of what the metrics were computed from
 
 
 def metric_name(key: str) -> str:
-    return NAMES.get(key, key.replace("_", " "))
+    return say(NAMES.get(key, key.replace("_", " ")))
+
+
+def is_score(key: str, value: object) -> bool:
+    """Whether a metric says how good a model is, and not how long something took."""
+    timing = ("_runtime", "_per_second", "runtime", "epoch")
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and not key.endswith(timing)

@@ -1,80 +1,124 @@
-"""The HTML page of a run report: what is shown, and how numbers are written. __init__.py has the figures."""
+"""The HTML page of a run report: its sections in their order, and how numbers are written. __init__.py has the figures.
+
+The parts lie in `parts/`, a file a section, their style and script beside it: what is written is one file that needs
+nothing else, reads without its script, and prints.
+"""
 
 import base64
+import hashlib
 import json
 import math
+import warnings
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import numpy as np
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from ..drawing.style import tick_names
-from . import data_plots, plots
-from .names import COUNTS, metric_name
+from . import confusions, curves, data_plots, header, plots
+from .language import LANGUAGES, current, say, say_html
+from .marks import entities, marked
+from .names import is_score, metric_name
 
-_TEMPLATE = Path(__file__).with_name("template.html")
+_HERE = Path(__file__).parent
+FIRST = 10  # errors that stand open, and are printed; the others are folded in
+LEVELS = {  # of a verdict, in the words that stand beside its colour
+    "better": "Better than the simple models",
+    "tie": "No better and no worse than a simple model",
+    "worse": "Worse than a simple model",
+    "useless": "Of no use yet",
+    "unsure": "Not known yet",
+}
+
+
+def style() -> str:
+    """The style of the house's pages: as CSS."""
+    return (_HERE / "page.css").read_text(encoding="utf-8")
 
 
 def render(folder: Path, run: dict, figures: dict, pictures: dict[str, Figure], **words: Any) -> str:
-    """The page as HTML; everything from `run`, `figures` and `words` is escaped. `pictures` are a task's own, attention
-    pictures are read from `folder`."""
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"figure": _figure, "name": metric_name, "duration": _duration, "value": _value}
+    """The page as HTML, in the language that is spoken; everything from `run`, `figures` and `words` is escaped.
+    `pictures` are a task's own, attention pictures are read from `folder`."""
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=jinja2.FileSystemLoader(_HERE / "parts")
+    )
+    environment.filters |= {"figure": figure, "name": metric_name, "value": _value}
+    environment.globals |= {"_": say, "_h": say_html, "marked": marked, "entities": entities}
     attention = {
         path.stem.removeprefix("attention-"): base64.b64encode(path.read_bytes()).decode()
         for path in sorted(folder.glob("attention-*.png"))
     }
     confusion: dict[str, Any] = figures.get("confusion") or {}
-    metric_names = dict.fromkeys(
-        k for values in figures["metrics"].values() for k, v in values.items() if _is_score(k, v)
-    )
-    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
+    drawn = _svgs(_pictures(run) | pictures)
+    script = (_HERE / "page.js").read_text(encoding="utf-8")
+    worst = figures.get("worst") or []
+    return environment.get_template("page.html").render(
         run=run,
         f=figures,
-        facts=_facts(figures),
-        tiles=_tiles(figures),
-        metric_names=list(metric_names),
-        plots={name: plots.as_svg(figure) for name, figure in (_pictures(run) | pictures).items()},
+        style=Markup(style()),
+        script=Markup(script),
+        # of exactly what stands between the tags, so that no other script runs
+        script_hash=f"sha256-{base64.b64encode(hashlib.sha256(f'{chr(10)}{script}'.encode()).digest()).decode()}",
+        html_language=LANGUAGES[current()],
+        about=header.about(run, figures),
+        verdict=figures.get("verdict"),
+        levels=LEVELS,
+        tiles=header.tiles(figures),
+        sections=_sections(run, figures, drawn, attention),
+        metric_names=list(
+            dict.fromkeys(k for values in figures["metrics"].values() for k, v in values.items() if is_score(k, v))
+        ),
+        plots=drawn,
+        too_short=_too_short(run),
         attention=attention,
-        numbered=bool(confusion) and (len(confusion["labels"]) > 40 or tick_names(confusion["labels"]) is None),
-        confusion_summary=_summary(confusion) if confusion else "",
+        numbered="confusion" in drawn and tick_names(confusion["labels"]) is None,
+        confusion_summary=confusions.summary(confusion) if confusion else "",
+        confusions=confusions.largest(confusion, figures.get("per_label") or []) if confusion else [],
+        first=FIRST,
+        choices={key: sorted({str(row[key]) for row in worst}) for key in ("gold", "predicted")},
         **words,
     )
 
 
-def _facts(figures: dict) -> list[str]:
-    """What the line below the title says."""
-    facts = [figures["recipe"]]
-    if "rows" in figures:
-        facts.append(f"{figures['rows']:,} {figures['split']} rows")
-    if figures["seconds"]:
-        facts.append(f"trained in {_duration(figures['seconds'])}")
-    if figures["tokens_per_second"]:
-        facts.append(f"{figures['tokens_per_second']:,.0f} tokens a second")
-    return [fact for fact in facts if fact]
+def _sections(run: dict, figures: dict, drawn: dict, attention: dict) -> list[dict[str, str]]:
+    """What the page has, in the order in which it is read: what to act on, then how good, then why. A section's name is
+    its file's in parts/ and its id."""
+    whether = {
+        ("errors", "Worst errors"): figures.get("worst"),
+        ("sentences", "Worst sentences"): run.get("worst_sentences"),
+        ("translations", "Translations"): run.get("translations"),
+        ("samples", "Samples"): run.get("samples"),
+        ("labels", "Labels"): figures.get("per_label"),
+        ("scatter", "Gold and predicted"): "scatter" in drawn,
+        ("entities", "Entities"): run.get("entity_types"),
+        ("metrics", "All metrics"): figures["metrics"],
+        ("training", "Training"): run.get("log_history"),
+        ("positions", "Loss by position"): "positions" in drawn,
+        ("calibration", "Calibration"): "reliability" in drawn,
+        ("thresholds", "Thresholds"): figures.get("thresholds"),
+        ("slices", "Slices"): figures.get("slices"),
+        ("attention", "Attention"): attention,
+        ("checks", "Checks"): run.get("checks"),
+        ("run", "This run"): True,
+    }
+    return [{"name": name, "title": title} for (name, title), there in whether.items() if there]
 
 
-def _summary(confusion: dict) -> str:
-    """The matrix in words: its largest confusions."""
-    if "pairs" in confusion:
-        parts = [f"{one['gold']} taken for {one['predicted']} {one['rows']:,} times" for one in confusion["pairs"][:5]]
-        return f"{confusion['right']:,} of {confusion['rows']:,} rows right; " + (", ".join(parts) or "no confusion")
-    counts, labels = confusion["counts"], confusion["labels"]
-    wrong = np.where(np.eye(len(labels), dtype=bool), 0, counts)
-    largest = [np.unravel_index(i, wrong.shape) for i in np.argsort(-wrong, axis=None, kind="stable")[:5]]
-    parts = [f"{labels[i]} taken for {labels[j]} {wrong[i, j]:,} times" for i, j in largest if wrong[i, j]]
-    return f"{np.trace(counts):,} of {counts.sum():,} rows right; " + (", ".join(parts) or "no confusion")
+def _svgs(pictures: dict[str, Figure]) -> dict[str, str]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # the page's reader has the font, or else none has
+        return {name: plots.as_svg(figure) for name, figure in pictures.items()}
 
 
 def _pictures(run: dict) -> dict[str, Figure]:
     history: list[dict] = run.get("log_history") or []
     pictures: dict[str, Figure] = {}
-    if any(plots.series(history, key) for key in ("loss", "eval_loss")):
-        pictures["learning"] = plots.learning_curves(history)
-        if len(plots.series(history, "tokens_per_second")) + len(plots.scores(history)):
-            pictures["progress"] = plots.progress_curves(history)
+    if curves.have_losses(history):
+        pictures["learning"] = curves.learning_curves(history)
+    if curves.have_progress(history):
+        pictures["progress"] = curves.progress_curves(history)
     checks = run.get("checks") or {}
     if checks.get("lengths"):
         pictures["lengths"] = data_plots.lengths(checks["lengths"], checks["length_limit"])
@@ -82,30 +126,21 @@ def _pictures(run: dict) -> dict[str, Figure]:
         pictures["balance"] = data_plots.label_balance(checks["balance"])
     if checks.get("coverage"):
         pictures["coverage"] = data_plots.vocabulary_coverage(checks["coverage"])
-    if run.get("loss_by_position"):
+    if len(run.get("loss_by_position") or []) > 1:
         pictures["positions"] = plots.loss_by_position(run["loss_by_position"])
     return pictures
 
 
-def _tiles(figures: dict) -> list[dict[str, Any]]:
-    """The figures at the top: name, value, interval, and the baseline's value of the same name."""
-    baseline = ((figures["baseline"] or {}).get("test") or {}) if figures.get("split", "test") == "test" else {}
-    if "headline" in figures:
-        given = figures["headline"]
-    else:
-        shown = figures["metrics"].get("test") or figures["metrics"].get("validation") or {}
-        scores = [name for name in shown if _is_score(name, shown[name]) and name not in COUNTS]
-        names = sorted(scores, key=lambda name: name == "loss")
-        given = {name: {"value": shown[name]} for name in names}
-    return [{"name": name, "baseline": baseline.get(name), **estimate} for name, estimate in list(given.items())[:4]]
+def _too_short(run: dict) -> str:
+    """What stands in place of the curves of a run that logged too little for them."""
+    history: list[dict] = run.get("log_history") or []
+    steps = max((entry.get("step", 0) for entry in history), default=0)
+    losses = curves.series(history, "loss") or curves.series(history, "train_loss")
+    text = say("Logged too seldom for a curve, in {steps} steps.", steps=f"{steps:,}")
+    return text + (" " + say("The loss of training was {loss}.", loss=figure(losses[-1][1])) if losses else "")
 
 
-def _is_score(name: str, value) -> bool:
-    timing = ("_runtime", "_per_second", "runtime", "epoch")
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and not name.endswith(timing)
-
-
-def _figure(value: Any) -> str:
+def figure(value: Any) -> str:
     """A number for reading: three decimals below 10, four digits above; a dash if there is none."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
@@ -114,14 +149,6 @@ def _figure(value: Any) -> str:
     if 0 < abs(value) < 0.001:
         return f"{value:.2g}"
     return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _value(value) -> str:

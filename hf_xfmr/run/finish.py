@@ -4,6 +4,7 @@ import dataclasses
 import json
 import platform
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import torch
@@ -56,6 +57,7 @@ def save_and_report(
             "log_history": trainer.state.log_history,
             "environment": environment(trainer.args),
             "seconds": seconds,
+            "finished": datetime.now().astimezone().isoformat(timespec="minutes"),
             "checks": getattr(trainer, "checks", None),
             **record,
         }

@@ -10,6 +10,7 @@ from transformers import AutoConfig
 
 from ..data.part import Part
 from ..errors import UserError
+from ..report import Evaluation
 from ..run import loading, recipes
 from ..run.console import this_program
 
@@ -60,6 +61,10 @@ class Task:
         """Reads texts with the model in a folder or on the Hub. `temperature` divides its logits; None: its own.
         `all_probabilities`: of every label, however many there are.
         Raises `UserError` for a temperature that can't be, or where there is nothing to divide."""
+        return None
+
+    def evaluate(self, folder: Path, run: dict[str, Any]) -> Evaluation | None:
+        """What a run's answers in its folder add to its report, given its run.json; None: nothing."""
         return None
 
     def refuse_to_compare(self, folders: Sequence[Path], runs: Sequence[dict]) -> None:

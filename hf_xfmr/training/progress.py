@@ -12,6 +12,8 @@ from ..progress import progress
 
 SHOWN = {"loss": "loss", "tokens_per_second": "tokens/s", "eval_loss": "eval loss", "eval_accuracy": "eval accuracy"}
 
+SELDOM, POINTS = 25, 20  # steps between two logs at most, and logs of a run at least, where nobody says logging_steps
+
 
 class OneLineProgress(ProgressCallback):
     """A progress bar that carries the figures itself, in place of a printed line for each log: steps, time left, loss
@@ -49,8 +51,10 @@ class SpeedAndMemory(Trainer):
         super().__init__(*args, **kwargs)
         self._tokens_then, self._time_then = 0, time.perf_counter()
 
-    def _init_training_state(self, *args, **kwargs):
-        begun = super()._init_training_state(*args, **kwargs)
+    def _init_training_state(self, max_steps, *args, **kwargs):
+        if getattr(self.args, "logging_chosen_here", False):  # a curve of a short run has points too
+            self.args.logging_steps = min(SELDOM, max(1, max_steps // POINTS))
+        begun = super()._init_training_state(max_steps, *args, **kwargs)
         self._tokens_then, self._time_then = self.state.num_input_tokens_seen, time.perf_counter()
         return begun
 

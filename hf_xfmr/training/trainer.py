@@ -22,7 +22,7 @@ from ..models.losses import IGNORE, has_one_label, next_tokens
 from ..processes import once
 from .many_processes import ManyProcesses, first_rows, meet_anew, repeat_last
 from .nonfinite import FiniteSteps
-from .progress import OneLineProgress, SpeedAndMemory
+from .progress import SELDOM, OneLineProgress, SpeedAndMemory
 
 
 def fast_bf16() -> bool:
@@ -66,7 +66,12 @@ class XfmrTrainingArguments(HubArguments):
     save_strategy: str = field(default="epoch", metadata={"help": "When to save: no, steps, epoch or best."})
     save_total_limit: int | None = field(default=2, metadata={"help": "Checkpoints kept, the best among them."})
     load_best_model_at_end: bool = field(default=True, metadata={"help": "End with the best checkpoint's weights."})
-    logging_steps: float = field(default=25, metadata={"help": "Log every so many steps (below 1: share of the run)."})
+    logging_steps: float | None = field(  # type: ignore[assignment]
+        default=None,
+        metadata={
+            "help": "Log every so many steps (below 1: share of the run). Left out: 25, in shorter runs 20 times a run."
+        },
+    )
     include_num_input_tokens_seen: str | bool = field(
         default="non_padding", metadata={"help": "Count the tokens trained on: no, all or non_padding."}
     )
@@ -85,6 +90,9 @@ class XfmrTrainingArguments(HubArguments):
             self.report_to = "tensorboard" if is_tensorboard_available() else "none"
         if self.data_seed is None:
             self.data_seed = self.seed  # and not what torch was last seeded with
+        self.logging_chosen_here = self.logging_steps is None
+        if self.logging_steps is None:
+            self.logging_steps = SELDOM  # until the length of the run is known
         self.bf16_chosen_here = self.bf16 is None and not self.fp16
         if self.bf16_chosen_here:
             self.bf16 = fast_bf16()

@@ -27,6 +27,7 @@ FUNCTIONS = {
     "attention": ("explain.attention", "attention"),
     "explain": ("explain", "explain"),
     "compare": ("tasks.compare", "compare"),
+    "report": ("tasks.rewrite", "rewrite"),
     "push": ("hub.push", "push"),
     "export": ("export", "export"),
     "consolidate": ("export.consolidate", "consolidate"),

@@ -10,7 +10,7 @@ import pytest
 from matplotlib.image import imread
 
 from hf_xfmr.drawing import style
-from hf_xfmr.report import plots
+from hf_xfmr.report import curves, plots
 from hf_xfmr.tasks.classification.calibration import reliability
 
 HISTORY = [
@@ -36,7 +36,7 @@ def words(svg: str) -> list[str]:
 
 
 def test_learning_curves_show_what_was_logged():
-    loss, rate = plots.learning_curves(HISTORY).axes
+    loss, rate = curves.learning_curves(HISTORY).axes
     training, validation = (line.get_xydata().tolist() for line in loss.lines)
     assert training == [[10, 0.9], [20, 0.5]]
     assert validation == [[20, 0.6]]
@@ -45,16 +45,17 @@ def test_learning_curves_show_what_was_logged():
 
 
 def test_progress_curves_show_scores_and_speed_but_no_timing():
-    assert plots.scores(HISTORY) == ["eval_accuracy", "eval_f1_micro"]
-    scores, speed = plots.progress_curves(HISTORY).axes
-    assert [line.get_xydata().tolist() for line in scores.lines] == [[[20, 0.8]]]
+    assert curves.scores(HISTORY) == ["eval_accuracy", "eval_f1_micro"]
+    later = {"step": 30, "eval_loss": 0.5, "eval_accuracy": 0.9, "eval_f1_micro": 0.9}
+    scores, speed = curves.progress_curves([*HISTORY, later]).axes
+    assert [line.get_xydata().tolist() for line in scores.lines] == [[[20, 0.8], [30, 0.9]]]
     assert speed.lines[0].get_ydata().tolist() == [900, 1100]
 
 
 def test_progress_curves_draw_bleu_on_a_scale_of_its_own():
     figures = [{"eval_exact_match": 0.1, "eval_bleu": 12.5}, {"eval_exact_match": 0.3, "eval_bleu": 31.0}]
     history = [{"step": 10 * (i + 1), "eval_loss": 2.0, **figure} for i, figure in enumerate(figures)]
-    shares, points = plots.progress_curves(history).axes
+    shares, points = curves.progress_curves(history).axes
     assert [line.get_ydata().tolist() for line in shares.lines] == [[0.1, 0.3]]
     assert [line.get_ydata().tolist() for line in points.lines] == [[12.5, 31.0]]
 
@@ -87,11 +88,31 @@ def test_the_many_rows_of_all_others_make_no_other_number_small():
     assert sizes["7,654,321"] < sizes["3"]
 
 
-def test_crowded_confusion_matrix_is_numbered_and_bears_colours_alone():
-    figure = plots.confusion_matrix(np.eye(120, dtype=int) * 5, [f"label {i}" for i in range(120)])
-    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == [str(n) for n in range(10, 121, 10)]
-    assert not figure.axes[0].texts
-    assert max(figure.get_size_inches()) < 10
+def test_one_point_is_no_curve():
+    (speed,) = curves.progress_curves(HISTORY).axes  # accuracy was measured once
+    assert speed.get_title(loc="left") == "tokens per second"
+    once = [{"step": 10, "loss": 0.9, "learning_rate": 1e-4}, {"step": 10, "eval_loss": 0.6, "eval_accuracy": 0.8}]
+    assert not curves.have_losses(once)
+    assert not curves.have_progress(once)
+
+
+def test_small_differences_look_small():
+    history = [{"step": i, "loss": 0.6931 + 0.0004 * (i % 2), "learning_rate": 1e-4 - i * 1e-9} for i in range(20)]
+    loss, rate = curves.learning_curves(history).axes
+    low, high = loss.get_ylim()
+    assert low < 0.6931 < 0.6935 < high
+    assert 0.0004 / (high - low) < 0.01
+    assert rate.get_ylim()[0] == 0
+
+
+def test_residuals_show_every_row_and_the_mean_of_tenths():
+    gold = np.repeat(np.arange(10.0), 20)
+    (axes,) = plots.residuals(gold, gold * 0.5).axes
+    offsets = axes.collections[0].get_offsets()
+    np.testing.assert_allclose(offsets, np.stack([gold, -gold / 2], axis=1))
+    means = axes.lines[1].get_xydata()
+    assert means[0][1] > means[-1][1]
+    assert means[-1][1] < -4
 
 
 def test_names_that_cannot_stand_along_an_axis_are_numbered():
@@ -131,7 +152,11 @@ def test_scatter_of_many_points_stays_small():
 
 
 def test_svgs_of_one_page_share_no_ids_and_every_reference_resolves():
-    pictures = [plots.learning_curves(HISTORY), plots.progress_curves(HISTORY), plots.loss_by_position([3.0, 2.0, 1.5])]
+    pictures = [
+        curves.learning_curves(HISTORY),
+        curves.progress_curves(HISTORY),
+        plots.loss_by_position([3.0, 2.0, 1.5]),
+    ]
     svgs = [plots.as_svg(figure) for figure in pictures]
     ids = [name for svg in svgs for name in re.findall(r' id="([^"]+)"', svg)]
     assert len(ids) == len(set(ids))
@@ -145,8 +170,8 @@ def test_svgs_of_one_page_share_no_ids_and_every_reference_resolves():
 
 
 def test_svg_takes_the_pages_colours_and_is_the_same_every_time():
-    svg = plots.as_svg(plots.learning_curves(HISTORY))
-    assert svg == plots.as_svg(plots.learning_curves(HISTORY))
+    svg = plots.as_svg(curves.learning_curves(HISTORY))
+    assert svg == plots.as_svg(curves.learning_curves(HISTORY))
     used = set(re.findall(r"(?:fill|stroke): ([^;\"]+)", svg))
     assert used <= {"none"} | {f"var(--{name}, {colour})" for name, colour in style.COLOURS.items()}
 
@@ -161,6 +186,6 @@ def test_files(tmp_path):
 
 def test_matplotlibs_own_settings_are_left_alone(tmp_path):
     before = dict(matplotlib.rcParams)
-    plots.save(plots.learning_curves(HISTORY), tmp_path / "a.png")
+    plots.save(curves.learning_curves(HISTORY), tmp_path / "a.png")
     plots.as_svg(plots.loss_by_position([1.0, 0.5]))
     assert dict(matplotlib.rcParams) == before

@@ -1,8 +1,11 @@
 """The run report, read back with a plain HTML parser."""
 
+import base64
 import csv
+import hashlib
 import itertools
 import json
+import re
 import time
 from html.parser import HTMLParser
 
@@ -48,7 +51,7 @@ class Page(HTMLParser):
             assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if self.open and self.open[-1] != "style":
+        if self.open and self.open[-1] not in ("style", "script"):
             self.text += data
 
     def all(self, tag: str) -> list[dict]:
@@ -153,7 +156,11 @@ def run(tmp_path_factory):
 def test_the_page_stands_alone(run):
     page, _, _ = run
     assert page.html.startswith("<!doctype html>")
-    for tag in ("script", "link", "iframe", "object", "base"):
+    assert len(page.all("script")) == 1
+    script = re.search(r"<script>(.*?)</script>", page.html, re.DOTALL)[1]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in page.html  # and no other runs
+    for tag in ("link", "iframe", "object", "base"):
         assert not page.all(tag)
     for _, attributes in page.elements:
         for name in ("src", "href", "xlink:href"):
@@ -185,7 +192,7 @@ def test_the_page_says_what_was_run(run):
     words = run[0].words()
     for said in (
         "movies",
-        "500 test rows",
+        "test 500",
         "2 min 5 s",
         "1,000 tokens a second",
         "baseline 0.611",
@@ -283,12 +290,14 @@ def test_everything_from_data_is_shown_as_text(tmp_path):
         metrics={NASTY: {NASTY: 0.5}},
         baseline={"name": NASTY, "test": {"accuracy": 0.5}},
         log_history=[{"step": 1, "loss": 0.5}, {"step": 1, f"eval_{NASTY}": 0.5}],
-        samples=[NASTY],
+        samples=[{"step": 1, "prompt": NASTY, "sample": NASTY}],
+        worst_sentences=[{"id": NASTY, "text": NASTY, "missed": [{"type": NASTY, "text": NASTY, "at": [0, 8]}]}],
         translations=[{"source": NASTY, "reference": NASTY, "translation": NASTY}],
     )
     Figure().savefig(folder / "attention-<u>.png")
     page, figures = written(folder)
-    assert not page.all("script") + page.all("u")
+    assert len(page.all("script")) == 1  # ours
+    assert not page.all("u")
     assert len(page.all("style")) == 1
     assert [image["src"][:22] for image in page.all("img")] == ["data:image/png;base64,"]
     assert page.words().count(NASTY) > 20 + 2 * len(figures["worst"])
@@ -302,7 +311,8 @@ def test_long_texts_are_folded_but_whole(tmp_path):
     for row in rows:
         row["text"] = f"{row['id']} {long}" if row["gold"] != row["predicted"] else row["text"]
     page, figures = written(write_run(tmp_path / "run", {"test": rows}, **SINGLE))
-    assert len(page.all("details")) == len(figures["worst"]) > 5
+    folded = [one for one in page.all("details") if one["class"].startswith("text")]
+    assert len(folded) == len(figures["worst"]) > 5
     unmarked = Page(page.html.replace('<span class="more">', "<style>").replace("characters</span>", "</style>"))
     assert unmarked.text.count(long) == len(figures["worst"])
 
@@ -400,7 +410,7 @@ def test_language_models(tmp_path):
         tmp_path / "run",
         recipe="finetune_gpt2",
         metrics={"test": {"loss": 2.0, "epoch": 3.0}},
-        samples=["Once upon\na time <|endoftext|>"],
+        samples=[{"step": 5, "prompt": "Once upon", "sample": "\na time <|endoftext|>"}],
         loss_by_position=[5.0, 4.0, None, 3.5],
         log_history=HISTORY,
     )
@@ -440,7 +450,7 @@ def test_what_is_missing_is_left_out(tmp_path):
 def test_without_test_rows_validation_is_shown_and_nothing_is_fitted_on_it(tmp_path):
     page, figures = written(write_run(tmp_path / "run", {"validation": single_label(100, LABELS)}, **SINGLE))
     assert figures["temperature"] is None
-    assert "100 validation rows" in page.words()
+    assert "validation 100" in page.words()
     assert "No temperature was fitted" in page.words()
     assert "predictions-validation.csv" in page.words()
 
@@ -497,3 +507,34 @@ def test_ten_thousand_predictions_take_seconds(tmp_path):
     path = report.write(folder, evaluate)
     assert time.process_time() - begin < 5
     assert path.stat().st_size < 1_000_000
+
+
+def test_a_verdict_stands_first_with_its_warnings_and_what_to_paste(tmp_path):
+    verdict = {
+        "level": "worse",
+        "sentence": "Worse than <TF-IDF>, and not by chance.",
+        "warnings": [{"text": "only 30 steps", "try": "--num_train_epochs 3"}, {"text": "few rows", "try": None}],
+    }
+    folder = write_run(tmp_path / "run", metrics={"test": {"accuracy": 0.5}}, log_history=HISTORY)
+    path = report.write(folder, lambda folder, run: report.Evaluation({"verdict": verdict}, {}, {}))
+    page = Page(path.read_text(encoding="utf-8"))
+    words = page.words()
+    assert words.index("Worse than a simple model") < words.index(verdict["sentence"]) < words.index("accuracy 0.500")
+    assert "<code>--num_train_epochs 3</code>" in page.html
+    assert page.html.count("<code>") == 1
+    assert any(attributes.get("class") == "verdict worse" for attributes in page.all("div"))
+
+
+def test_no_two_tiles_are_one_number(run):
+    page, _, _ = run
+    (begin, end) = (page.html.index('<dl class="tiles">'), page.html.index("<nav"))
+    values = re.findall(r'<dd class="value">([\d.]+)</dd>', page.html[begin:end])
+    assert len(values) >= 3
+    assert len(set(values)) == len(values)
+
+
+def test_a_run_too_short_for_a_curve_says_so(tmp_path):
+    once = [{"step": 3, "loss": 0.7, "learning_rate": 1e-4}, {"step": 3, "eval_loss": 0.69}]
+    page, _ = written(write_run(tmp_path / "run", log_history=once))
+    assert "Logged too seldom for a curve, in 3 steps. The loss of training was 0.700." in page.words()
+    assert not page.all("svg")

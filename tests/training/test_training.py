@@ -261,6 +261,18 @@ def test_the_log_has_rate_norm_memory_and_speed_and_tensorboard_has_them_too(tmp
     assert [event.step for event in events.Scalars("train/loss")] == [5, 10, 15]
 
 
+def test_a_short_run_logs_enough_for_a_curve_and_what_is_said_stays(tmp_path):
+    def logged(name, **options):
+        trainer = make_trainer(tmp_path / name, num_train_epochs=1, save_strategy="no", eval_strategy="no",
+                               load_best_model_at_end=False, **options)  # fmt: skip
+        trainer.train()
+        return [entry["step"] for entry in trainer.state.log_history if "loss" in entry]
+
+    assert logged("left-out", logging_steps=None) == list(range(1, 16))
+    assert logged("said", logging_steps=25) == []
+    assert logged("long", logging_steps=None, max_steps=45) == list(range(2, 45, 2))
+
+
 def test_the_progress_bar_is_one_line_with_loss_speed_and_time_left(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setenv("COLUMNS", "200")  # a narrow terminal would cut the line's end off

@@ -38,15 +38,18 @@ def evaluate(folder: Path, run: dict[str, Any]) -> Evaluation | None:
             figures["labels_left_out"] = left_out
         figures["calibration"] = found
         figures["thresholds"] = evaluation.thresholds(rows, fitted_on, figures["temperature"])
-        if found:
+        if found and len(found["before"]["bins"].confidence) > 1:  # of one point nobody learns anything
             before, after = found["before"], found["after"]
             pictures["reliability"] = plots.reliability(before["bins"], after["bins"] if after else None)
     else:
         pictures["scatter"] = plots.scatter(rows.gold, rows.predicted)
+        pictures["residuals"] = plots.residuals(rows.gold, rows.predicted)
     confused = problem.confused(rows.gold, rows.predicted)
     if confused is not None:
         figures["confusion"] = confused
-        pictures["confusion"] = plots.confusion_matrix(confused["counts"], confused["labels"], others="of" in confused)
+        if len(confused["labels"]) <= plots.LEGIBLE:
+            others = "of" in confused
+            pictures["confusion"] = plots.confusion_matrix(confused["counts"], confused["labels"], others=others)
     right = problem.right(rows.gold, rows.predicted)
     figures["wrong_rows"] = None if right is None else int(len(rows) - right.sum())
     figures["worst"] = evaluation.worst(rows)

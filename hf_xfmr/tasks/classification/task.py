@@ -27,6 +27,11 @@ class Classification(Task):
             )
         return found
 
+    def evaluate(self, folder: Path, run: dict[str, Any]):
+        from .report import evaluate
+
+        return evaluate(folder, run)
+
     def compare(self, files: Sequence[Path], runs: Sequence[dict]) -> dict[str, Any]:
         from .comparison import compare
 

@@ -49,6 +49,7 @@ class LanguageModelingData(DocumentCorpus):
     tokenizer: PreTrainedTokenizerBase
     block_size: int
     report: list[str]
+    joined: bool = False
 
     generates = True
 
@@ -97,7 +98,12 @@ def language_modeling(
         report.append("streamed: tokenized and packed while it is read, in the corpus's order, so not counted before")
         report.append(STREAMED)
     return LanguageModelingData(
-        splits=splits, documents=documents, tokenizer=tokenizer, block_size=block_size, report=report
+        splits=splits,
+        documents=documents,
+        tokenizer=tokenizer,
+        block_size=block_size,
+        report=report,
+        joined=settings.packing == "concatenate" or settings.join is not None,
     )
 
 

@@ -18,6 +18,7 @@ from transformers import (
 
 from ...errors import UserError
 from ...models.gpt2 import XfmrGPT2Config, XfmrGPT2ForCausalLM
+from ...plain import harmless
 from ...run import loading, ranges
 from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
@@ -143,15 +144,20 @@ class SampleCallback(TrainerCallback):
         is_main = state.is_world_process_zero
         if state.global_step % self.every or not (is_main or is_spread(model)):
             return
-        text = continuation(model, self.tokenizer, self.prompt, seed=args.seed)
+        prompt, added = continuation(model, self.tokenizer, self.prompt, seed=args.seed)
         if not is_main:
             return
-        state.log_history.append({"step": state.global_step, "sample": text})
-        tqdm.write(f"sample at step {state.global_step:,}: {text}")
+        state.log_history.append({"step": state.global_step, "prompt": prompt, "sample": added})
+        tqdm.write(f"sample at step {state.global_step:,}: {on_one_line(prompt)} | {on_one_line(added)}")
 
 
-def continuation(model, tokenizer: PreTrainedTokenizerBase, prompt: str, *, seed: int) -> str:
-    """The prompt and what the model, sampling among the 50 likeliest tokens, adds to it."""
+def on_one_line(text: str) -> str:
+    """For a log: line breaks as they are written in code, and nothing that a terminal obeys."""
+    return harmless(text.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t"), kept="")
+
+
+def continuation(model, tokenizer: PreTrainedTokenizerBase, prompt: str, *, seed: int) -> tuple[str, str]:
+    """The prompt as the model read it, and what it, sampling among the 50 likeliest tokens, adds to it."""
     ids = tokenizer(prompt, add_special_tokens=False).input_ids or [tokenizer.eos_token_id]
     ids = ids[-(model.config.n_positions - 1) :]  # one place for something new, however long the prompt
     was_training = model.training
@@ -168,7 +174,12 @@ def continuation(model, tokenizer: PreTrainedTokenizerBase, prompt: str, *, seed
             pad_token_id=tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id,
         )
     model.train(was_training)
-    return str(tokenizer.decode(out[0], skip_special_tokens=True))
+    read, whole = (str(tokenizer.decode(one, skip_special_tokens=True)) for one in (ids, out[0]))
+    # A character may lie across the end of the prompt's tokens: then the two are decoded apart.
+    added = (
+        whole[len(read) :] if whole.startswith(read) else tokenizer.decode(out[0][len(ids) :], skip_special_tokens=True)
+    )
+    return read, str(added)
 
 
 def make_trainer(
@@ -238,7 +249,7 @@ def finish(
         seconds=seconds,
         data=corpus.report,
         loss_by_position=losses.by_position if losses else [],
-        samples=[f"step {log['step']:,}: {log['sample']}" for log in logs if "sample" in log],
+        samples=[{name: log[name] for name in ("step", "prompt", "sample")} for log in logs if "sample" in log],
     )
     say_how_to_try("generate", str(folder), prompt(settings, corpus))
     return results

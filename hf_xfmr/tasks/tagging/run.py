@@ -171,11 +171,11 @@ def finish(
 
 
 def _named(row: dict, tags: Sequence[str]) -> list[dict]:
-    """The entities of a sentence, with words [start, end) and their text."""
+    """The entities of a sentence, with words [start, end), the characters they are `at` and their text."""
     named = []
     for kind, start, end in entities(tags):
-        last = row["starts"][end - 1] + len(row["tokens"][end - 1])
-        named.append({"type": kind, "start": start, "end": end, "text": row["text"][row["starts"][start] : last]})
+        first, last = row["starts"][start], row["starts"][end - 1] + len(row["tokens"][end - 1])
+        named.append({"type": kind, "start": start, "end": end, "at": [first, last], "text": row["text"][first:last]})
     return named
 
 

@@ -86,12 +86,13 @@ def test_a_run_ends_with_figures_samples_and_a_report(from_scratch):
     }
     assert figures["strided_loss"] < figures["loss"] + 0.05
     assert figures["bits_per_byte"] < figures["bits_per_character"]  # a Chinese character is three bytes
-    assert [sample.split(":")[0] for sample in entries["samples"]] == ["step 30", "step 60"]
+    assert [sample["step"] for sample in entries["samples"]] == [30, 60]
+    assert all(sample["prompt"] and sample["prompt"] not in sample["sample"][:4] for sample in entries["samples"])
     first = next(line for line in entries["data"] if line.startswith("validation: "))
     assert re.match(r"validation: \d+ documents taken from train by a hash of their text, \d+ left", first)
     report = (from_scratch / "report.html").read_text(encoding="utf-8")
     assert "perplexity" in report
-    assert "step 60" in report
+    assert "Step 60" in report
 
 
 PIPELINE = """
