@@ -8,6 +8,8 @@ NAMES = {
     "mcc": "Matthews correlation",
     "pearson": "Pearson correlation",
     "spearman": "Spearman correlation",
+    "r2": "R²",
+    "rmse": "root mean squared error",
     "mae": "mean absolute error",
     "mse": "mean squared error",
     "subset_accuracy": "all labels right",
@@ -25,3 +27,11 @@ COUNTS = ("tokens", "masked", "pairs")  # of what the metrics were computed from
 
 def metric_name(key: str) -> str:
     return NAMES.get(key, key.replace("_", " "))
+
+
+_LOWER = ("loss", "perplexity", "mae", "mse", "rmse", "bits_per_byte", "bits_per_character", "hamming_loss")
+
+
+def is_lower(key: str) -> bool:
+    """Whether less of a figure is better."""
+    return key.removeprefix("strided_").removeprefix("eval_") in _LOWER or key.endswith("_loss")

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from ..drawing.style import tick_names
 from . import data_plots, plots
-from .names import COUNTS, metric_name
+from .names import COUNTS, is_lower, metric_name
 
 _TEMPLATE = Path(__file__).with_name("template.html")
 
@@ -21,7 +21,13 @@ def render(folder: Path, run: dict, figures: dict, pictures: dict[str, Figure], 
     """The page as HTML; everything from `run`, `figures` and `words` is escaped. `pictures` are a task's own, attention
     pictures are read from `folder`."""
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"figure": _figure, "name": metric_name, "duration": _duration, "value": _value}
+    environment.filters |= {
+        "figure": _figure,
+        "name": metric_name,
+        "duration": _duration,
+        "value": _value,
+        "is_lower": is_lower,
+    }
     attention = {
         path.stem.removeprefix("attention-"): base64.b64encode(path.read_bytes()).decode()
         for path in sorted(folder.glob("attention-*.png"))
