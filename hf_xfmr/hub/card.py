@@ -17,7 +17,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from ..errors import UserError
 from ..plain import code, markdown
 from ..report import plots
-from ..report.names import metric_name
+from ..report.names import is_lower, metric_name
 from ..writing import telling, whole
 from . import dual
 
@@ -44,7 +44,7 @@ _TASKS = {
 _METRICS = {  # ours -> the Hub's name
     **{name: name for name in ("accuracy", "bleu", "chrf", "mae", "mse", "perplexity", "loss", "roc_auc")},
     **{"f1_macro": "f1", "f1_micro": "f1", "f1_weighted": "f1", "f1": "f1", "mcc": "matthews_correlation"},
-    **{"pearson": "pearsonr", "spearman": "spearmanr", "subset_accuracy": "exact_match"},
+    **{"pearson": "pearsonr", "spearman": "spearmanr", "subset_accuracy": "exact_match", "r2": "r_squared"},
 }
 _ARGUMENTS = (
     *("learning_rate", "num_train_epochs", "max_steps", "per_device_train_batch_size", "gradient_accumulation_steps"),
@@ -161,6 +161,7 @@ def _render(folder: Path, license: str | None, language: str | None) -> str:
             intervals=intervals,
             baseline=markdown((figures.get("baseline") or {}).get("name") or ""),
             labels=_per_label(figures.get("per_label") or [], figures.get("labels_left_out")),
+            verdict=_verdict(figures.get("verdict") or {}),
             pictures=_draw(folder / "images", run, figures),
             data="\n".join(f"- {_plain(line, settings.get('dataset'))}" for line in run.get("data") or []),
             training=_table(_training(run, settings)),
@@ -221,14 +222,22 @@ def _results(scores: Mapping, baseline: Mapping, intervals: bool) -> str:
     head = ["metric", "value", *(["95 % interval"] if intervals else []), *(["baseline"] if baseline else [])]
     lines = []
     for name, score in scores.items():
-        cells = [metric_name(name), f"{score['value']:.4f}"]
+        cells = [metric_name(name) + (" (lower is better)" if is_lower(name) else ""), f"{score['value']:.3f}"]
         if intervals:
             has_interval = _finite(score.get("low")) and _finite(score.get("high"))
-            cells.append(f"{score['low']:.4f} to {score['high']:.4f}" if has_interval else "")
+            cells.append(f"{score['low']:.3f} to {score['high']:.3f}" if has_interval else "")
         if baseline:
-            cells.append(f"{baseline[name]:.4f}" if _finite(baseline.get(name)) else "")
+            cells.append(f"{baseline[name]:.3f}" if _finite(baseline.get(name)) else "")
         lines.append(cells)
     return _rows(head, lines)
+
+
+def _verdict(verdict: Mapping) -> str:
+    """What the results mean, and what is to be heeded."""
+    if not verdict:
+        return ""
+    heeded = verdict["warnings"] if verdict["claim"] else verdict["warnings"][1:]
+    return "\n".join([f"**{_cell(verdict['sentence'])}**", "", *(f"- {_cell(one['text'])}" for one in heeded)]).rstrip()
 
 
 def _per_label(labels: Sequence[Mapping], left_out: Mapping | None) -> str:

@@ -381,8 +381,9 @@ def test_regression(tmp_path):
         {
             "pearson": stats.pearsonr(gold, predicted).statistic,
             "spearman": stats.spearmanr(gold, predicted).statistic,
+            "r2": 1 - (error**2).mean() / gold.var(),
+            "rmse": (error**2).mean() ** 0.5,
             "mae": error.mean(),
-            "mse": (error**2).mean(),
         }
     )
     low, high = (np.tanh(np.arctanh(values["pearson"]) + z / np.sqrt(397)) for z in (-1.96, 1.96))
