@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import expit, log_expit, log_softmax, logit
+from scipy.special import expit, log_softmax, logit
 
 from ...report import bootstrap
 
@@ -105,29 +105,18 @@ def fit_temperature(probabilities: np.ndarray, gold: np.ndarray) -> float | None
         return None
     low, high = np.log(_TEMPERATURES)
     found = minimize_scalar(
-        lambda t: scaled_surprise(probabilities, gold, np.exp(t)),
+        lambda t: negative_log_likelihood(scale(probabilities, np.exp(t), several=gold.ndim == 2), gold),
         bounds=(low, high),
         method="bounded",
     )
     return float(np.exp(found.x)) if low + 0.01 < found.x < high - 0.01 else None
 
 
-def scaled_surprise(probabilities: np.ndarray, gold: np.ndarray, temperature: float) -> float:
-    """`negative_log_likelihood` with the logits divided by a temperature, in which a wrong row may cost any number of
-    nats: were that bounded, as what a file can say is, a temperature that makes all rows sure could pass for the best.
-    """
-    if gold.ndim == 1:
-        logs = log_softmax(np.log(np.maximum(probabilities, _SMALLEST)) / temperature, axis=1)
-        return float(-logs[np.arange(len(gold)), gold].mean())
-    odds = logit(np.clip(probabilities, _SMALLEST, 1 - _SMALLEST)) / temperature
-    return float(-log_expit(np.where(gold, odds, -odds)).mean())
-
-
 def helps(probabilities: np.ndarray, gold: np.ndarray, temperature: float) -> bool:
     """Whether a temperature fitted on these rows makes them likelier by more than chance would (likelihood-ratio test
     of a temperature of 1, at 1 %), and their calibration error no larger."""
     scaled = scale(probabilities, temperature, several=gold.ndim == 2)
-    gain = scaled_surprise(probabilities, gold, 1.0) - scaled_surprise(probabilities, gold, temperature)
+    gain = negative_log_likelihood(probabilities, gold) - negative_log_likelihood(scaled, gold)
     if 2 * gold.size * gain <= _BY_CHANCE:
         return False
     return adaptive_reliability(scaled, gold).error <= adaptive_reliability(probabilities, gold).error
@@ -206,7 +195,7 @@ def said(found: dict[str, Any] | None) -> list[str]:
     if found is None or found["temperature"] is None:
         return []
     if not found["kept"]:
-        return [f"calibration: a temperature of {found['temperature']:.2f} helps no more than chance: left out"]
+        return [f"calibration: a temperature of {found['temperature']:.2f} does not surely help: left out"]
     of = f"{found['rows']:,} rows of " if "rows" in found else ""
     return [
         f"calibration: temperature {found['temperature']:.2f}, fitted on {of}validation and kept for `predict`;",
