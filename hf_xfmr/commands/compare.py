@@ -18,7 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     from ..report import plain
-    from ..report.comparison import SIGNIFICANT, verdict
+    from ..report.names import metric_name
+    from ..report.verdict import compared, short
+    from ..report.verdict.numbers import number, signed
     from ..run.console import say
     from ..tasks.compare import compare
 
@@ -26,12 +28,17 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps(plain(found), ensure_ascii=False, indent=2, allow_nan=False))
         return
-    say(f"A: {arguments.a}", f"B: {arguments.b}", f"on {found['rows']:,} {found['split']} rows:")
+    main = next(one for one in found["figures"] if one["name"] == found["main"])
+    say(compared(main, rows=found["rows"], split=found["split"]), f"A: {arguments.a}", f"B: {arguments.b}")
+    say("each figure with its 95 % interval, and how often chance makes as much of a difference (p):")
     for one in found["figures"]:
-        sign = "less than 0.001" if one["p"] < 0.001 else f"{one['p']:.3f}"
-        print(
-            f"{one['name']}  A {one['a']:.4f}  B {one['b']:.4f}  B - A {one['difference']:+.4f} "
-            f"[{one['low']:+.4f}, {one['high']:+.4f}]  p {sign} ({one['test']}): {verdict(one)}"
+        name = one["name"]
+        a, b = (number(name, one[side]) for side in "ab")
+        difference, low, high = (signed(name, one[end]) for end in ("difference", "low", "high"))
+        p = "p < 0.001" if one["p"] < 0.001 else f"p = {one['p']:.3f}"
+        better = "; lower is better" if one["better"] == "lower" else ""
+        say(
+            f"{metric_name(name)}: {short(one)}{better}",
+            f"  A {a}  B {b}  B - A {difference} ({low} to {high})  {p}",
+            f"  {one['test']}",
         )
-    main = found["figures"][0]
-    print(f"{main['name']}: {verdict(main)}" + ("" if main["p"] < SIGNIFICANT else " (at 5 %)"))

@@ -16,7 +16,8 @@ from huggingface_hub import ModelCard
 from ..errors import UserError
 from ..plain import code, markdown
 from ..report import curves, plots
-from ..report.language import LANGUAGES, say, speaking
+from ..report.language import LANGUAGES, current, say, speaking
+from ..report.verdict import spoken
 from ..writing import telling, whole
 from . import card_metadata, card_tables, card_usage, dual
 
@@ -180,11 +181,12 @@ def _verdict(verdict: Mapping | None) -> dict[str, Any] | None:
     """What the report says first, as Markdown; each warning with the setting to paste."""
     if not verdict:
         return None
+    said = spoken(dict(verdict), current())
     warnings = [
         {"text": markdown(one["text"]), "try": f" {code(one['try'])}" if one.get("try") else ""}
-        for one in verdict.get("warnings") or []
+        for one in said["warnings"]
     ]
-    return {"sentence": markdown(verdict["sentence"]), "warnings": warnings}
+    return {"sentence": markdown(said["sentence"]), "warnings": warnings}
 
 
 def _draw(folder: Path, run: Mapping, figures: Mapping) -> list[dict[str, str]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..plain import markdown
 from ..report.language import say
-from ..report.names import metric_name
+from ..report.names import is_lower, metric_name
 from .card_metadata import called
 
 _ARGUMENTS = (
@@ -44,14 +44,15 @@ def results(scores: Mapping, baseline: Mapping, intervals: bool) -> str:
     head += [say("baseline")] if baseline else []
     lines = []
     for name, score in scores.items():
-        cells = [metric_name(name), f"{score['value']:.4f}"]
+        lower = f" ({say('lower is better')})" if is_lower(name) else ""
+        cells = [metric_name(name) + lower, f"{score['value']:.3f}"]
         if intervals:
             has_interval = finite(score.get("low")) and finite(score.get("high"))
             cells.append(
-                say("{low} to {high}", low=f"{score['low']:.4f}", high=f"{score['high']:.4f}") if has_interval else ""
+                say("{low} to {high}", low=f"{score['low']:.3f}", high=f"{score['high']:.3f}") if has_interval else ""
             )
         if baseline:
-            cells.append(f"{baseline[name]:.4f}" if finite(baseline.get(name)) else "")
+            cells.append(f"{baseline[name]:.3f}" if finite(baseline.get(name)) else "")
         lines.append(cells)
     return _rows(head, lines)
 

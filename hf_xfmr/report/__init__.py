@@ -13,6 +13,8 @@ A run's folder holds `run.json` and, for classification and regression, `predict
     log_history                           Trainer's
     seconds                               of training
     checks                                what the check before the first step found (hf_xfmr/check)
+    verdict                               what it all means (see verdict/)
+    split, rows, headline                 of which the headline figures are: {name: {"value", "low", "high"}}
     calibration                           {"temperature": number or null, "kept": bool}, fitted on validation
     loss_by_position                      [number]: mean loss of the token at position 0, 1, ...
     samples                               [{"step", "prompt", "sample"}]: what a language model wrote on the way
@@ -105,6 +107,8 @@ def _figures(run: dict) -> dict[str, Any]:
         "seconds": run.get("seconds"),
         "tokens_per_second": median(speeds) if speeds else None,
         "temperature": None,
+        "verdict": run.get("verdict"),
+        **{name: run[name] for name in ("split", "rows", "headline") if run.get(name) is not None},
     }
 
 

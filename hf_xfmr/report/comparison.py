@@ -10,8 +10,10 @@ import numpy as np
 
 from ..errors import UserError
 from . import bootstrap
+from .intervals import wilson
 
 SIGNIFICANT = 0.05
+POINTS = ("bleu", "chrf")  # figures of 0 to 100
 
 
 def same_rows(files: Sequence[Path], keys: Sequence[Sequence[tuple]], names: Sequence[str]) -> list[int]:
@@ -32,11 +34,27 @@ def same_rows(files: Sequence[Path], keys: Sequence[Sequence[tuple]], names: Seq
     return [place[key] for key in keys[0]]
 
 
-def figure(name: str, values: Sequence[float], drawn: np.ndarray, p: float | None, test: str, better="higher") -> dict:
-    """`drawn` [b]: the difference in each resample, by which `p` is found if it is None."""
+def figure(
+    name: str,
+    values: Sequence[float],
+    drawn: np.ndarray,
+    p: float | None,
+    test: str,
+    better="higher",
+    *,
+    rows: int | None = None,
+) -> dict:
+    """`drawn` [b]: the difference in each resample, by which `p` is found if it is None.
+
+    Where no resample differs from another, as of two runs with the same answers, the interval is what a share seen
+    in none of `rows` may be.
+    """
     low, high = bootstrap.interval(drawn)
     if p is None:
         p = _two_sided(drawn)
+    if rows and low == high:
+        unseen = (100 if name.lower() in POINTS else 1) * wilson(0, rows)[1]
+        low, high = low - unseen, high + unseen
     a, b = map(float, values)
     bounds = {"low": float(low), "high": float(high), "p": float(p)}
     return {"name": name, "a": a, "b": b, "difference": b - a, **bounds, "test": test, "better": better}
@@ -69,9 +87,16 @@ def read_lines(file: Path) -> list[dict[str, Any]]:
         raise UserError(f"{file} can't be read ({error}): let the recipe write it again") from None
 
 
-def verdict(figure: dict[str, Any]) -> str:
-    """What the figure says, in words."""
-    if figure["p"] >= SIGNIFICANT or figure["difference"] == 0:
-        return "no significant difference"
-    wins = (figure["difference"] > 0) == (figure["better"] == "higher")
-    return f"{'B' if wins else 'A'} is better"
+def outcome(figure: dict[str, Any]) -> str:
+    """What a `figure` says of B against A: better, worse, tie (a difference that matters is ruled out), or unsure."""
+    if figure["p"] < SIGNIFICANT and figure["difference"] != 0:
+        return "better" if (figure["difference"] > 0) == (figure["better"] == "higher") else "worse"
+    return "tie" if abs(figure["high"] - figure["low"]) / 2 <= mattering(figure) else "unsure"
+
+
+def mattering(figure: dict[str, Any]) -> float:
+    """The smallest difference that matters: 0.05 of a share, 2 points of BLEU and chrF, of a loss or a distance a
+    twentieth."""
+    if figure["better"] == "lower":
+        return abs(figure["a"]) / 20
+    return 2.0 if figure["name"].lower() in POINTS else 0.05

@@ -10,10 +10,10 @@ NAMES = {
     "mcc": "Matthews correlation",
     "pearson": "Pearson correlation",
     "spearman": "Spearman correlation",
+    "r2": "R²",
+    "rmse": "root mean squared error",
     "mae": "mean absolute error",
     "mse": "mean squared error",
-    "rmse": "root mean squared error",
-    "r2": "R²",
     "subset_accuracy": "all labels right",
     "roc_auc": "ROC-AUC",
     "bleu": "BLEU",
@@ -35,3 +35,11 @@ def is_score(key: str, value: object) -> bool:
     """Whether a metric says how good a model is, and not how long something took."""
     timing = ("_runtime", "_per_second", "runtime", "epoch")
     return isinstance(value, (int, float)) and not isinstance(value, bool) and not key.endswith(timing)
+
+
+_LOWER = ("loss", "perplexity", "mae", "mse", "rmse", "bits_per_byte", "bits_per_character", "hamming_loss")
+
+
+def is_lower(key: str) -> bool:
+    """Whether less of a figure is better."""
+    return key.removeprefix("strided_").removeprefix("eval_") in _LOWER or key.endswith("_loss")

@@ -20,7 +20,8 @@ from ..drawing.style import tick_names
 from . import confusions, curves, data_plots, header, plots
 from .language import LANGUAGES, current, say, say_html
 from .marks import entities, marked
-from .names import is_score, metric_name
+from .names import is_lower, is_score, metric_name
+from .verdict import remark, spoken
 
 _HERE = Path(__file__).parent
 FIRST = 10  # errors that stand open, and are printed; the others are folded in
@@ -44,8 +45,9 @@ def render(folder: Path, run: dict, figures: dict, pictures: dict[str, Figure], 
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=jinja2.FileSystemLoader(_HERE / "parts")
     )
-    environment.filters |= {"figure": figure, "name": metric_name, "value": _value}
+    environment.filters |= {"figure": figure, "name": metric_name, "value": _value, "is_lower": is_lower}
     environment.globals |= {"_": say, "_h": say_html, "marked": marked, "entities": entities}
+    environment.globals["remark"] = lambda fact: remark(fact, current())
     attention = {
         path.stem.removeprefix("attention-"): base64.b64encode(path.read_bytes()).decode()
         for path in sorted(folder.glob("attention-*.png"))
@@ -63,7 +65,7 @@ def render(folder: Path, run: dict, figures: dict, pictures: dict[str, Figure], 
         script_hash=f"sha256-{base64.b64encode(hashlib.sha256(f'{chr(10)}{script}'.encode()).digest()).decode()}",
         html_language=LANGUAGES[current()],
         about=header.about(run, figures),
-        verdict=figures.get("verdict"),
+        verdict=spoken(figures["verdict"], current()) if figures.get("verdict") else None,
         levels=LEVELS,
         tiles=header.tiles(figures),
         sections=_sections(run, figures, drawn, attention),

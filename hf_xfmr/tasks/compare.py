@@ -12,9 +12,10 @@ from .task import all_tasks
 def compare(a: str | Path, b: str | Path) -> dict[str, Any]:
     """The folders of two runs of one kind, compared on their test rows (validation, if neither has test).
 
-    Returns `split`, `rows`, and under `figures` for each figure {"name", "a", "b", "difference" (b - a), "low", "high",
-    "p", "test", "better" ("higher" or "lower")}; `p` and the interval are those of the difference. Raises `UserError`
-    if a folder is no finished run, the runs are of different kinds, or their rows differ, naming the first that does.
+    Returns `split`, `rows`, `main` (the name of the figure that decides), and under `figures` for each figure
+    {"name", "a", "b", "difference" (b - a), "low", "high", "p", "test", "better" ("higher" or
+    "lower")}; `p` and the interval are those of the difference. Raises `UserError` if a folder is no finished run, the
+    runs are of different kinds, or their rows differ, naming the first that does.
     """
     a, b = Path(a), Path(b)
     runs = [_run(folder) for folder in (a, b)]
@@ -26,7 +27,8 @@ def compare(a: str | Path, b: str | Path) -> dict[str, Any]:
             files = [folder / pattern.format(split=split) for folder in (a, b)]
             there = [file.exists() for file in files]
             if all(there):
-                return {"kind": task.name, "split": split, **task.compare(files, runs)}
+                found = task.compare(files, runs)
+                return {"kind": task.name, "split": split, "main": found["figures"][0]["name"], **found}
             if any(there):
                 lacking = files[there.index(False)]
                 raise UserError(

@@ -18,6 +18,8 @@ from sklearn import metrics
 
 from hf_xfmr import report
 from hf_xfmr.errors import UserError
+from hf_xfmr.report.comparison import figure
+from hf_xfmr.report.verdict import judge, words
 from hf_xfmr.tasks.classification.report import evaluate
 
 NASTY = (
@@ -391,8 +393,9 @@ def test_regression(tmp_path):
         {
             "pearson": stats.pearsonr(gold, predicted).statistic,
             "spearman": stats.spearmanr(gold, predicted).statistic,
+            "r2": 1 - (error**2).mean() / gold.var(),
+            "rmse": (error**2).mean() ** 0.5,
             "mae": error.mean(),
-            "mse": (error**2).mean(),
         }
     )
     low, high = (np.tanh(np.arctanh(values["pearson"]) + z / np.sqrt(397)) for z in (-1.96, 1.96))
@@ -510,18 +513,27 @@ def test_ten_thousand_predictions_take_seconds(tmp_path):
 
 
 def test_a_verdict_stands_first_with_its_warnings_and_what_to_paste(tmp_path):
-    verdict = {
-        "level": "worse",
-        "sentence": "Worse than <TF-IDF>, and not by chance.",
-        "warnings": [{"text": "only 30 steps", "try": "--num_train_epochs 3"}, {"text": "few rows", "try": None}],
-    }
+    rivals = [
+        figure("accuracy", (0.4, 0.5), np.array([0.1]), 0.001, "mcnemar") | {"kind": "majority", "answer": "<b>good"},
+        figure("accuracy", (0.8, 0.5), np.array([-0.3]), 0.001, "mcnemar") | {"kind": "tfidf"},
+    ]
+    heeded = [
+        {"kind": "few_steps", "steps": 30, "try": "--num_train_epochs 3"},
+        {"kind": "one_label", "split": "test"},
+    ]
+    verdict = judge("accuracy", 0.5, rivals, rows=100, unit="rows", split="test", warnings=heeded)
     folder = write_run(tmp_path / "run", metrics={"test": {"accuracy": 0.5}}, log_history=HISTORY)
     path = report.write(folder, lambda folder, run: report.Evaluation({"verdict": verdict}, {}, {}))
     page = Page(path.read_text(encoding="utf-8"))
-    words = page.words()
-    assert words.index("Worse than a simple model") < words.index(verdict["sentence"]) < words.index("accuracy 0.500")
-    assert "<code>--num_train_epochs 3</code>" in page.html
+    said = page.words()
+    assert said.index("Worse than a simple model") < said.index(verdict["sentence"]) < said.index("accuracy 0.500")
+    assert "only 30 steps of training <code>--num_train_epochs 3</code>" in page.html
     assert page.html.count("<code>") == 1
+    assert "&lt;b&gt;good" in page.html
+    again = report.write(folder, lambda *_: report.Evaluation({"verdict": verdict}, {}, {}), language="zh")
+    chinese = Page(again.read_text("utf-8"))
+    assert verdict["sentence"] not in chinese.words()
+    assert words(verdict, "zh")["sentence"] in chinese.words()
     assert any(attributes.get("class") == "verdict worse" for attributes in page.all("div"))
 
 

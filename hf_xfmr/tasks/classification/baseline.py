@@ -32,7 +32,8 @@ def predict(
 
 @once
 def fit_baseline(corpus: ClassificationData) -> dict:
-    """The baseline's name and its metrics on test, after fitting it on train."""
+    """The baseline's `name`, its `answers` to test (as the problem's `decided` gives them) and their metrics, after
+    fitting it on train."""
     train, test = corpus.splits["train"], corpus.splits["test"]
     learned, problem = train["labels"][:], corpus.problem
     if problem.has_names and all(one == learned[0] for one in learned):
@@ -41,7 +42,8 @@ def fit_baseline(corpus: ClassificationData) -> dict:
             "leave it out with --baseline false"
         )
     name, scores = predict(_texts(train), problem.array(learned), _texts(test), problem)
-    return {"name": name, "test": problem.figures(scores, problem.array(test["labels"][:]))}
+    figures = problem.figures(scores, problem.array(test["labels"][:]))
+    return {"name": name, "test": figures, "answers": problem.decided(problem.outputs(scores))}
 
 
 def _texts(rows: Dataset) -> list[str]:

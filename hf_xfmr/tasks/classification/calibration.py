@@ -11,6 +11,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_softmax, logit
 
+from ...report import bootstrap
+
 BINS = 15
 _SMALLEST = 5e-7  # a probability written as 0.000000 is at most this
 _TEMPERATURES = (0.01, 100.0)
@@ -111,11 +113,13 @@ def fit_temperature(probabilities: np.ndarray, gold: np.ndarray) -> float | None
 
 
 def helps(probabilities: np.ndarray, gold: np.ndarray, temperature: float) -> bool:
-    """Whether a temperature fitted on these rows makes them likelier by more than chance would: likelihood-ratio test
-    of a temperature of 1, at 1 %."""
+    """Whether a temperature fitted on these rows makes them likelier by more than chance would (likelihood-ratio test
+    of a temperature of 1, at 1 %), and their calibration error no larger."""
     scaled = scale(probabilities, temperature, several=gold.ndim == 2)
     gain = negative_log_likelihood(probabilities, gold) - negative_log_likelihood(scaled, gold)
-    return 2 * gold.size * gain > _BY_CHANCE
+    if 2 * gold.size * gain <= _BY_CHANCE:
+        return False
+    return adaptive_reliability(scaled, gold).error <= adaptive_reliability(probabilities, gold).error
 
 
 def at_threshold(probability: np.ndarray, gold: np.ndarray, threshold: float) -> dict[str, float]:
@@ -161,11 +165,39 @@ def fitted(probabilities: np.ndarray | None, labels: np.ndarray) -> dict[str, An
     }
 
 
+def worse(own: np.ndarray, scaled: np.ndarray, gold: np.ndarray) -> dict[str, Any] | None:
+    """Where the calibration error of scaled probabilities is larger than that of the model's own: it `before` and
+    `after`, and whether `chance` explains the difference (95 % paired bootstrap over rows). None where it is not."""
+    before, after = (reliability(one, gold).error for one in (own, scaled))
+    if after <= before:
+        return None
+    gaps = [_gaps(one, gold) for one in (own, scaled)]
+
+    def difference(weights: np.ndarray) -> np.ndarray:
+        return np.abs(weights @ gaps[1]).sum(1) - np.abs(weights @ gaps[0]).sum(1)
+
+    low, _ = bootstrap.interval(bootstrap.resample(difference, bootstrap.weights(len(own))))
+    return {"before": before, "after": after, "chance": bool(low <= 0)}
+
+
+def _gaps(probabilities: np.ndarray, gold: np.ndarray) -> np.ndarray:
+    """Of each row what it adds to the gap of each bin of confidence: [N, BINS]."""
+    confidence, right = _decisions(probabilities, gold)
+    row = np.arange(len(confidence)) // (len(confidence) // len(probabilities))
+    bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+    gaps = np.zeros((len(probabilities), BINS))
+    np.add.at(gaps, (row, bins), right - confidence)
+    return gaps
+
+
 def said(found: dict[str, Any] | None) -> list[str]:
     """What is to be said of what `fitted` found."""
     if found is None or found["temperature"] is None:
         return []
     if not found["kept"]:
-        return [f"calibration: a temperature of {found['temperature']:.2f} helps no more than chance: left out"]
+        return [f"calibration: a temperature of {found['temperature']:.2f} does not surely help: left out"]
     of = f"{found['rows']:,} rows of " if "rows" in found else ""
-    return [f"calibration: temperature {found['temperature']:.2f}, fitted on {of}validation and kept for `predict`"]
+    return [
+        f"calibration: temperature {found['temperature']:.2f}, fitted on {of}validation and kept for `predict`;",
+        "  the predictions file and `pipeline` give the model's own probabilities",
+    ]

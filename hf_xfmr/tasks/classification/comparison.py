@@ -11,6 +11,7 @@ from ...data.wording import SHOWN
 from ...errors import UserError
 from ...report import bootstrap
 from ...report.comparison import figure, same_rows
+from ...report.names import is_lower
 from . import predictions
 from .predictions import Predictions
 
@@ -30,7 +31,8 @@ def compare(files: Sequence[Path], runs: Sequence[dict]) -> dict[str, Any]:
         said = [one.labels if len(one.labels) <= SHOWN else more for one, more in zip((a, b), only, strict=True)]
         raise UserError(f"{files[0]} has the labels {said[0]} and {files[1]} {said[1]}: compare runs of one task")
     order = np.array(same_rows(files, [_keys(one) for one in (a, b)], ["id", "text", "second text", "gold label"]))
-    return {"rows": len(a), "figures": _paired(a, _reordered(b, order, a))}
+    main = a.problem.judged_by(a.gold)
+    return {"rows": len(a), "main": main, "figures": _paired(a, _reordered(b, order, a))}
 
 
 def _keys(p: Predictions) -> list[tuple]:
@@ -63,7 +65,7 @@ def _paired(p: Predictions, q: Predictions) -> list[dict]:
             only_a, only_b = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
             exact = binomtest(only_b, only_a + only_b).pvalue if only_a + only_b else 1.0
             test = f"McNemar, exact: {only_b:,} rows only B has right, {only_a:,} only A"
-        better = "lower" if name in ("mae", "mse") else "higher"
+        better = "lower" if is_lower(name) else "higher"
         pair = (values[0][i], values[1][i])
-        found.append(figure(name, pair, drawn[1][:, i] - drawn[0][:, i], exact, test, better))
+        found.append(figure(name, pair, drawn[1][:, i] - drawn[0][:, i], exact, test, better, rows=len(p)))
     return found

@@ -3,13 +3,16 @@
 from typing import Any
 
 import numpy as np
+from scipy.special import expit, logit
 
 from ...report import bootstrap
+from ...report.intervals import wilson, wilson_f1
 from . import calibration
 from .predictions import Predictions
-from .ratios import mean
+from .ratios import mean, precision_recall_f1
 
 Estimate = dict[str, float]  # value, low, high
+SHARES = {"accuracy", "subset_accuracy"}  # figures that are a share of the rows
 
 
 def _estimates(names: list[str], values: np.ndarray, drawn: np.ndarray) -> dict[str, Estimate]:
@@ -21,20 +24,37 @@ def _estimates(names: list[str], values: np.ndarray, drawn: np.ndarray) -> dict[
 
 def headline(p: Predictions) -> dict[str, Estimate]:
     """The figures of a whole test set, each with its interval."""
-    return _estimates(p.problem.headline_names, *p.problem.headline(p.gold, p.predicted))
+    found = _estimates(p.problem.headline_names, *p.problem.headline(p.gold, p.predicted))
+    right = p.problem.right(p.gold, p.predicted)
+    if right is None:
+        return found
+    low, high = wilson(right.sum(), len(right))
+    for name in SHARES & set(found):
+        found[name] |= {"low": float(low), "high": float(high)}
+    if right.all():  # no resample of rows that are all right has a wrong one
+        ends = p.problem.headline_at(float(low), p.gold)
+        for name, end in zip(p.problem.headline_names, ends, strict=True):
+            found[name] |= {"low": min(float(end), found[name]["value"]), "high": found[name]["value"]}
+    return found
 
 
 def per_label(p: Predictions) -> list[dict[str, Any]] | None:
-    """Precision, recall and F1 of each label, with intervals, and how many rows bear it; None without labels.
-    Of many labels those with most rows."""
-    found = p.problem.per_label(p.gold, p.predicted)
-    if found is None:
+    """Precision, recall and F1 of each label, with intervals that hold for few rows too, and how many rows bear it;
+    None without labels. Of many labels those with most rows."""
+    if not p.problem.has_names:
         return None
-    rows, values, drawn = found
-    names = ["precision", "recall", "f1"]
+    shown = list(p.problem.shown_labels(p.gold))
+    counts = [one[shown] for one in p.problem.counts_by_label(p.gold, p.predicted)]
+    hits, given, there = counts
+    values = precision_recall_f1(*counts)
+    ends = [wilson(hits, given), wilson(hits, there), wilson_f1(hits, given, there)]
     return [
-        {"label": p.labels[label], "rows": int(rows[k]), **_estimates(names, values[:, k], drawn[:, :, k])}
-        for k, label in enumerate(p.problem.shown_labels(p.gold))
+        {"label": p.labels[label], "rows": int(there[k])}
+        | {
+            name: {"value": float(values[i, k]), "low": float(ends[i][0][k]), "high": float(ends[i][1][k])}
+            for i, name in enumerate(("precision", "recall", "f1"))
+        }
+        for k, label in enumerate(shown)
     ]
 
 
@@ -58,6 +78,10 @@ def slices(p: Predictions) -> dict[str, list[dict[str, Any]]]:
 
 
 def _slice(name: str, values: np.ndarray) -> dict[str, Any]:
+    if np.isin(values, (0, 1)).all():
+        low, high = wilson(values.sum(), len(values))
+        figure = {"value": float(values.mean()), "low": float(low), "high": float(high)}
+        return {"slice": name, "rows": len(values), "figure": figure}
     drawn = bootstrap.resample(lambda w: mean(w, values)[:, None], bootstrap.weights(len(values)))
     return {"slice": name, "rows": len(values), **_estimates(["figure"], values.mean(keepdims=True), drawn)}
 
@@ -108,6 +132,9 @@ def calibrate(
         found["after"] = _calibration_figures(scaled[0], p.gold)
         likelihoods = (calibration.negative_log_likelihood(rows, gold) for rows in (on, scaled[1]))
         found["validation"] = dict(zip(("before", "after"), likelihoods, strict=True))
+        worse = calibration.worse(p.probabilities, scaled[0], p.gold)
+        if found["kept"] and worse is not None:
+            found["note"] = {"kind": "temperature_worse", **worse, "split": "test"}
     return found
 
 
@@ -141,8 +168,9 @@ def thresholds(
 ) -> list[dict[str, Any]] | None:
     """What other thresholds than 0.5 give on `p`, on temperature-scaled probabilities if there is a temperature.
 
-    A row for each label and probability of the problem's `thresholds`; with validation rows also one, `chosen`, for
-    that of highest F1 on them. None for problems without.
+    `threshold` is of the probabilities that `predict` gives, `unscaled_threshold` the same one in those of the
+    predictions file and `pipeline`. A row for each label and probability of the problem's `thresholds`; with validation
+    rows also one, `chosen`, for that of highest F1 on them. None for problems without.
     """
     scaled = _scaled(p, temperature)
     tried = p.problem.thresholds()
@@ -158,7 +186,8 @@ def thresholds(
                 given[next((t for t in given if abs(t - best) < 0.0005), best)] = True
         for threshold in sorted(given, key=lambda t: (p.problem.several and given[t], t)):
             figures = calibration.at_threshold(scaled[:, k], gold, threshold)
-            rows.append({"label": p.labels[k], "chosen": given[threshold], **figures})
+            own = threshold if temperature is None else float(expit(logit(threshold) * temperature))
+            rows.append({"label": p.labels[k], "chosen": given[threshold], **figures, "unscaled_threshold": own})
     return rows
 
 

@@ -11,6 +11,7 @@ from ...errors import UserError
 from . import most_likely, tables
 from .most_likely import KEPT, Outputs
 from .problem import Problem
+from .ratios import precision_recall_f1
 
 logger = logging.get_logger(__name__)
 
@@ -87,7 +88,7 @@ class ManyLabels(Problem):
 
     def scores(self, gold: Any, predicted: Any) -> np.ndarray:
         """Precision, recall and F1 of each label, [3, K]; NaN where undefined."""
-        raise NotImplementedError
+        return precision_recall_f1(*self.counts_by_label(gold, predicted))
 
     def shown_labels(self, gold: Any) -> Sequence[int]:
         return np.argsort(-self.rows_of(gold), kind="stable")[: tables.LABELS_SHOWN].tolist()

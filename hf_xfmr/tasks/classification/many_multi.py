@@ -16,7 +16,7 @@ from . import metrics, tables
 from .many_labels import BY_LABEL, ManyLabels
 from .most_likely import Outputs
 from .multi_label import MultiLabel
-from .problem import ByLabel, counted
+from .problem import counted
 from .ratios import mean, precision_recall_f1, ratio
 
 NAMED = 12  # labels of a row, for reading
@@ -68,8 +68,17 @@ class ManyMultiLabel(ManyLabels, MultiLabel):
         for row, label in enumerate(self.predicted(outputs)):
             yield {"label": label, **self.top(outputs, row)}
 
-    def predicted(self, logits: Any) -> list[str]:
-        return ["|".join(names) for names in self.named(self.array(logits.answers))]
+    def decided(self, logits: Any) -> sparse.csr_matrix:
+        return self.array(logits.answers)
+
+    def sums(self, gold: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+        return self.rows_of(gold), np.diff(gold.indptr)
+
+    def always(self, labels: np.ndarray, rows: int) -> sparse.csr_matrix:
+        return self.array([labels.tolist()] * rows)
+
+    def hits(self, gold: sparse.csr_matrix, predicted: sparse.csr_matrix) -> sparse.csr_matrix:
+        return gold.multiply(predicted).tocsr()
 
     def gold(self, encoded: Any) -> list[str]:
         return ["|".join(names) for names in self.named(self.array(encoded))]
@@ -121,9 +130,6 @@ class ManyMultiLabel(ManyLabels, MultiLabel):
     def rows_of(self, gold: sparse.csr_matrix) -> np.ndarray:
         return np.bincount(gold.indices, minlength=len(self.label_names))
 
-    def scores(self, gold: sparse.csr_matrix, predicted: sparse.csr_matrix) -> np.ndarray:
-        return precision_recall_f1(*map(self.rows_of, (gold.multiply(predicted).tocsr(), predicted, gold)))
-
     def right(self, gold: sparse.csr_matrix, predicted: sparse.csr_matrix) -> np.ndarray:
         return (np.diff((gold != predicted).tocsr().indptr) == 0).astype(float)
 
@@ -145,16 +151,6 @@ class ManyMultiLabel(ManyLabels, MultiLabel):
         rows = gold.shape[0]
         drawn = bootstrap.resample(lambda w: self.headline_of_weights(gold, predicted, w), bootstrap.weights(rows))
         return self.headline_of_weights(gold, predicted, np.ones((1, rows)))[0], drawn
-
-    def per_label(self, gold, predicted) -> ByLabel:
-        shown, rows = self.shown_labels(gold), gold.shape[0]
-        parts = [one[:, shown] for one in _hits_given_there(gold, predicted)]
-
-        def figures(weights: np.ndarray) -> np.ndarray:
-            return precision_recall_f1(*(weights @ one for one in parts))
-
-        drawn = bootstrap.resample(figures, bootstrap.weights(rows))
-        return self.rows_of(gold)[shown], figures(np.ones((1, rows)))[0], drawn
 
     def wrongness(self, gold, predicted, probabilities: np.ndarray | None) -> tuple[np.ndarray, bool]:
         """How many labels are wrong, most first: probabilities of all labels are not kept."""

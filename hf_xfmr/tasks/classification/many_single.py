@@ -11,7 +11,7 @@ from ...report import bootstrap
 from . import metrics, tables
 from .many_labels import BY_LABEL, CONFUSIONS, ManyLabels
 from .most_likely import Outputs
-from .problem import ByLabel, Drawn
+from .problem import Drawn
 from .ratios import precision_recall_f1
 from .single_label import SingleLabel
 
@@ -31,8 +31,8 @@ class ManySingleLabel(ManyLabels, SingleLabel):
             found = self.top(outputs, row)
             yield {"label": label, "probability": found["probabilities"][label], **found}
 
-    def predicted(self, logits: Any) -> list[str]:
-        return self.named(logits.answers[:, 0])
+    def decided(self, logits: Any) -> np.ndarray:
+        return logits.answers[:, 0]
 
     def _figures(self, logits: Any, encoded: np.ndarray) -> dict[str, float]:
         predicted = logits.answers[:, 0]
@@ -72,10 +72,6 @@ class ManySingleLabel(ManyLabels, SingleLabel):
     def rows_of(self, gold: np.ndarray) -> np.ndarray:
         return np.bincount(gold, minlength=len(self.label_names))
 
-    def scores(self, gold: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-        hits = self.rows_of(gold[gold == predicted])
-        return precision_recall_f1(hits, self.rows_of(predicted), self.rows_of(gold))
-
     def headline_of_weights(self, gold: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> np.ndarray:
         return _Cells(gold, predicted).figures(weights)
 
@@ -84,12 +80,9 @@ class ManySingleLabel(ManyLabels, SingleLabel):
         cells = _Cells(pairs.gold, pairs.predicted)
         return cells.figures(pairs.rows[None])[0], bootstrap.resample(cells.figures, bootstrap.counts(pairs.rows))
 
-    def per_label(self, gold: np.ndarray, predicted: np.ndarray) -> ByLabel:
-        shown = self.shown_labels(gold)
-        pairs = metrics.confusion_pairs(gold, predicted, len(self.label_names))
-        cells = _Cells(pairs.gold, pairs.predicted, labels=shown)
-        drawn = bootstrap.resample(cells.by_label, bootstrap.counts(pairs.rows))
-        return self.rows_of(gold)[shown], cells.by_label(pairs.rows[None])[0], drawn
+    def headline_at(self, share: float, gold: np.ndarray) -> np.ndarray:
+        """Without a table of all labels by all: Matthews of many labels nears the share itself."""
+        return np.array([share, share, share, share])
 
     def confused(self, gold: np.ndarray, predicted: np.ndarray) -> dict[str, Any]:
         """Beside `labels` and `counts`, which are those of the labels that are confused most and of all others
@@ -135,11 +128,6 @@ class _Cells:
         self.right = gold == predicted
         self.there, self.given = (_sums(ids, known) for ids in (gold, predicted))
         self.hits = sparse.diags(self.right.astype(float)).tocsr() @ self.there
-
-    def by_label(self, weights: np.ndarray) -> np.ndarray:
-        """[b, 3, L]"""
-        sums = [(weights @ one)[:, self.order] for one in (self.hits, self.given, self.there)]
-        return precision_recall_f1(*sums)
 
     def figures(self, weights: np.ndarray) -> np.ndarray:
         """Accuracy, macro F1 (over labels that occur), weighted F1, Matthews correlation: [b, 4]."""

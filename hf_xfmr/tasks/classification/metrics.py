@@ -87,10 +87,17 @@ def spearman(labels: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
     return _correlation("spearman", labels, predictions, stats.spearmanr)
 
 
-def squared_error(labels: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
-    """`mse` and `mae`, in the labels' unit squared and in the labels' unit."""
+def errors(labels: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
+    """`r2`, the share of the labels' variance that is explained (below 0: further off than their mean; undefined where
+    all are the same); `rmse` and `mae` in the labels' unit, `mse` in that squared."""
     error = predictions - labels
-    return {"mse": float(np.mean(error**2)), "mae": float(np.mean(np.abs(error)))}
+    squared, variance = float(np.mean(error**2)), float(np.var(labels))
+    explained: dict[str, float] = {}
+    if np.ptp(labels) > 0:
+        explained = {"r2": 1 - squared / variance}
+    else:
+        logger.warning_once("r2 is left out: every row has the same label, so that there is no variance to explain.")
+    return explained | {"rmse": squared**0.5, "mae": float(np.mean(np.abs(error))), "mse": squared}
 
 
 def confusion(labels: np.ndarray, predictions: np.ndarray, n: int) -> np.ndarray:
@@ -234,8 +241,8 @@ class Spearman(_Metric):
     function = staticmethod(spearman)
 
 
-class MeanSquaredError(_Metric):
-    """`mse` and `mae`."""
+class Errors(_Metric):
+    """`r2`, `rmse`, `mae` and `mse`."""
 
     features_taken = _features("predictions", "float64", nested=False)
-    function = staticmethod(squared_error)
+    function = staticmethod(errors)

@@ -1,6 +1,7 @@
 """Any number of labels a row: a sigmoid each, F1, a threshold for each label."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from datasets import List, Value
@@ -11,9 +12,10 @@ from sklearn.pipeline import make_pipeline
 
 from ...errors import UserError
 from ...plain import some
-from ...report import bootstrap
+from ...report import contests
 from . import metrics, tables
-from .problem import ByLabel, Problem, Refuse, counted, shares_of
+from .judged import ByLabel
+from .problem import Problem, Refuse, counted, shares_of
 from .ratios import mean, precision_recall_f1, ratio
 
 
@@ -22,7 +24,6 @@ class MultiLabel(Problem):
 
     problem_type = "multi_label_classification"
     feature = List(Value("float32"))
-    main_metric = "f1_micro"
     headline_names = ["f1_micro", "f1_macro", "subset_accuracy"]
     slice_figure = "share with all labels right"
     several = True
@@ -58,8 +59,11 @@ class MultiLabel(Problem):
         for label, row in zip(self.predicted(logits), self.probabilities(logits / temperature), strict=True):
             yield {"label": label, "probabilities": shares_of(self.label_names, row)}
 
-    def predicted(self, logits: np.ndarray) -> list[str]:
-        return ["|".join(names) for names in self.named(logits >= 0)]
+    def decided(self, logits: Any) -> np.ndarray:
+        return logits >= 0
+
+    def predicted(self, logits: Any) -> list[str]:
+        return ["|".join(names) for names in self.named(self.decided(logits))]
 
     def gold(self, encoded: np.ndarray) -> list[str]:
         return ["|".join(names) for names in self.named(encoded > 0)]
@@ -107,9 +111,9 @@ class MultiLabel(Problem):
         macro = np.array([np.nanmean(row) if not np.isnan(row).all() else np.nan for row in f1])
         return np.stack([ratio(2 * hits, given + there), macro, mean(weights, self.right(gold, predicted))], axis=1)
 
-    def per_label(self, gold: np.ndarray, predicted: np.ndarray) -> ByLabel:
-        drawn = bootstrap.resample(lambda w: _by_label(gold, predicted, w), bootstrap.weights(len(gold)))
-        return gold.sum(0), _by_label(gold, predicted, np.ones((1, len(gold))))[0], drawn
+    def headline_at(self, share: float, gold: Any) -> np.ndarray:
+        """A row that is wrong has none of its labels, and another for each."""
+        return np.array([share, share, share])
 
     def right(self, gold: np.ndarray, predicted: np.ndarray) -> np.ndarray:
         return (gold == predicted).all(axis=1).astype(float)
@@ -129,6 +133,54 @@ class MultiLabel(Problem):
 
     def holds(self, gold: np.ndarray, label: int) -> np.ndarray:
         return gold[:, label]
+
+    def unread(self, train: Any, rows: int) -> tuple[str, str, Any]:
+        """Those labels for every row whose micro F1 on train is highest: the commonest, as many as pay."""
+        there = self.sums(self.array(train))[0]
+        order = np.argsort(-there, kind="stable")
+        found = np.cumsum(there[order])
+        f1 = 2 * found / (np.arange(1, len(order) + 1) * len(train) + max(1, there.sum()))
+        best = order[: int(f1.argmax()) + 1]
+        return "commonest", some([self.label_names[label] for label in best], most=3), self.always(best, rows)
+
+    def sums(self, gold: Any) -> tuple[np.ndarray, np.ndarray]:
+        """How many rows have each label [K], and how many labels each row has [N]."""
+        holds = np.asarray(gold) > 0
+        return holds.sum(0), holds.sum(1)
+
+    def always(self, labels: np.ndarray, rows: int) -> Any:
+        """The same labels for every row."""
+        row = np.zeros(len(self.label_names), dtype=bool)
+        row[labels] = True
+        return np.tile(row, (rows, 1))
+
+    def hits(self, gold: Any, predicted: Any) -> Any:
+        """Labels that are there and given."""
+        return gold & predicted
+
+    def judged_by(self, gold: Any) -> str:
+        return "f1_micro"
+
+    def contest(self, name: str, gold: Any, theirs: Any, ours: Any) -> contests.Contest:
+        there = self.sums(gold)[1]
+        counts = [
+            np.stack([self.sums(self.hits(gold, one))[1], self.sums(one)[1], there], axis=1) for one in (theirs, ours)
+        ]
+        return contests.f1_of_counts(name, *counts)
+
+    def one_answer(self, predicted: Any) -> str | None:
+        by_label, by_row = self.sums(predicted)
+        always = by_label == len(by_row)
+        if not len(by_row) or by_row.min() != by_row.max() or always.sum() != by_row[0]:
+            return None
+        return some([self.label_names[label] for label in np.flatnonzero(always)], most=3) or "none"
+
+    def gold_of(self, encoded: Any) -> Any:
+        return encoded > 0
+
+    def counts_by_label(self, gold: Any, predicted: Any) -> ByLabel:
+        hits, given, there = (self.sums(one)[0] for one in (self.hits(gold, predicted), predicted, gold))
+        return hits, given, there
 
     @classmethod
     def example(cls, number: int, num_labels: int) -> list[float]:

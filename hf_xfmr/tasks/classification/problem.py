@@ -2,7 +2,7 @@
 figures. All that depends on the kind is asked of this one object; single_label.py, multi_label.py and regression.py are
 the kinds, and kinds.py finds the one at hand."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
@@ -12,13 +12,13 @@ from datasets import ClassLabel, LargeList, List
 from ...data.wording import short
 from ...errors import UserError
 from ...report import bootstrap
+from .judged import Judged
 
 Refuse = Callable[[list[bool], str], None]  # which rows are wrong, and why: a `UserError` if any is
 Drawn = tuple[np.ndarray, np.ndarray]  # figures' values [F], and those of each resample [RESAMPLES, F]
-ByLabel = tuple[np.ndarray, np.ndarray, np.ndarray]  # rows [K], values [F, K], and of each resample [RESAMPLES, F, K]
 
 
-class Problem(ABC):
+class Problem(Judged):
     """Labels and logits of one kind. `labels` are the distinct values in order of their ids; none for regression.
 
     Of more than `most_likely.WHOLE` labels many_single.py and many_multi.py are the kinds.
@@ -28,7 +28,6 @@ class Problem(ABC):
 
     problem_type: ClassVar[str]  # as transformers' configs name the kind
     feature: ClassVar[Any]  # of the column `labels` of the finished splits
-    main_metric: ClassVar[str]
     headline_names: ClassVar[list[str]]  # of what `headline` gives
     slice_figure: ClassVar[str]  # what the mean of `row_figure` is called
     noun: ClassVar[str] = "label"  # what a row bears, in messages
@@ -196,9 +195,9 @@ class Problem(ABC):
         )
         return self.headline_of_weights(gold, predicted, np.ones((1, len(gold))))[0], drawn
 
-    def per_label(self, gold: np.ndarray, predicted: np.ndarray) -> ByLabel | None:
-        """Of `shown_labels`: rows of each [K], and precision, recall and F1 [3, K] with those of resampled rows."""
-        return None
+    def headline_at(self, share: float, gold: Any) -> np.ndarray:
+        """What the headline figures [F] are where that share of the rows is right, and the rest wrong as can be."""
+        raise NotImplementedError
 
     def confusion(self, gold: np.ndarray, predicted: np.ndarray) -> np.ndarray | None:
         """Counts [K, K] of gold (row) and predicted (column), where a row has one label."""
@@ -210,7 +209,7 @@ class Problem(ABC):
         return None if counts is None else {"labels": self.label_names, "counts": counts}
 
     def shown_labels(self, gold: Any) -> Sequence[int]:
-        """The labels of which `per_label` speaks."""
+        """The labels of which a report speaks."""
         return range(len(self.label_names))
 
     def left_out(self, gold: Any, predicted: Any) -> dict[str, Any]:

@@ -2,16 +2,17 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from datasets import Value
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 
-from ...report import bootstrap
+from ...report import bootstrap, contests
 from . import metrics
 from .problem import Problem, Refuse
-from .ratios import mean
+from .ratios import mean, ratio
 
 LARGEST = np.finfo(float).max
 MOST = 1e15  # of a rating: with room for the sums of squares that a loss takes
@@ -22,8 +23,7 @@ class Regression(Problem):
 
     problem_type = "regression"
     feature = Value("float32")
-    main_metric = "pearson"
-    headline_names = ["pearson", "spearman", "mae", "mse"]
+    headline_names = ["pearson", "spearman", "r2", "rmse", "mae"]
     slice_figure = "mean absolute error"
     noun = "rating"
     has_names = False
@@ -59,6 +59,9 @@ class Regression(Problem):
     def answers(self, logits: np.ndarray, temperature: float) -> Iterator[dict]:
         yield from ({"value": value} for value in self.predicted(logits))
 
+    def decided(self, logits: Any) -> np.ndarray:
+        return np.asarray(logits, float).reshape(-1)
+
     def predicted(self, logits: np.ndarray) -> list[float]:
         return [float(value) for value in logits.reshape(-1)]
 
@@ -77,22 +80,24 @@ class Regression(Problem):
     def _figures(self, logits: np.ndarray, encoded: np.ndarray) -> dict[str, float]:
         gold, predicted = encoded.astype(np.float64).reshape(-1), logits.reshape(-1)
         correlations = metrics.pearson(gold, predicted) | metrics.spearman(gold, predicted)
-        return correlations | metrics.squared_error(gold, predicted)
+        return correlations | metrics.errors(gold, predicted)
 
     def linear_model(self, vectors, texts: Sequence[str], encoded: np.ndarray, test: Sequence[str]):
         model = make_pipeline(vectors, Ridge()).fit(texts, encoded)
         return "ridge regression", model.predict(test).reshape(len(test), -1)
 
     def headline_of_weights(self, gold: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Pearson, Spearman, mean absolute and mean squared error: [b, N] -> [b, 4]."""
+        """Pearson, Spearman, R², root mean squared and mean absolute error: [b, N] -> [b, 5]."""
         gold_ranks, predicted_ranks = (bootstrap.weighted_ranks(values, weights) for values in (gold, predicted))
         error = predicted - gold
+        squared, apart = mean(weights, error**2), gold - gold.mean()  # centred first: a variance of large numbers
         return np.stack(
             [
                 bootstrap.pearson(gold, predicted, weights),
                 bootstrap.pearson(gold_ranks, predicted_ranks, weights),
+                1 - ratio(squared, mean(weights, apart**2) - mean(weights, apart) ** 2),
+                np.sqrt(squared),
                 mean(weights, np.abs(error)),
-                mean(weights, error**2),
             ],
             axis=1,
         )
@@ -104,6 +109,25 @@ class Regression(Problem):
         self, gold: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray | None
     ) -> tuple[np.ndarray, bool]:
         return np.abs(predicted - gold), True
+
+    def unread(self, train: Any, rows: int) -> tuple[str, str, np.ndarray]:
+        average = float(np.mean(train))
+        return "mean", f"{average:.3g}", np.full(rows, average)
+
+    def gold_of(self, encoded: np.ndarray) -> np.ndarray:
+        return np.asarray(encoded, float)
+
+    def judged_by(self, gold: np.ndarray) -> str:
+        return "rmse"
+
+    def contest(self, name: str, gold: np.ndarray, theirs: np.ndarray, ours: np.ndarray) -> contests.Contest:
+        squares = [(one - gold) ** 2 for one in (theirs, ours)]
+        return contests.of_rows(
+            name, lambda w: (np.sqrt(mean(w, squares[0])), np.sqrt(mean(w, squares[1]))), len(gold), "lower"
+        )
+
+    def one_answer(self, predicted: np.ndarray) -> str | None:
+        return f"{predicted[0]:.3g}" if len(predicted) and np.ptp(predicted) <= 1e-6 * abs(predicted[0]) else None
 
     @classmethod
     def example(cls, number: int, num_labels: int) -> float | list[float]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,18 +15,19 @@ from ... import tokenizer
 from ...data.wording import listed
 from ...errors import UserError
 from ...models.bert import XfmrBertConfig, XfmrBertForSequenceClassification
+from ...report.figures import of_figures
+from ...report.verdict.lines import lines
 from ...run import loading, ranges
 from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
 from ...run.starting_point import check_origin, naming_model_config, new_config, of_checkpoint
 from ...training import XfmrTrainer, XfmrTrainingArguments, checkpoints
 from ...writing import telling, unlink_link
-from . import calibration, many_trainer, predictions, probe, report
+from . import calibration, many_trainer, predictions, probe, report, verdict
 from .collate import ClassificationCollator
 from .data import ClassificationData
 from .many_labels import ManyLabels
 from .many_trainer import ManyLabelsTrainer
-from .problem import Problem
 
 
 @dataclass(kw_only=True)
@@ -210,7 +212,11 @@ def finish(
     folder, problem = Path(str(trainer.args.output_dir)), corpus.problem
     results: dict[str, dict[str, float]] = {}
     fitted: dict | None = None
+    shown: str | None = None  # the split that is spoken of: the last
+    logits: Any = None
+    labels: Any = None
     for name in [name for name in ("validation", "test") if name in splits]:
+        shown = name
         labels = problem.array(corpus.splits[name]["labels"][:])
         logits = problem.outputs(trainer.predict(splits[name]).predictions)
         results[name] = problem.figures(logits, labels)
@@ -221,10 +227,15 @@ def finish(
                 fitted = calibration.fitted(problem.probabilities(np.asarray(logits, float)), labels)
         if trainer.is_world_process_zero():
             predictions.write(folder / f"predictions-{name}.csv", corpus.splits[name], logits, problem)
-    if trainer.is_world_process_zero():
+    if trainer.is_world_process_zero() and shown:
         for file, table in problem.files(logits, labels, corpus.splits["train"]["labels"][:]).items():
             predictions.write_rows(folder / file, table)
-    say(*_summary(name, logits, labels, results[name], problem, seconds, against), *calibration.said(fitted))
+    history, arguments = trainer.state.log_history, trainer.args.to_dict()
+    found = verdict.of_run(problem, corpus.splits, shown, logits, against, fitted, history, arguments, settings)
+    said = [*lines(found), f"trained in {seconds:.0f} s" + (f"; on {shown}, {len(logits):,} rows:" if shown else "")]
+    if shown:
+        said += [*problem.tables(logits, labels), *of_figures(results[shown], against if shown == "test" else None)]
+    say(*said, *calibration.said(fitted))
     if settings.lora_rank:
         if trainer.is_world_process_zero():
             with telling(folder):
@@ -247,21 +258,14 @@ def finish(
         label_names=problem.label_names or None,
         problem_type=problem.problem_type,
         calibration=fitted,
-        baseline=against,
+        baseline={"name": against["name"], "test": against["test"]} if against else None,
+        verdict=found,
     )
-    if "text_pair" in corpus.splits["train"].column_names:  # a command line takes single texts, a file pairs too
+    if (
+        shown and "text_pair" in corpus.splits["train"].column_names
+    ):  # a command line takes single texts, a file pairs too
         columns = ("--text_column", "text", "--text_pair_column", "text_pair")
-        say_how_to_try("predict", str(folder), "--file", str(folder / f"predictions-{name}.csv"), *columns)
-    else:
+        say_how_to_try("predict", str(folder), "--file", str(folder / f"predictions-{shown}.csv"), *columns)
+    elif "text_pair" not in corpus.splits["train"].column_names:
         say_how_to_try("predict", str(folder), corpus.splits["train"][0]["text"][:60])
     return results | ({"baseline": against["test"]} if against else {})
-
-
-def _summary(split, logits, labels, result, problem: Problem, seconds: float, against) -> list[str]:
-    lines = [f"trained in {seconds:.0f} s; on {split}, {len(logits):,} rows:", *problem.tables(logits, labels)]
-    lines.append("  ".join(f"{name} {value:.4f}" for name, value in result.items()))
-    if against and split == "test":
-        main = problem.main_metric
-        ahead = result[main] - against["test"][main]
-        lines.append(f"{main} {result[main]:.4f}, {ahead:+.4f} against {against['test'][main]:.4f} ({against['name']})")
-    return lines

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from datasets import Value
@@ -9,12 +10,14 @@ from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from ...report import bootstrap
+from ...report import bootstrap, contests
 from . import metrics, tables
-from .problem import ByLabel, Drawn, Problem, counted, shares_of
+from .judged import ByLabel
+from .problem import Drawn, Problem, counted, shares_of
 from .ratios import of_table
 
 THRESHOLDS = [t / 10 for t in range(1, 10)]
+LOPSIDED = 0.8  # share of rows with one label, from which on accuracy says little
 
 
 class SingleLabel(Problem):
@@ -22,7 +25,6 @@ class SingleLabel(Problem):
 
     problem_type = "single_label_classification"
     feature = Value("int64")
-    main_metric = "accuracy"
     headline_names = ["accuracy", "f1_macro", "f1_weighted", "mcc"]
     slice_figure = "accuracy"
 
@@ -54,8 +56,11 @@ class SingleLabel(Problem):
             shares = shares_of(self.label_names, row)
             yield {"label": label, "probability": shares[label], "probabilities": shares}
 
-    def predicted(self, logits: np.ndarray) -> list[str]:
-        return self.named(logits.argmax(-1))
+    def decided(self, logits: Any) -> np.ndarray:
+        return logits.argmax(-1)
+
+    def predicted(self, logits: Any) -> list[str]:
+        return self.named(self.decided(logits))
 
     def gold(self, encoded: np.ndarray) -> list[str]:
         return self.named(encoded)
@@ -107,9 +112,13 @@ class SingleLabel(Problem):
         table = self.confusion(gold, predicted)
         return _figures_of(table[None])[0], bootstrap.resample(_figures_of, bootstrap.counts(table))
 
-    def per_label(self, gold: np.ndarray, predicted: np.ndarray) -> ByLabel:
-        table = self.confusion(gold, predicted)
-        return table.sum(1), of_table(table), bootstrap.resample(of_table, bootstrap.counts(table))
+    def headline_at(self, share: float, gold: np.ndarray) -> np.ndarray:
+        """Each label loses as much, to all others alike."""
+        there = np.bincount(gold, minlength=len(self.label_names)).astype(float)
+        wrong = (1 - share) * there / max(1, len(there) - 1)
+        table = np.repeat(wrong[:, None], len(there), axis=1)
+        np.fill_diagonal(table, share * there)
+        return _figures_of(table[None])[0]
 
     def right(self, gold: np.ndarray, predicted: np.ndarray) -> np.ndarray:
         return (gold == predicted).astype(float)
@@ -127,6 +136,36 @@ class SingleLabel(Problem):
     def thresholds(self) -> list[tuple[int, list[float]]]:
         """Of two labels the second."""
         return [(1, THRESHOLDS)] if len(self.label_names) == 2 else []
+
+    def unread(self, train: Any, rows: int) -> tuple[str, str, np.ndarray]:
+        commonest = Counter(train).most_common(1)[0][0]
+        return "majority", self.label_names[commonest], np.full(rows, commonest)
+
+    def judged_by(self, gold: np.ndarray) -> str:
+        """Accuracy; macro F1 where one label has so many rows that never giving another is nearly always right."""
+        return "f1_macro" if np.unique(gold, return_counts=True)[1].max() >= LOPSIDED * len(gold) else "accuracy"
+
+    def contest(self, name: str, gold: np.ndarray, theirs: np.ndarray, ours: np.ndarray) -> contests.Contest:
+        if name == "accuracy":
+            return contests.right_or_wrong(name, gold == theirs, gold == ours)
+        place = self.headline_names.index(name)
+        kinds, times = np.unique(np.stack([gold, theirs, ours], axis=1), axis=0, return_counts=True)
+
+        def of(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            there = kinds[:, 0]
+            both = [self.headline_of_weights(there, kinds[:, side], weights)[:, place] for side in (1, 2)]
+            return both[0], both[1]
+
+        return contests.drawn(name, of, times)
+
+    def one_answer(self, predicted: np.ndarray) -> str | None:
+        return self.label_names[predicted[0]] if len(predicted) and np.ptp(predicted) == 0 else None
+
+    def counts_by_label(self, gold: np.ndarray, predicted: np.ndarray) -> ByLabel:
+        hits, given, there = (
+            np.bincount(ids, minlength=len(self.label_names)) for ids in (gold[gold == predicted], predicted, gold)
+        )
+        return hits, given, there
 
     @classmethod
     def example(cls, number: int, num_labels: int) -> int:

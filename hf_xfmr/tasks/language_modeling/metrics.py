@@ -41,10 +41,12 @@ class Document(NamedTuple):
 
 
 class Losses(NamedTuple):
-    """Each document's, and the mean loss of the token after the first, the first two, ... tokens of a window."""
+    """Each document's, and the mean loss of the token after the first, the first two, ... tokens of a window; and of
+    each window its document, nats and tokens."""
 
     documents: list[Document]
     by_position: list[float]
+    windows: list[tuple[int, float, int]]
 
 
 def evaluate(
@@ -115,6 +117,7 @@ def _score(model, tokenizer, documents, window: int, stride: int, batch_size: in
     )  # the losses at each position, and their number
     per_document: dict[int, float] = {}
     tokens: dict[int, int] = {}
+    by_window: list[tuple[int, float, int]] = []
     was_training = model.training
     model.eval()
     while batch := list(islice(windows, batch_size)):
@@ -131,6 +134,7 @@ def _score(model, tokenizer, documents, window: int, stride: int, batch_size: in
         for each, nats, number in zip(batch, losses.sum(1).tolist(), scored.sum(1).tolist(), strict=True):
             per_document[each.document] = per_document.get(each.document, 0.0) + nats
             tokens[each.document] = tokens.get(each.document, 0) + number
+            by_window.append((each.document, nats, number))
     model.train(was_training)
     if not any(tokens.values()):
         raise UserError("there is no token to predict: every text is empty")
@@ -141,6 +145,7 @@ def _score(model, tokenizer, documents, window: int, stride: int, batch_size: in
             for i, facts in enumerate(read)
         ],
         [loss / count for loss, count in zip(total, number, strict=True)],
+        by_window,
     )
 
 

@@ -19,6 +19,8 @@ from transformers import (
 from ...errors import UserError
 from ...models.gpt2 import XfmrGPT2Config, XfmrGPT2ForCausalLM
 from ...plain import harmless
+from ...report.figures import of_figures
+from ...report.verdict.lines import lines
 from ...run import loading, ranges
 from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
@@ -28,6 +30,7 @@ from ...tokenizer.kinds import KINDS
 from ...training import XfmrTrainer, XfmrTrainingArguments
 from ...training.many_processes import in_parts, is_spread
 from ...writing import whole
+from . import verdict
 from .data import LanguageModelingData, LanguageModelingSettings
 from .metrics import Document, Losses, evaluate_in_detail
 from .pack import LanguageModelingCollator
@@ -235,12 +238,22 @@ def finish(
             )
             if trainer.is_world_process_zero():
                 _write(folder / f"documents-{split}.csv", losses.documents)
+    samples: list[dict] = [
+        {name: log[name] for name in ("step", "prompt", "sample")} for log in logs if "sample" in log
+    ]
+    step = trainer.state.global_step
+    if settings.sample_every and not (samples and samples[-1]["step"] == step):
+        read, added = continuation(model, corpus.tokenizer, prompt(settings, corpus), seed=args.seed)
+        samples.append({"step": step, "prompt": read, "sample": added})
+    shown = next(reversed(results), None)
+    written = [one["sample"] for one in samples]
+    judged = verdict.of_run(corpus, shown, losses, model.config.vocab_size, written, logs, args.to_dict())
+    say(*lines(judged))
     speeds = [log["tokens_per_second"] for log in logs if "tokens_per_second" in log]
     speed = f", {median(speeds):,.0f} tokens/s" if speeds else ""
     say(f"trained in {seconds:.0f} s, on {trainer.state.num_input_tokens_seen:,} tokens{speed}")
     for split, figures in results.items():
-        shown = [f"{name.replace('_', ' ')} {value:.4f}" for name, value in figures.items() if name != "tokens"]
-        say(f"{split}, {figures['tokens']:,} tokens: {', '.join(shown)}")
+        say(f"{split}, {figures['tokens']:,} tokens:", *of_figures(figures))
     save_and_report(
         trainer,
         settings,
@@ -249,7 +262,8 @@ def finish(
         seconds=seconds,
         data=corpus.report,
         loss_by_position=losses.by_position if losses else [],
-        samples=[{name: log[name] for name in ("step", "prompt", "sample")} for log in logs if "sample" in log],
+        samples=samples,
+        verdict=judged,
     )
     say_how_to_try("generate", str(folder), prompt(settings, corpus))
     return results

@@ -7,6 +7,8 @@ from transformers import AutoTokenizer
 
 from ...errors import UserError
 from ...models.bert import XfmrBertConfig, XfmrBertForMaskedLM, XfmrBertForPreTraining
+from ...report.figures import of_figures
+from ...report.verdict.lines import lines
 from ...run import loading, ranges
 from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
@@ -14,8 +16,9 @@ from ...run.starting_point import check_end, check_origin, new_config, of_checkp
 from ...tokenizer import ENCODER_TOKENS, for_encoder
 from ...tokenizer import train as train_tokenizer
 from ...training import XfmrTrainer, XfmrTrainingArguments
+from . import verdict
 from .data import MaskedRows, PretrainingCollator, PretrainingData, PretrainingSettings
-from .metrics import FIGURES, NSP_FIGURES, evaluate
+from .metrics import FIGURES, NSP_FIGURES, evaluate_in_detail
 from .trainer import EpochOfRows, PretrainingTrainer
 
 TOKENIZERS = ("wordpiece", "unigram")
@@ -105,17 +108,29 @@ def finish(trainer: XfmrTrainer, settings: ModelSettings, corpus: PretrainingDat
     """Evaluate validation and test, print the result, and save model and report. Returns the metrics of each split."""
     args = trainer.args
     model = trainer.accelerator.unwrap_model(trainer.model)
-    results = {
-        split: evaluate(model, rows, trainer.data_collator, batch_size=args.per_device_eval_batch_size)
-        for split, rows in corpus.splits.items()
-        if split != "train"
-    }
+    surprise = verdict.surprise(corpus, model.config.vocab_size)
+    results: dict[str, dict[str, float]] = {}
+    detail = None
+    for split, rows in corpus.splits.items():
+        if split != "train":
+            results[split], detail = evaluate_in_detail(
+                model, rows, trainer.data_collator, batch_size=args.per_device_eval_batch_size, surprise=surprise
+            )
+    shown = next(reversed(results), None)
+    log, arguments = trainer.state.log_history, args.to_dict()
+    judged = verdict.of_run(shown, results.get(shown or "", {}), detail, log, arguments)
+    say(*lines(judged))
     say(f"trained in {seconds:.0f} s, on {trainer.state.num_input_tokens_seen:,} tokens")
     for split, figures in results.items():
-        shown = [f"{name.replace('_', ' ')} {value:.4f}" for name, value in figures.items() if type(value) is float]
-        say(f"{split}, {figures['masked']:,} masked tokens: {', '.join(shown)}")
+        say(f"{split}, {figures['masked']:,} masked tokens:", *of_figures(figures))
     folder = save_and_report(
-        trainer, settings, tokenizer=corpus.tokenizer, metrics=results, seconds=seconds, data=corpus.report
+        trainer,
+        settings,
+        tokenizer=corpus.tokenizer,
+        metrics=results,
+        seconds=seconds,
+        data=corpus.report,
+        verdict=judged,
     )
     say_how_to_try("fill", str(folder), _example(corpus))
     return results

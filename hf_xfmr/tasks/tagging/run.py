@@ -12,6 +12,8 @@ import numpy as np
 from ... import tokenizer
 from ...errors import UserError
 from ...models.bert import XfmrBertConfig, XfmrBertForTokenClassification
+from ...report.figures import of_figures
+from ...report.verdict.lines import lines
 from ...run import loading, ranges
 from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
@@ -19,6 +21,7 @@ from ...run.starting_point import check_origin, new_config, of_checkpoint
 from ...training import XfmrTrainer, XfmrTrainingArguments
 from ...writing import whole
 from . import baseline as tagging_baseline
+from . import verdict
 from .alignment import word_tags
 from .data import TaggingData
 from .encode import TaggingCollator
@@ -130,7 +133,10 @@ def finish(
     results: dict[str, dict[str, float]] = {}
     record = {}
     trainer.compute_metrics = None
+    shown: str | None = None  # the split that is spoken of: the last
+    tags: list[list[str]] = []
     for split in [split for split in ("validation", "test") if split in corpus.splits]:
+        shown = split
         tags = sentence_tags(np.asarray(trainer.predict(corpus.splits[split]).predictions), corpus, split)
         rows = corpus.sentences[split]
         results[split] = tagging_metrics(rows["tags"][:], tags)
@@ -140,21 +146,20 @@ def finish(
             "entity_types": most(table) if many else table,
             **({"entity_types_left_out": len(table) - len(most(table))} if many else {}),
             "worst_sentences": _worst(rows, tags),
+            "split": split,
+            "rows": len(rows),
+            "headline": verdict.headline(rows["tags"][:], tags),
         }
         if trainer.is_world_process_zero():
             _write(folder / f"predictions-{split}.jsonl", rows, tags)
             if many:
                 _write_types(folder / TYPES, table)
-        figures = "  ".join(f"{name} {value:.4f}" for name, value in results[split].items())
-    if results:
-        say(
-            f"trained in {seconds:.0f} s; on {split}, {len(rows):,} sentences:",
-            *format_table(table, file=TYPES if many else None),
-            figures,
-        )
-        if against and split == "test":
-            theirs, ours = against["test"]["f1"], results["test"]["f1"]
-            say(f"f1 {ours:.4f}, {ours - theirs:+.4f} against {theirs:.4f} ({against['name']})")
+    measured = against if shown == "test" else None
+    history, arguments = trainer.state.log_history, trainer.args.to_dict()
+    judged = verdict.of_run(corpus.sentences, shown, tags, measured, history, arguments, kind=settings.baseline)
+    say(*lines(judged), f"trained in {seconds:.0f} s" + (f"; on {shown}, {len(rows):,} sentences:" if shown else ""))
+    if shown:
+        say(*format_table(table, file=TYPES if many else None), *of_figures(results[shown], measured))
     save_and_report(
         trainer,
         settings,
@@ -163,6 +168,7 @@ def finish(
         seconds=seconds,
         data=corpus.report,
         label_names=corpus.label_names,
+        verdict=judged,
         baseline={"name": against["name"], "test": against["test"]} if against else None,
         **record,
     )

@@ -10,6 +10,7 @@ import numpy as np
 from ...errors import UserError
 from ...report import bootstrap
 from ...report.comparison import figure, read_table, same_rows
+from .contest import score, scored
 from .metrics import bleu_tokeniser
 
 RESAMPLES = 1000
@@ -37,7 +38,9 @@ def compare(files: Sequence[Path], runs: Sequence[dict]) -> dict[str, Any]:
         test = PairedTest(named, {name: metric}, None, test_type="ar", n_samples=RESAMPLES)
         found: list[Any] = list(test()[1].values())[-1]  # after the systems' names
         p = 1.0 if found[1].p_value is None else found[1].p_value
-        drawn = _resampled(metric, systems, references)
+        statistics = [scored(metric, one, references) for one in systems]
+        blocks = bootstrap.weights(len(references))
+        drawn = np.concatenate([score(metric, w @ statistics[1]) - score(metric, w @ statistics[0]) for w in blocks])
         figures.append(
             figure(name, [one.score for one in found], drawn, p, "sacreBLEU's paired approximate randomization")
         )
@@ -50,17 +53,3 @@ def _tokeniser(run: dict) -> str:
         if found := re.match(r"BLEU .*\|tok:([^|]+)", str(line)):
             return found[1]
     return bleu_tokeniser("")
-
-
-def _resampled(metric, systems: Sequence[list[str]], references: list[str]) -> np.ndarray:
-    """The difference of corpus scores over resampled rows, from sacreBLEU's statistics of each row: [RESAMPLES]."""
-    statistics = [np.array(metric._extract_corpus_statistics(one, [references]), float) for one in systems]
-
-    def difference(weights: np.ndarray) -> np.ndarray:
-        a, b = (
-            [metric._compute_score_from_stats(row.tolist()).score for row in (weights @ one).astype(int)]
-            for one in statistics
-        )
-        return np.array(b) - np.array(a)
-
-    return bootstrap.resample(difference, bootstrap.weights(len(references)))

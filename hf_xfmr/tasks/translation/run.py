@@ -4,6 +4,7 @@ import csv
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from datasets import Dataset
 
@@ -11,13 +12,17 @@ from ... import tokenizer
 from ...drawing import attention, style
 from ...errors import UserError
 from ...models.transformer import XfmrConfig, XfmrForConditionalGeneration
+from ...report.figures import of_figures
+from ...report.verdict.lines import lines
 from ...run import loading, ranges
 from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
 from ...run.starting_point import check_origin, new_config
 from ...training.many_processes import is_spread
 from ...writing import whole
+from . import verdict
 from .averaging import checkpoints, load_average
+from .contest import headline
 from .data import TranslationData
 from .metrics import translation_metrics
 from .token_batches import TranslationCollator
@@ -204,10 +209,20 @@ def finish(
         translations = trainer.translations(rows)
         figures, signatures = translation_metrics(translations, rows["target"][:], language=corpus.target_lang)
         results[name] = figures | {"loss": loss}
-        say(f"{name}, {len(rows):,} pairs: " + "  ".join(f"{k} {v:.4g}" for k, v in results[name].items()))
         if trainer.is_world_process_zero():
             _write(folder / f"translations-{name}.tsv", rows, translations)
-    say(f"trained in {seconds:.0f} s", *signatures)
+    shown = next(reversed(results), None)
+    log, arguments = trainer.state.log_history, trainer.args.to_dict()
+    judged = verdict.of_run(corpus.splits, shown, translations, corpus.target_lang, log, arguments)
+    say(*lines(judged), f"trained in {seconds:.0f} s")
+    for name, figures in results.items():
+        say(f"{name}, {len(corpus.splits[name]):,} pairs:", *of_figures(figures))
+    say(*signatures)
+    record: dict[str, Any] = {"verdict": judged}
+    if shown:
+        rows = corpus.splits[shown]
+        estimates = headline(translations, rows["target"][:], language=corpus.target_lang)
+        record |= {"split": shown, "rows": len(rows), "headline": estimates}
     examples = _examples(rows, translations) if translations else []
     if examples and is_spread(trainer.accelerator.unwrap_model(trainer.model)):
         say("attention-cross.png is left out: no process holds the whole model")
@@ -221,6 +236,7 @@ def finish(
         seconds=seconds,
         data=[*corpus.report, *signatures],
         translations=examples,
+        **record,
     )
     if examples:
         say_how_to_try("translate", str(folder), examples[0]["source"])

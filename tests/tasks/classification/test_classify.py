@@ -106,6 +106,13 @@ def test_a_run_ends_with_metrics_predictions_a_report_and_a_folder_that_loads(tm
     tried = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path.cwd())
     assert json.loads(tried.stdout)["label"] in ("neg", "pos")
     assert "TF-IDF of words (1-2) + logistic regression" in printed
+    told = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))["verdict"]
+    assert told["level"] in ("tie", "unsure")  # TF-IDF finds the word too
+    assert "TF-IDF is perfect too: the task is easy, or the text gives the answer away" in " ".join(printed.split())
+    assert " ".join(printed.partition("verdict: ")[2].split()).startswith(told["sentence"])
+    assert printed.index("verdict: ") < printed.index("precision  recall")
+    for page in ("report.html", "README.md", "report.json"):
+        assert "accuracy 1.000 against 1.000 on" in (tmp_path / "run" / page).read_text(encoding="utf-8")
 
     lines = predictions(tmp_path)
     assert len(lines) == len({line["id"] for line in lines}) > 20

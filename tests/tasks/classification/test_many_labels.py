@@ -57,12 +57,11 @@ def test_one_label_of_many_has_the_figures_it_has_with_few():
     assert values == pytest.approx(expected)
     for ours, theirs in zip(bootstrap.interval(resampled), bootstrap.interval(others), strict=True):
         assert ours == pytest.approx(theirs, abs=0.02)
-    rows, scores, drawn = few.per_label(gold, predicted)
-    shown = many.shown_labels(gold)
-    some_rows, some_scores, some_drawn = many.per_label(gold, predicted)
-    assert some_rows.tolist() == rows[shown].tolist() == sorted(rows.tolist(), reverse=True)
-    assert some_scores == pytest.approx(scores[:, shown], nan_ok=True)
-    assert some_drawn[:, :, 0].mean(0) == pytest.approx(drawn[:, :, shown[0]].mean(0), abs=0.01)
+    by_label = few.counts_by_label(gold, predicted)
+    for one, other in zip(by_label, many.counts_by_label(gold, predicted), strict=True):
+        assert one.tolist() == other.tolist()
+    rows = by_label[2][list(many.shown_labels(gold))].tolist()
+    assert rows == sorted(rows, reverse=True)
     counts = few.confusion(gold, predicted)
     found = many.confused(gold, predicted)
     order = [NAMES.index(name) for name in found["labels"][:-1]]
@@ -90,12 +89,14 @@ def test_several_labels_of_many_have_the_figures_they_have_with_few():
     for drawn in (np.ones((1, 60)), next(iter(bootstrap.weights(60)))):
         again = few.headline_of_weights(gold, predicted, drawn)
         assert many.headline_of_weights(ours, said, drawn) == pytest.approx(again)
-    rows, scores, drawn = few.per_label(gold, predicted)
-    some_rows, some_scores, some_drawn = many.per_label(ours, said)
-    shown = many.shown_labels(ours)
-    assert some_rows.tolist() == rows[shown].tolist()
-    assert some_scores == pytest.approx(scores[:, shown], nan_ok=True)
-    assert some_drawn == pytest.approx(drawn[:, :, shown], nan_ok=True)  # the same rows drawn
+    for one, other in zip(few.counts_by_label(gold, predicted), many.counts_by_label(ours, said), strict=True):
+        assert one.tolist() == other.tolist()
+    kind, answer, always = few.unread(gold.astype(float).tolist(), 60)
+    assert many.unread(ids, 60)[:2] == (kind, answer)
+    assert many.unread(ids, 60)[2].toarray().tolist() == always.tolist()
+    assert many.contest("f1_micro", ours, many.unread(ids, 60)[2], said) == few.contest(
+        "f1_micro", gold, always, predicted
+    )
     assert many.row_figure(ours, said).tolist() == few.row_figure(gold, predicted).tolist()
     assert many.balance_line(ids) == few.balance_line(gold.astype(float).tolist())
 

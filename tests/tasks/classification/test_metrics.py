@@ -103,6 +103,8 @@ def test_regression(random):
         {
             "pearson": np.corrcoef(labels, predictions)[0, 1],
             "spearman": 1.0,
+            "r2": 1 - np.mean((labels - predictions) ** 2) / np.var(labels),
+            "rmse": np.sqrt(np.mean((labels - predictions) ** 2)),
             "mse": np.mean((labels - predictions) ** 2),
             "mae": np.mean(abs(labels - predictions)),
         },
@@ -113,7 +115,9 @@ def test_regression(random):
 def test_constant_predictions_explain_nothing():
     labels = np.array([1.0, 2.0, 3.0])
     found = kind_of("regression")([]).figures(np.ones((3, 1)), labels)
-    assert found == pytest.approx({"pearson": 0.0, "spearman": 0.0, "mse": 5 / 3, "mae": 1.0})
+    assert found == pytest.approx(
+        {"pearson": 0.0, "spearman": 0.0, "r2": -1.5, "rmse": (5 / 3) ** 0.5, "mse": 5 / 3, "mae": 1.0}
+    )
     assert metrics.pearson(labels, 1 + 1e-15 * np.array([0, 1, 2]))["pearson"] <= 1  # nearly constant: no warning
     assert metrics.matthews_correlation(LABELS, np.ones(10, int)) == {"mcc": 0.0}
     assert metrics.f1(LABELS, np.ones(10, int))["f1_macro"] == pytest.approx((0 + 2 / 3) / 2)
@@ -126,7 +130,7 @@ def test_what_is_undefined_is_left_out_and_the_reason_said(caplog):
     assert set(found) == {"accuracy", "f1_macro", "f1_micro", "f1_weighted", "mcc"}
     assert "roc_auc is left out: every row has the label 'calm'" in caplog.text
     found = kind_of("regression")([]).figures(np.array([[1.0], [2.0]]), np.array([3.0, 3.0]))
-    assert set(found) == {"mse", "mae"}
+    assert set(found) == {"rmse", "mse", "mae"}
     assert metrics.pearson(np.array([3.0, 3.0]), np.array([1.0, 2.0])) == {}
     assert caplog.text.count("pearson is left out: every row has the same label") == 1  # once is enough
 
@@ -211,7 +215,7 @@ def test_evaluate_metrics_combine():
         | metrics.per_class(LABELS, PREDICTIONS, ["negative", "positive"])
         | {"roc_auc": 1.0}
     )
-    values = evaluate.combine([metrics.Pearson(), metrics.Spearman(), metrics.MeanSquaredError()])
+    values = evaluate.combine([metrics.Pearson(), metrics.Spearman(), metrics.Errors()])
     found = values.compute(references=torch.tensor([1.0, 2.0, 3.0]), predictions=[1.0, 2.0, 9.0])
     assert found["mse"] == 12
     assert found["mae"] == 2

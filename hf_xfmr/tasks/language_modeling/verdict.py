@@ -1,0 +1,81 @@
+"""What a language model's perplexity means: set against unigrams and bigrams of train, token for token."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...report import verdict
+from ...report.comparison import outcome
+from ...report.contests import perplexity
+from ...report.verdict import few, leaks, learning, loops
+from .data import LanguageModelingData, token_ids
+from .metrics import Losses
+from .ngrams import Ngrams
+
+FEWEST_DOCUMENTS = 10  # that stand for others; of fewer their windows do
+LEAKS = 20_000  # documents of train that are looked through
+
+
+def of_run(
+    corpus: LanguageModelingData,
+    split: str | None,
+    losses: Losses | None,
+    vocabulary: int,
+    samples: Sequence[str],
+    history: Sequence[Mapping],
+    arguments: Mapping[str, Any],
+) -> verdict.Verdict:
+    """The verdict on the `losses` of a split's documents (None: nothing is held out) in windows of the corpus's
+    blocks; `samples` are what the model wrote."""
+    if split is None or losses is None:
+        return verdict.nothing_held_out()
+    size = max(vocabulary, len(corpus.tokenizer))
+    ngrams = Ngrams(token_ids(corpus.documents["train"], corpus.tokenizer, "documents"), size)
+    table = np.array(
+        [(*one, *theirs) for one, theirs in zip(losses.windows, _rivals(corpus, split, ngrams), strict=True)], float
+    )  # [windows, 5]: document, nats, tokens, nats of unigrams and of bigrams
+    documents = np.unique(table[:, 0])
+    unit = "documents" if len(documents) >= FEWEST_DOCUMENTS else "windows"
+    if unit == "documents":
+        table = _summed(table)
+    nats, tokens = table[:, 1], table[:, 2]
+    contests = {
+        name: perplexity("perplexity", table[:, 3 + i], nats, tokens) for i, name in enumerate(("unigram", "bigram"))
+    }
+    rivals = [{"kind": name, **contest[0]} for name, contest in contests.items()]
+    is_good = all(outcome(one) == "better" for one in rivals)
+    heeded = [
+        *_leaks(corpus, split),
+        *learning.warnings(history, arguments, is_good=is_good),
+        *few.warnings(rivals[-1], len(table), unit),
+        *loops.warnings(samples[-3:], "samples", least=0.3),
+    ]
+    if len(documents) == 1:
+        heeded.append({"kind": "one_document", "split": split, "rows": len(table), "unit": unit})
+    about: dict[str, Any] = {"rows": len(table), "unit": unit, "split": split}
+    return verdict.judge(
+        "perplexity", rivals[0]["b"], rivals, **about, interval=contests["unigram"][1], warnings=heeded
+    )
+
+
+def _rivals(corpus: LanguageModelingData, split: str, ngrams: Ngrams):
+    """Nats of unigrams and of bigrams in each window, as `evaluate_in_detail` cuts documents into them."""
+    step = corpus.block_size - 1
+    for ids in token_ids(corpus.documents[split], corpus.tokenizer, "documents"):
+        both = ngrams.nats(ids)
+        for start in range(0, len(ids) - 1, step):
+            yield tuple(float(one[start : start + step].sum()) for one in both)
+
+
+def _summed(table: np.ndarray) -> np.ndarray:
+    """The windows of each document together."""
+    _, first, which = np.unique(table[:, 0], return_index=True, return_inverse=True)
+    sums = np.zeros((len(first), table.shape[1]))
+    np.add.at(sums, which, table)
+    return sums
+
+
+def _leaks(corpus: LanguageModelingData, split: str) -> list[dict]:
+    train = [text for text, _ in zip(corpus.documents["train"], range(LEAKS), strict=False)]
+    return leaks.warnings("perplexity", 0.0, 1.0, leaks.share_in_train(list(corpus.documents[split]), train), split)
