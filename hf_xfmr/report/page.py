@@ -24,7 +24,7 @@ def render(folder: Path, run: dict, figures: dict, pictures: dict[str, Figure], 
     environment.filters |= {"figure": _figure, "name": metric_name, "duration": _duration, "value": _value}
     attention = {
         path.stem.removeprefix("attention-"): base64.b64encode(path.read_bytes()).decode()
-        for path in sorted(folder.glob("attention-*.png"))
+        for path in sorted(folder.glob("attention-*.svg"))
     }
     confusion: dict[str, Any] = figures.get("confusion") or {}
     metric_names = dict.fromkeys(

@@ -8,7 +8,7 @@ from pathlib import Path
 from datasets import Dataset
 
 from ... import tokenizer
-from ...drawing import attention, style
+from ...drawing import attention, files
 from ...errors import UserError
 from ...models.transformer import XfmrConfig, XfmrForConditionalGeneration
 from ...run import loading, ranges
@@ -210,7 +210,7 @@ def finish(
     say(f"trained in {seconds:.0f} s", *signatures)
     examples = _examples(rows, translations) if translations else []
     if examples and is_spread(trainer.accelerator.unwrap_model(trainer.model)):
-        say("attention-cross.png is left out: no process holds the whole model")
+        say("attention-cross.svg is left out: no process holds the whole model")
     elif examples and trainer.is_world_process_zero():
         _draw(trainer, corpus.tokenizers, examples, folder)
     save_and_report(
@@ -249,5 +249,6 @@ def _draw(trainer: XfmrSeq2SeqTrainer, tokenizers: TokenizerPair, examples: list
     for source, target in ((one["source"], one["translation"]) for one in examples):
         sizes = [len(tokenizers.source_ids([source])[0]), len(tokenizers.target_ids([target])[0])]
         if min(sizes) >= 4 and max(sizes) <= min(30, model.config.max_position_embeddings):
-            style.save(attention.cross(model, tokenizers, source, target), folder / "attention-cross.png")
+            across, down, weights = attention.pair_weights(model, tokenizers, source, target)
+            files.write(attention.cross(weights["cross"], across, down), folder / "attention-cross.svg")
             return
