@@ -95,7 +95,7 @@ CHAPTERS: dict[str, tuple[Part, ...]] = {
         Part(
             "both_ways",
             code=("models.bert:XfmrBertModel.forward@create_bidirectional_mask(",),
-            pictures=("antecedent_first", "antecedent_second", "antecedent_heads", "bert_heads"),
+            pictures=("antecedent_first", "antecedent_second", "antecedent_heads", "bert_word", "bert_heads"),
         ),
         Part(
             "masked_words",

@@ -56,6 +56,14 @@ def bert_heads(passes: Passes, words: Words) -> Drawn:
     return attention.self_attention(layers, tokens, None, words=words)
 
 
+def bert_word(passes: Passes, words: Words) -> Drawn:
+    """What the sentence's word looks at in that layer, in the page's own language."""
+    tokens, layers = passes.reading
+    word = passes.examples["word"]
+    known = word if attention.places_of(word, tokens) else tokens[len(tokens) // 2]
+    return attention.self_attention(layers, tokens, known, words=words)
+
+
 def antecedent_first(passes: Passes, words: Words) -> Drawn:
     """What a pronoun looks at in the head that was measured to find antecedents, where it stands for the first noun."""
     return _antecedent(passes, words, "first")
@@ -199,6 +207,7 @@ PICTURES: dict[str, Callable[[Passes, Words], Figure | Drawn | Markup]] = {
         cross_heads,
         gpt2_heads,
         bert_heads,
+        bert_word,
         antecedent_first,
         antecedent_second,
         masks,
