@@ -1,6 +1,7 @@
 """How the pages are built: `make docs`, warnings as errors."""
 
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -13,7 +14,8 @@ project = "hf_xfmr"
 author = copyright = "the hf_xfmr authors"
 version = release = hf_xfmr.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+sys.path.insert(0, str(ROOT / "docs"))
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "exercise_pages"]
 exclude_patterns = ["_build", "examples"]
 source_suffix = {".md": "markdown"}
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]

@@ -1,12 +1,13 @@
 """Draw where a model looks: a translation's cross-attention, or what one word of a sentence looks at.
 
-    python -m hf_xfmr attention MODEL "The cat sat." "Le chat est assis." --out cross.png
-    python -m hf_xfmr attention MODEL "The cat did not cross the street because it was tired." --word it --out it.png
-    python -m hf_xfmr attention MODEL --out sinusoids.png
+    python -m hf_xfmr attention MODEL "The cat sat." "Le chat est assis." --out cross.html
+    python -m hf_xfmr attention MODEL "The cat is ill because it ate too much." --word it --layer 4 --head 2
+    python -m hf_xfmr attention MODEL --out sinusoids.svg
 
 MODEL is a Transformer (Marian's too), a BERT or a GPT-2. Without a target the model translates the sentence first. With
 --word: self-attention, of the encoder if the word is in the sentence, else of the decoder. Without a sentence: the
-Transformer's table of position signals.
+Transformer's table of position signals. The command says what one sees; the picture shows it. HTML and SVG have text in
+the fonts of whoever reads them, Chinese too.
 """
 
 import argparse
@@ -19,7 +20,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", nargs="?", help="its translation (default: the model's own)")
     parser.add_argument("--word", help="draw what this word looks at")
     parser.add_argument("--layer", type=int, help="layer, from 1 (default: the last)")
-    parser.add_argument("--out", required=True, help="picture file: .png, .svg or .pdf")
+    parser.add_argument("--head", type=int, help="one head alone, from 1 (default: all, and their mean)")
+    parser.add_argument(
+        "--language", choices=("en", "zh"), default="en", help="English or Chinese (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--out", default="attention.html", help="file: .html, .svg, .png or .pdf (default: %(default)s)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -32,6 +39,8 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.target,
         word=arguments.word,
         layer=arguments.layer,
+        head=arguments.head,
+        language=arguments.language,
         out=arguments.out,
     )
     say(*lines)

@@ -1,7 +1,7 @@
 """Explain the three architectures from their own source: one HTML page with the code, the shapes and the pictures.
 
     python -m hf_xfmr explain
-    python -m hf_xfmr explain transformer --lang zh
+    python -m hf_xfmr explain transformer --language zh
     python -m hf_xfmr explain bert --bert sample:minilm --out runs/explain
 
 In the order of the papers, in English or Chinese. The code is cut out of the installed package, and what the page shows
@@ -19,7 +19,9 @@ from ..run.console import say
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("chapters", nargs="*", metavar="CHAPTER", help=f"{', '.join(CHAPTERS)} (default: all)")
-    parser.add_argument("--lang", choices=("en", "zh"), default="en", help="English or Chinese (default: %(default)s)")
+    parser.add_argument(
+        "--language", choices=("en", "zh"), default="en", help="English or Chinese (default: %(default)s)"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/explain"), help="folder (default: %(default)s)")
     parser.add_argument(
         "--bert",
@@ -29,4 +31,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    say(explain(arguments.chapters, lang=arguments.lang, out=arguments.out, bert=arguments.bert))
+    say(explain(arguments.chapters, language=arguments.language, out=arguments.out, bert=arguments.bert))

@@ -1,7 +1,8 @@
 """Where a loaded model looks: the weights of its attention, with their tokens, and pictures of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ import torch
 from matplotlib.figure import Figure
 
 from ..errors import UserError
-from . import maps
+from . import maps, shares
+from .words import WORDS, Words
 
 
 def shown(tokenizer, ids: Sequence[int]) -> list[str]:
@@ -34,6 +36,16 @@ def eager(model):
     finally:
         model.set_attn_implementation(before)
         model.train(was_training)
+
+
+def read(model, tokenizer: Any, sentence: str) -> tuple[list[str], list[np.ndarray]]:
+    """The sentence's tokens, and the weights [H, T, T] of each layer of an encoder or a decoder that reads it. Raises
+    `UserError` for one longer than the model's positions."""
+    ids = tokenizer(sentence)["input_ids"]
+    check_length(sentence, ids, model)
+    with eager(model):
+        layers = model(torch.tensor([ids]), output_attentions=True).attentions
+    return shown(tokenizer, ids), [one[0].float().numpy() for one in layers]
 
 
 def pair_weights(
@@ -63,18 +75,55 @@ def check_length(text: str, ids: Sequence[int], model) -> None:
         raise UserError(f"{text[:40]!r}… has {len(ids)} tokens, more than the model's {longest}: give a shorter one")
 
 
-def cross(model, tokenizers: Any, source: str, target: str, *, layer: int | None = None) -> Figure:
-    """Cross-attention of a layer (from 1; None: the last), the mean of its heads and each by itself."""
-    across, down, weights = pair_weights(model, tokenizers, source, target)
-    number, chosen = _layer(weights["cross"], layer)
-    return maps.attention_maps(chosen, down, across, title=f"cross-attention, layer {number}")
+@dataclass(frozen=True)
+class Drawn:
+    """A picture of attention before it is one: `draw(as_text, sentence)` makes the figure, `says` tells what one sees,
+    `how` how to read it, `tokens` are those in it, `words` the language's."""
+
+    draw: Callable[[bool, str], Figure]
+    says: str
+    how: str
+    tokens: list[str]
+    words: Words
 
 
-def _layer(layers: list[np.ndarray], number: int | None) -> tuple[int, np.ndarray]:
-    number = len(layers) if number is None else number
+def cross(
+    weights: list[np.ndarray],
+    across: Sequence[str],
+    down: Sequence[str],
+    *,
+    layer: int | None = None,
+    head: int | None = None,
+    words: Words = WORDS["en"],
+) -> Drawn:
+    """Cross-attention of a layer and head (from 1; None: the last layer, all heads and their mean)."""
+    return _map(weights, down, across, "cross", causal=False, layer=layer, head=head, words=words)
+
+
+def _map(layers, down, across, kind: str, *, causal: bool, layer, head, words: Words) -> Drawn:
+    title, weights = _chosen(layers, kind, layer, head, words)
+    seen = shares.visible(weights.shape[1:], causal)
+
+    def draw(as_text: bool, sentence: str) -> Figure:
+        return maps.attention_maps(
+            weights, down, across, title=title, causal=causal, words=words, as_text=as_text, sentence=sentence
+        )
+
+    says = shares.of_map(weights, seen, across, words)
+    return Drawn(draw, says, words["how"], list(dict.fromkeys([*down, *across])), words)
+
+
+def _chosen(layers: list[np.ndarray], kind: str, layer: int | None, head: int | None, words: Words):
+    """A title, and the weights [H, T, S] of a layer, or [1, T, S] of a head."""
+    number = len(layers) if layer is None else layer
     if not 1 <= number <= len(layers):
         raise UserError(f"--layer is {number}, but the model has the layers 1 to {len(layers)}")
-    return number, layers[number - 1]
+    weights = layers[number - 1]
+    if head is None:
+        return words["layer"].format(words[kind], number), weights
+    if not 1 <= head <= len(weights):
+        raise UserError(f"--head is {head}, but a layer of the model has the heads 1 to {len(weights)}")
+    return words["layer_head"].format(words[kind], number, head), weights[head - 1 : head]
 
 
 def places_of(word: str, tokens: Sequence[str]) -> list[int]:
@@ -93,14 +142,39 @@ def places_of(word: str, tokens: Sequence[str]) -> list[int]:
 
 
 def self_attention(
-    layers: list[np.ndarray], tokens: Sequence[str], word: str | None, *, part: str, layer: int | None
-) -> Figure:
-    """Self-attention of one word (the mean of its tokens' rows), or of every token if `word` is None."""
-    number, weights = _layer(layers, layer)
-    title = f"{part}self-attention, layer {number}"
+    layers: list[np.ndarray],
+    tokens: Sequence[str],
+    word: str | None,
+    *,
+    kind: str = "self",
+    causal: bool = False,
+    layer: int | None = None,
+    head: int | None = None,
+    words: Words = WORDS["en"],
+) -> Drawn:
+    """Self-attention of one word (the mean of its tokens' rows), or of every token if `word` is None. `kind` names it:
+    self, encoder or decoder."""
     if word is None:
-        return maps.attention_maps(weights, tokens, tokens, title=title)
+        return _map(layers, tokens, tokens, kind, causal=causal, layer=layer, head=head, words=words)
+    title, weights = _chosen(layers, kind, layer, head, words)
     at = places_of(word, tokens)
     if not at:
         raise UserError(f'--word "{word}" is not among the tokens {" ".join(tokens)}')
-    return maps.one_word(weights[:, at].mean(1), tokens, at, title=title)
+    row = weights[:, at].mean(1)
+
+    def draw(as_text: bool, sentence: str) -> Figure:
+        return maps.one_word(
+            row, tokens, at, title=title, causal=causal, words=words, as_text=as_text, sentence=sentence
+        )
+
+    says = shares.of_word(row, tokens, at, max(at) + 1 if causal else len(tokens), words)
+    return Drawn(draw, says, words["how_word"], list(tokens), words)
+
+
+def signals(table: np.ndarray, words: Words) -> Drawn:
+    """The table of position signals as a picture."""
+
+    def draw(as_text: bool, sentence: str) -> Figure:
+        return maps.position_signals(table, words=words, sentence=sentence)
+
+    return Drawn(draw, words["signals"], "", [], words)

@@ -12,10 +12,10 @@ from .outline import CHAPTERS
 
 
 def explain(
-    chapters: Sequence[str] = (), *, lang: str = "en", out: str | Path = "runs/explain", bert: str | None = None
+    chapters: Sequence[str] = (), *, language: str = "en", out: str | Path = "runs/explain", bert: str | None = None
 ) -> str:
-    """Write `explain-LANG.html` into the folder `out`: the `chapters` (none: all), in English or Chinese (en, zh), with
-    the attention of `bert`, a folder, sample: or Hub name. Returns the path and what is in it, in a line.
+    """Write `explain-LANGUAGE.html` into the folder `out`: the `chapters` (none: all), in English or Chinese (en, zh),
+    with the attention of `bert`, a folder, sample: or Hub name. Returns the path and what is in it, in a line.
 
     Raises `UserError` for an unknown chapter, and a folder that can't be written.
     """
@@ -26,7 +26,7 @@ def explain(
         raise UserError(f"there is no chapter '{unknown[0]}': the page has {', '.join(CHAPTERS)}")
     shown = [name for name in CHAPTERS if name in chapters or not chapters]
     out = place(out, "--out")
-    words = [*chapters, "--lang", lang, *(["--bert", bert] if bert else [])]
+    words = [*chapters, "--language", language, *(["--bert", bert] if bert else [])]
     above = next((one for one in (Path(out), *Path(out).absolute().parents) if one.exists()), Path())
     if not above.is_dir():
         raise UserError(f"{out} can't be made a folder ({above} is a file): give another --out")
@@ -34,23 +34,25 @@ def explain(
     began = time.perf_counter()
     html = page.render(
         shown,
-        lang,
+        language,
         command=f"python -m hf_xfmr explain {shlex.join(words)}",
-        bert=bert or (_default_bert(lang) if "bert" in shown else None),
+        bert=bert or (_default(language, "bert") if "bert" in shown else None),
+        finder=None if bert or "bert" not in shown else _default(language, "finder"),
     )
-    path = Path(out) / f"explain-{lang}.html"
+    path = Path(out) / f"explain-{language}.html"
     with whole(path, instead="give another --out") as aside:
         aside.write_text(html, encoding="utf-8")
     parts = sum(len(CHAPTERS[name]) for name in shown)
     return f"{path}: {parts} parts in {time.perf_counter() - began:.0f} seconds"
 
 
-def _default_bert(language: str) -> str | None:
-    """The BERT a language's page draws unless told otherwise; None, and a line that says so, if it can't be had."""
+def _default(language: str, key: str) -> str | None:
+    """The BERT a language's page draws, or asks, unless told otherwise; None, and a line that says so, if it can't be
+    had."""
     from ..run import loading
     from . import page
 
-    name = page.texts(language)["examples"]["bert"]
+    name = page.texts(language)["examples"][key]
     try:
         return name and loading.checkpoint(name) and name
     except UserError as error:

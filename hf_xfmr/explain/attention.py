@@ -2,13 +2,23 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
-from matplotlib.figure import Figure
 from transformers import AutoConfig, AutoTokenizer
 
-from ..drawing import maps, style
-from ..drawing.attention import check_length, cross, eager, pair_weights, places_of, self_attention, shown
+from ..drawing import files
+from ..drawing.attention import (
+    Drawn,
+    cross,
+    pair_weights,
+    places_of,
+    read,
+    self_attention,
+    signals,
+)
+from ..drawing.style import fonts_for
+from ..drawing.words import WORDS
 from ..errors import UserError
 from ..models.transformer import XfmrConfig, position_table
 from ..registration import config_classes
@@ -16,7 +26,6 @@ from ..run import finite, loading
 from ..tasks.translation.translator import load_translator
 from ..writing import place
 
-PICTURES = (".png", ".svg", ".pdf")
 POSITIONS = 128  # rows of the table of position signals that are drawn: beyond, the picture's lines blur
 
 
@@ -27,39 +36,48 @@ def attention(
     *,
     word: str | None = None,
     layer: int | None = None,
-    out: str | Path,
+    head: int | None = None,
+    language: str = "en",
+    out: str | Path = "attention.html",
 ) -> list[str]:
-    """Write the picture that `draw` makes to `out` (.png, .svg or .pdf). Returns what is to be said of it: tokens that
-    no font has, which stand as numbers in the picture, and its path. Raises `UserError` as `draw`, and for a path that
-    can't be written."""
+    """Write the picture that `draw` makes to `out` (.html, .svg, .png or .pdf). Returns what is to be said of it: what
+    one sees, tokens that stand as numbers in a picture of pixels for want of a font, and its path. Raises `UserError`
+    as `draw`, and for a path that can't be written."""
     out = place(out, "--out")
-    if out.suffix.lower() not in PICTURES:
-        raise UserError(f"{out}: a picture's name ends in {', '.join(PICTURES)}; give --out such a name")
-    figure, tokens = draw(model, sentence, target, word=word, layer=layer)
-    lines = []
-    if tokens and style.fonts_for(tokens) is None:
-        lines = ["no font here has all characters, so the tokens are numbered:"]
-        lines += [f"{place + 1} {token}" for place, token in enumerate(tokens)]
+    if out.suffix.lower() not in files.KINDS:
+        raise UserError(f"{out}: a picture's name ends in {', '.join(files.KINDS)}; give --out such a name")
+    if out.suffix.lower() in files.PIXELS and fonts_for(WORDS[language].values()) is None:
+        language = "en"  # pixels of boxes would say nothing; the lines below tell where Chinese can be read
+    drawn = draw(model, sentence, target, word=word, layer=layer, head=head, language=language)
     try:
-        return [*lines, str(style.save(figure, out))]
+        return [*files.write(drawn, out), str(out)]
     except UserError:
         raise
     except (OSError, ValueError) as error:
         raise UserError(
-            f"{out} can't be written ({error}); give --out a file name ending in .png, .svg or .pdf"
+            f"{out} can't be written ({error}); give --out a file name ending in {', '.join(files.KINDS)}"
         ) from None
 
 
 def draw(
-    name: str, sentence: str | None, target: str | None = None, *, word: str | None = None, layer: int | None = None
-) -> tuple[Figure, list[str]]:
-    """The picture that the command draws, and the tokens in it. Raises `UserError` for what can't be drawn."""
+    name: str,
+    sentence: str | None,
+    target: str | None = None,
+    *,
+    word: str | None = None,
+    layer: int | None = None,
+    head: int | None = None,
+    language: str = "en",
+) -> Drawn:
+    """What the command draws, with what it says of it in a language (en, zh). Raises `UserError` for what can't be
+    drawn."""
+    how: dict[str, Any] = {"word": word, "layer": layer, "head": head, "words": WORDS[language]}
     kind = loading.from_pretrained(AutoConfig, name).model_type
     family = next((one for one in config_classes() if kind in (one.model_type, one.stock_model_type)), None)
     if family is None:
         raise UserError(f"{name} is a {kind}; attention is drawn of a Transformer (Marian's too), a BERT or a GPT-2")
     if family.is_encoder_decoder:
-        return _draw_transformer(name, sentence, target, word=word, layer=layer)
+        return _draw_transformer(name, sentence, target, **how)
     if sentence is None:
         raise UserError(f"a sentence is missing: the position signals that are drawn without one are not a {kind}'s")
     if target is not None:
@@ -67,29 +85,23 @@ def draw(
     tokenizer = loading.from_pretrained(AutoTokenizer, name)
     model_class = getattr(sys.modules[family.__module__], family.auto_classes["AutoModel"].split(".")[-1])
     model = loading.to_use(model_class, name, unused="pooler")
-    ids = tokenizer(sentence)["input_ids"]
-    check_length(sentence, ids, model)
-    with eager(model):
-        attentions = model(torch.tensor([ids]), output_attentions=True).attentions
-    finite.check(name, f'"{sentence[:40]}"', *attentions)
-    layers = [one[0].float().numpy() for one in attentions]
-    tokens = shown(tokenizer, ids)
-    return self_attention(layers, tokens, word, part="", layer=layer), tokens
+    tokens, layers = read(model, tokenizer, sentence)
+    finite.check(name, f'"{sentence[:40]}"', *map(torch.as_tensor, layers))
+    return self_attention(layers, tokens, causal=family.stock_model_type == "gpt2", **how)
 
 
-def _draw_transformer(name: str, sentence: str | None, target: str | None, *, word, layer) -> tuple[Figure, list[str]]:
+def _draw_transformer(name: str, sentence: str | None, target: str | None, *, word, layer, head, words) -> Drawn:
     if sentence is None:
-        table = position_table(loading.from_pretrained(XfmrConfig, name))
-        return maps.position_signals(table[:POSITIONS].numpy()), []
+        return signals(position_table(loading.from_pretrained(XfmrConfig, name))[:POSITIONS].numpy(), words)
     translator = load_translator(name)
     model, tokenizers = translator.model, translator.tokenizers
     target = translator([sentence])[0] if target is None else target
     sources, targets, weights = pair_weights(model, tokenizers, sentence, target)
     finite.check(name, f'"{sentence[:40]}"', *(torch.as_tensor(one) for layers in weights.values() for one in layers))
+    how = {"layer": layer, "head": head, "words": words}
     if word is None:
-        figure = cross(model, tokenizers, sentence, target, layer=layer)
-        return figure, []
+        return cross(weights["cross"], sources, targets, **how)
     if places_of(word, sources):
-        return self_attention(weights["encoder"], sources, word, part="encoder ", layer=layer), sources
-    read = ["(start)", *targets[:-1]]  # what the decoder reads
-    return self_attention(weights["decoder"], read, word, part="decoder ", layer=layer), read
+        return self_attention(weights["encoder"], sources, word, kind="encoder", **how)
+    reads = ["(start)", *targets[:-1]]  # what the decoder reads
+    return self_attention(weights["decoder"], reads, word, kind="decoder", causal=True, **how)

@@ -8,13 +8,14 @@ class Part:
     """A step of a chapter.
 
     `code` names what is shown of the package (see `code.find`), `shapes` modules of the chapter's model whose tensors
-    are told, `pictures` functions of pictures.py or tables.py.
+    are told, `pictures` functions of pictures.py or tables.py. Formulas of formulas.py stand under the part's name.
     """
 
     name: str
     code: tuple[str, ...] = ()
     shapes: tuple[str, ...] = ()
     pictures: tuple[str, ...] = ()
+    whole: bool = False  # whether the code is shown with its caches and packed rows, which are the part's subject
 
 
 _ENCODER, _DECODER = "model.encoder.blocks.0", "model.decoder.blocks.0"
@@ -22,6 +23,7 @@ _BERT, _GPT2 = "bert.blocks.0", "transformer.blocks.0"
 
 CHAPTERS: dict[str, tuple[Part, ...]] = {
     "transformer": (
+        Part("figure_1", pictures=("figure_1",)),
         Part(
             "words_and_positions",
             code=("models.transformer:Embeddings.forward", "models.blocks:sinusoids"),
@@ -93,7 +95,7 @@ CHAPTERS: dict[str, tuple[Part, ...]] = {
         Part(
             "both_ways",
             code=("models.bert:XfmrBertModel.forward@create_bidirectional_mask(",),
-            pictures=("bert_word", "bert_heads"),
+            pictures=("antecedent_first", "antecedent_second", "antecedent_heads", "bert_word", "bert_heads"),
         ),
         Part(
             "masked_words",
@@ -121,6 +123,7 @@ CHAPTERS: dict[str, tuple[Part, ...]] = {
         ),
     ),
     "gpt2": (
+        Part("bytes", code=("tokenizer.kinds:_bpe",), pictures=("pieces",)),
         Part(
             "decoder_only",
             code=("models.gpt2:Block.forward", "models.gpt2:XfmrGPT2Model.forward@self.position(position_ids)"),
@@ -144,6 +147,7 @@ CHAPTERS: dict[str, tuple[Part, ...]] = {
                 "models.blocks:Attention.forward@= cache.update(k",
             ),
             pictures=("continuation",),
+            whole=True,
         ),
     ),
     "together": (Part("side_by_side", pictures=("three_masks",)),),

@@ -3,20 +3,23 @@
 import re
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import matplotlib
 import torch
 import transformers
 import yaml
 from markupsafe import Markup, escape
 
 from .. import __version__
-from ..drawing import style
+from ..drawing import files, style
+from ..drawing.attention import Drawn
+from ..drawing.words import WORDS
 from ..report import page as house
-from . import code, small
+from . import code, reading, small
+from .formulas import FORMULAS
 from .outline import CHAPTERS, SIDE_BY_SIDE, Part
 from .passes import Passes
 from .pictures import PICTURES
@@ -28,8 +31,9 @@ _HERE = Path(__file__).parent
 
 
 def texts(language: str) -> dict[str, Any]:
-    """What the page says in a language: the content of its YAML file."""
-    return yaml.safe_load((_HERE / f"{language}.yaml").read_text(encoding="utf-8"))
+    """What the page says in a language: the content of its YAML file, with the pictures' words."""
+    said = yaml.safe_load((_HERE / f"{language}.yaml").read_text(encoding="utf-8"))
+    return said | {"words": {**WORDS[language], **said["words"]}}
 
 
 def render(
@@ -38,6 +42,7 @@ def render(
     *,
     command: str = "",
     bert: str | None = None,
+    finder: str | None = None,
     steps: Mapping[str, int] = small.STEPS,
 ) -> str:
     """The page as HTML that needs nothing else. The small models it needs learn now, in about a minute for all.
@@ -47,19 +52,25 @@ def render(
         language: one of `LANGUAGES`.
         command: what makes the page anew, to be shown.
         bert: the BERT whose attention is drawn; None: the small one.
+        finder: another BERT, which reads English, to be asked for antecedents; None: the one that is drawn.
         steps: how long the small models learn.
     """
     said = texts(language)
-    passes = Passes(said["examples"], bert=bert, steps=steps)
+    examples = said["examples"]
+    if finder is not None:
+        examples = examples | {"antecedents": texts("en")["examples"]["antecedents"]}
+    passes = Passes(examples, bert=bert, finder=finder, steps=steps)
     values = {
         "layers": small.LAYERS,
         "dim": small.DIM,
         "heads": small.HEADS,
         "vocabulary": len(passes.tokenizer),
+        "bpe_vocabulary": len(passes.bytes),
         "version": __version__,
         "torch": torch.__version__,
         "transformers": transformers.__version__,
         "reader": bert or said["words"]["small_bert"],
+        "finder": finder or bert or said["words"]["small_bert"],
         "fill": said["examples"]["fill"],
     }
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
@@ -99,15 +110,14 @@ class _Drawn:
 
     def __init__(self, passes: Passes, said: Mapping, values: Mapping):
         self.passes, self.said, self.values = passes, said, values
-        words = [*said["words"].values(), *said["examples"]["pairs"][0]]
-        self.fonts = style.fonts_for(words)
 
     def part(self, chapter: str, part: Part) -> dict:
         steps = self.passes.pass_of(chapter).steps if part.shapes else {}
         return {
             "name": part.name,
             **self.said["parts"][part.name],
-            "code": [_listing(code.find(reference)) for reference in part.code],
+            "formulas": FORMULAS.get(part.name, []),
+            "code": [_listing(code.find(reference), whole=part.whole) for reference in part.code],
             "shapes": [
                 {
                     "module": name,
@@ -126,23 +136,35 @@ class _Drawn:
         if name in TABLES:
             table: Table = TABLES[name](self.passes, self.said["words"])
             return {"name": name, "table": table, "caption": caption}
-        with warnings.catch_warnings(), matplotlib.rc_context({"font.family": self.fonts or [style.FONT]}):
-            warnings.filterwarnings("ignore", "Glyph .* missing")  # the page's reader has the font, or else none has
-            figure = PICTURES[name](self.passes, self.said["words"])
-            return {"name": name, "svg": Markup(style.as_svg(figure)), "caption": caption}
+        picture = PICTURES[name](self.passes, self.said["words"])
+        if isinstance(picture, Markup):
+            return {"name": name, "svg": picture, "caption": caption}
+        if isinstance(picture, Drawn):
+            return {"name": name, "says": picture.says, "svg": Markup(files.svg_of(picture)), "caption": caption}
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing")  # the page's reader has the font
+            return {"name": name, "svg": Markup(style.as_svg(picture)), "caption": caption}
 
 
-def _listing(piece: code.Code) -> dict:
-    return {"name": piece.name, "file": piece.file, "line": piece.line, "lines": code.coloured(piece.text)}
+def _listing(piece: code.Code, *, whole: bool = True) -> dict:
+    """The code as lines of HTML: as on a first reading, and then in `full` all of it where that is more."""
+    read = piece.text if whole else reading.first(piece.text)
+    return {
+        "name": piece.name,
+        "file": piece.file,
+        "line": piece.line,
+        "lines": code.coloured(read),
+        "full": code.coloured(piece.text) if read != piece.text else None,
+    }
 
 
 def _side_by_side() -> list[dict]:
     """The blocks of the three architectures; a line is marked if the first one has no such line."""
     first, *_ = SIDE_BY_SIDE.values()
-    known = {line.strip() for reference in first for line in code.body(code.find(reference)).text.splitlines()}
+    known = {line.strip() for reference in first for line in _body(reference).text.splitlines()}
     columns = []
     for name, references in SIDE_BY_SIDE.items():
-        pieces = [code.body(code.find(reference)) for reference in references]
+        pieces = [_body(reference) for reference in references]
         listings = []
         for piece in pieces:
             differs = [line.strip() not in known for line in piece.text.splitlines()]
@@ -150,3 +172,9 @@ def _side_by_side() -> list[dict]:
             listings.append(listing | {"lines": list(zip(listing["lines"], differs, strict=True))})
         columns.append({"name": name, "listings": listings})
     return columns
+
+
+def _body(reference: str) -> code.Code:
+    """A function's statements as on a first reading."""
+    piece = code.find(reference)
+    return code.body(replace(piece, text=reading.first(piece.text)))

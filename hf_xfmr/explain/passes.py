@@ -7,10 +7,10 @@ import torch
 from transformers import AutoTokenizer
 
 from ..drawing import attention
-from ..errors import UserError
 from ..models.bert import XfmrBertModel
 from ..run import loading
 from . import small
+from .antecedents import Found, measure
 from .small import Small, words_of
 from .trace import Trace, trace
 
@@ -20,18 +20,33 @@ class Passes:
 
     Args:
         examples: `sentence`, one to look at; `pairs`, texts of two parts each; `fill`, a text with [MASK]; `word`, one
-            of the sentence; `prompt`, the beginning of one of the pairs; `between_words`, a space or nothing.
+            of the sentence; `prompt`, the beginning of one of the pairs; `between_words`, a space or nothing;
+            `unseen`, texts that none of the models has read; `bpe_tokens`, how many GPT-2's tokenizer has;
+            `antecedents`, sentences as `measure` wants them.
         bert: a BERT whose attention is drawn, as a folder, sample or Hub name; None: the small one.
+        finder: a BERT that is asked which of its heads finds what a pronoun stands for; None: the one that is drawn.
         steps: how long each small model learns.
     """
 
-    def __init__(self, examples: Mapping, *, bert: str | None = None, steps: Mapping[str, int] = small.STEPS):
-        self.examples, self.bert_name, self.steps = examples, bert, steps
+    def __init__(
+        self,
+        examples: Mapping,
+        *,
+        bert: str | None = None,
+        finder: str | None = None,
+        steps: Mapping[str, int] = small.STEPS,
+    ):
+        self.examples, self.bert_name, self.finder_name, self.steps = examples, bert, finder or bert, steps
         self.pairs: Sequence[Sequence[str]] = examples["pairs"]
 
     @cached_property
     def tokenizer(self):
         return small.make_tokenizer([self.examples["sentence"], *(text for pair in self.pairs for text in pair)])
+
+    @cached_property
+    def bytes(self):
+        """GPT-2's own kind of tokenizer, of the pairs."""
+        return small.make_byte_tokenizer([" ".join(pair) for pair in self.pairs], self.examples["bpe_tokens"])
 
     @cached_property
     def transformer(self) -> Small:
@@ -43,7 +58,7 @@ class Passes:
 
     @cached_property
     def gpt2(self) -> Small:
-        return small.gpt2(self.tokenizer, self.pairs, steps=self.steps["gpt2"])
+        return small.gpt2(self.bytes, self.pairs, steps=self.steps["gpt2"])
 
     @property
     def sources(self) -> list[str]:
@@ -100,13 +115,25 @@ class Passes:
     @cached_property
     def gpt2_ids(self) -> torch.Tensor:
         """The first pair as one text, [1, T], as GPT-2 reads it."""
-        words = words_of(self.tokenizer, " ".join(self.pairs[0]))
-        return torch.tensor([[self.tokenizer.cls_token_id, *words, self.tokenizer.sep_token_id]])
+        return torch.tensor([small.document(self.bytes, " ".join(self.pairs[0]))])
 
     @cached_property
     def gpt2_pass(self) -> Trace:
         with attention.eager(self.gpt2.model):
             return trace(self.gpt2.model, input_ids=self.gpt2_ids, output_attentions=True, use_cache=False)
+
+    @cached_property
+    def finder(self) -> tuple:
+        """The BERT that is asked for antecedents, as (name or None, model, tokenizer)."""
+        if self.finder_name is None or self.finder_name == self.bert_name:
+            return self.reader
+        return _loaded(self.finder_name)
+
+    @cached_property
+    def antecedents(self) -> tuple[list[Found], dict[str, int]]:
+        """The heads of `finder`, the best first, measured on the sentences whose words it knows; and how many."""
+        _, model, tokenizer = self.finder
+        return measure(model, tokenizer, self.examples["antecedents"])
 
     def pass_of(self, chapter: str) -> Trace:
         return {"transformer": self.transformer_pass, "bert": self.bert_pass, "gpt2": self.gpt2_pass}[chapter]
@@ -117,16 +144,16 @@ class Passes:
         (name or None, model, tokenizer)."""
         if self.bert_name is None:
             return None, self.bert.model.bert, self.tokenizer
-        tokenizer = loading.from_pretrained(AutoTokenizer, self.bert_name)
-        return self.bert_name, loading.to_use(XfmrBertModel, self.bert_name, unused="pooler"), tokenizer
+        return _loaded(self.bert_name)
 
     @cached_property
     def reading(self) -> tuple[list[str], list]:
         """The sentence's tokens, and the weights [H, T, T] of each layer of `reader`."""
         _, model, tokenizer = self.reader
-        ids = tokenizer(self.examples["sentence"])["input_ids"]
-        if len(ids) > model.config.max_position_embeddings:
-            raise UserError(f"{self.bert_name} reads {model.config.max_position_embeddings} tokens, too few for this")
-        with attention.eager(model):
-            layers = model(torch.tensor([ids]), output_attentions=True).attentions
-        return attention.shown(tokenizer, ids), [one[0].float().numpy() for one in layers]
+        return attention.read(model, tokenizer, self.examples["sentence"])
+
+
+def _loaded(name: str) -> tuple:
+    """A BERT as (name, model, tokenizer)."""
+    tokenizer = loading.from_pretrained(AutoTokenizer, name)
+    return name, loading.to_use(XfmrBertModel, name, unused="pooler"), tokenizer

@@ -4,65 +4,89 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
+from markupsafe import Markup
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from ..drawing import attention, maps
-from ..drawing.maps import heat_map
+from ..drawing.attention import Drawn
 from ..drawing.style import FIRST, SECOND, WIDTH, styled
 from ..models.blocks import activation
 from ..models.transformer import position_table
+from . import diagram
 from .passes import Passes
 
 Words = Mapping[str, str]
 
 
-def sinusoids(passes: Passes, words: Words) -> Figure:
+def figure_1(passes: Passes, words: Words) -> Markup:
+    """The 2017 paper's figure 1, with the names of the small Transformer's modules."""
+    return diagram.draw(passes.transformer.model, words)
+
+
+def sinusoids(passes: Passes, words: Words) -> Drawn:
     """The table of position signals of the small Transformer."""
-    table = position_table(passes.transformer.model.config)
-    labels = words["dimension"], words["position"], words["signals"]
-    return maps.position_signals(table.numpy(), words=labels)
+    return attention.signals(position_table(passes.transformer.model.config).numpy(), words)
 
 
-def encoder_heads(passes: Passes, words: Words) -> Figure:
+def encoder_heads(passes: Passes, words: Words) -> Drawn:
     """Self-attention of the encoder's first layer on the sentence."""
     tokens = passes.shown(passes.batch["input_ids"][0])
-    return _heads(passes.transformer_pass.out.encoder_attentions[0][0], tokens, tokens, words["encoder"], 1, words)
+    layers = _arrays(passes.transformer_pass.out.encoder_attentions)
+    return attention.self_attention(layers, tokens, None, kind="encoder", layer=1, words=words)
 
 
-def cross_heads(passes: Passes, words: Words) -> Figure:
+def cross_heads(passes: Passes, words: Words) -> Drawn:
     """What the decoder's last layer looks at in the source, as it writes the sentence backwards."""
-    across = passes.shown(passes.batch["input_ids"][0])
-    weights = passes.transformer_pass.out.cross_attentions
-    return _heads(weights[-1][0], passes.shown(passes.batch["labels"][0]), across, words["cross"], len(weights), words)
+    across, down = (passes.shown(passes.batch[name][0]) for name in ("input_ids", "labels"))
+    return attention.cross(_arrays(passes.transformer_pass.out.cross_attentions), across, down, words=words)
 
 
-def gpt2_heads(passes: Passes, words: Words) -> Figure:
+def gpt2_heads(passes: Passes, words: Words) -> Drawn:
     """Causal self-attention of GPT-2's first layer."""
-    tokens = passes.shown(passes.gpt2_ids[0])
-    return _heads(passes.gpt2_pass.out.attentions[0][0], tokens, tokens, words["self"], 1, words)
-
-
-def bert_heads(passes: Passes, words: Words) -> Figure:
-    """Self-attention of the last layer of the BERT that was named."""
-    tokens, layers = passes.reading
-    return _heads(layers[-1], tokens, tokens, words["self"], len(layers), words)
-
-
-def bert_word(passes: Passes, words: Words) -> Figure:
-    """What the sentence's word looks at in that layer."""
-    tokens, layers = passes.reading
-    at = attention.places_of(passes.examples["word"], tokens) or [len(tokens) // 2]
-    title = words["looks"].format("".join(tokens[place].removeprefix("##") for place in at), len(layers))
-    return maps.one_word(
-        layers[-1][:, at].mean(1), tokens, at, title=title, words=(words["mean"], words["head"].format("").strip())
+    tokens = attention.shown(passes.bytes, passes.gpt2_ids[0].tolist())
+    return attention.self_attention(
+        _arrays(passes.gpt2_pass.out.attentions), tokens, None, causal=True, layer=1, words=words
     )
 
 
-def _heads(weights, down: list[str], across: list[str], name: str, layer: int, words: Words) -> Figure:
-    title = words["layer"].format(name, layer)
-    heads = words["mean_of_heads"], words["head"]
-    return maps.attention_maps(np.asarray(weights), down, across, title=title, words=heads)
+def bert_heads(passes: Passes, words: Words) -> Drawn:
+    """Self-attention of the last layer of the BERT that was named."""
+    tokens, layers = passes.reading
+    return attention.self_attention(layers, tokens, None, words=words)
+
+
+def bert_word(passes: Passes, words: Words) -> Drawn:
+    """What the sentence's word looks at in that layer, in the page's own language."""
+    tokens, layers = passes.reading
+    word = passes.examples["word"]
+    known = word if attention.places_of(word, tokens) else tokens[len(tokens) // 2]
+    return attention.self_attention(layers, tokens, known, words=words)
+
+
+def antecedent_first(passes: Passes, words: Words) -> Drawn:
+    """What a pronoun looks at in the head that was measured to find antecedents, where it stands for the first noun."""
+    return _antecedent(passes, words, "first")
+
+
+def antecedent_second(passes: Passes, words: Words) -> Drawn:
+    """The same where it stands for the second noun."""
+    return _antecedent(passes, words, "second")
+
+
+def _antecedent(passes: Passes, words: Words, kind: str) -> Drawn:
+    _, model, tokenizer = passes.finder
+    found, _ = passes.antecedents
+    sentence, pronoun, _ = passes.examples["antecedents"][kind][0]
+    tokens, layers = attention.read(model, tokenizer, sentence)
+    layer, head = (found[0].layer, found[0].head) if found else (len(layers), 1)
+    word = pronoun if attention.places_of(pronoun, tokens) else tokens[len(tokens) // 2]
+    return attention.self_attention(layers, tokens, word, layer=layer, head=head, words=words)
+
+
+def _arrays(layers) -> list[np.ndarray]:
+    """The weights of the first row of the batch, [H, T, S] a layer."""
+    return [one[0].float().numpy() for one in layers]
 
 
 def seen(mask: Tensor | None, row: int, shape: tuple[int, int]) -> np.ndarray:
@@ -93,7 +117,7 @@ def masks(passes: Passes, words: Words) -> Figure:
 @styled
 def three_masks(passes: Passes, words: Words) -> Figure:
     """The mask of each architecture, in a row: BERT's, GPT-2's, and both of the Transformer's decoder."""
-    bert, gpt2 = passes.shown(passes.bert_row[0]), passes.shown(passes.gpt2_ids[0])
+    bert, gpt2 = passes.shown(passes.bert_row[0]), attention.shown(passes.bytes, passes.gpt2_ids[0].tolist())
     steps = passes.transformer_pass.steps["model.decoder.blocks.0"].named
     sources = passes.shown(passes.batch["input_ids"][0])
     reads = passes.transformer.model.prepare_decoder_input_ids_from_labels(passes.batch["labels"])
@@ -114,15 +138,15 @@ def three_masks(passes: Passes, words: Words) -> Figure:
 def _masks(panels: list, columns: int) -> Figure:
     rows = -(-len(panels) // columns)
     longest = max(max(len(down), len(across)) for _, _, down, across in panels)
-    side = 0.95 + 0.165 * longest
+    side = 1.15 + 0.165 * longest
     figure = Figure(figsize=(columns * side + 0.3, rows * (side + 0.25)), layout="constrained")
     for axes, (title, mask, down, across) in zip(figure.subplots(rows, columns).flat, panels, strict=True):
-        heat_map(axes, 0.75 * mask, down, across, title=title)
-        axes.images[0].set_clim(0, 1)
-        axes.set_xticks(np.arange(len(across) + 1) - 0.5, minor=True)
-        axes.set_yticks(np.arange(len(down) + 1) - 0.5, minor=True)
-        axes.grid(which="minor", alpha=0.7)
-        axes.tick_params(which="minor", length=0)
+        maps.heat_map(axes, 0.75 * mask, mask > 0)
+        axes.set_aspect("equal")
+        axes.set_yticks(range(len(down)), down)
+        axes.set_xticks(range(len(across)), across, rotation=90)
+        axes.tick_params(length=0)
+        axes.set_title(title)
     return figure
 
 
@@ -135,8 +159,7 @@ def norms(passes: Passes, words: Words) -> Figure:
     axes = figure.subplots()
     for tensor, colour, name in ((step.reads[0], SECOND, "before_norm"), (step.gives[0], FIRST, "after_norm")):
         axes.plot(tensor[0].std(-1).numpy(), color=colour, marker="o", markersize=4, label=words[name])
-    labels, fonts = maps.labels_for(tokens)
-    axes.set_xticks(range(len(tokens)), labels, family=fonts, rotation=90)
+    axes.set_xticks(range(len(tokens)), tokens, rotation=90)
     axes.set_ylim(bottom=0)
     axes.set_title(words["spread"])
     axes.legend()
@@ -175,15 +198,18 @@ def positions_alike(passes: Passes, words: Words) -> Figure:
     return figure
 
 
-PICTURES: dict[str, Callable[[Passes, Words], Figure]] = {
+PICTURES: dict[str, Callable[[Passes, Words], Figure | Drawn | Markup]] = {
     draw.__name__: draw
     for draw in (
+        figure_1,
         sinusoids,
         encoder_heads,
         cross_heads,
         gpt2_heads,
         bert_heads,
         bert_word,
+        antecedent_first,
+        antecedent_second,
         masks,
         three_masks,
         norms,

@@ -31,8 +31,23 @@ class Small:
 
 
 def make_tokenizer(texts: Sequence[str]) -> PreTrainedTokenizerFast:
-    """One vocabulary for all three models: every word of the texts is a token, and every Chinese character."""
+    """One vocabulary for the Transformer and BERT: every word of the texts is a token, and every Chinese character."""
     return train(texts, "wordpiece", model_max_length=_POSITIONS, vocab_size=5000, lowercase=True, min_frequency=1)
+
+
+def make_byte_tokenizer(texts: Sequence[str], tokens: int) -> PreTrainedTokenizerFast:
+    """A tokenizer of GPT-2's kind: 256 bytes, and the merges that these texts teach. No text is unknown to it.
+
+    Characters of several bytes are given by themselves too: in so few sentences they would else not come together
+    before whole clauses do.
+    """
+    texts = [*texts, *[one for text in texts for one in text if not one.isascii()] * 20]
+    return train(texts, "bpe", model_max_length=_POSITIONS, vocab_size=tokens, min_frequency=1)
+
+
+def document(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
+    """The ids of a text as GPT-2 reads it, between two <|endoftext|>."""
+    return [tokenizer.eos_token_id, *words_of(tokenizer, text), tokenizer.eos_token_id]
 
 
 def words_of(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
@@ -136,8 +151,7 @@ def bert(tokenizer: PreTrainedTokenizerFast, pairs: Sequence[Sequence[str]], *, 
 
 def gpt2(tokenizer: PreTrainedTokenizerFast, pairs: Sequence[Sequence[str]], *, steps: int, seed: int = 0) -> Small:
     """A decoder that has learned to go on from the first words of these pairs, by heart."""
-    start, end = tokenizer.cls_token_id, tokenizer.sep_token_id
-    rows = [torch.tensor([start, *words_of(tokenizer, " ".join(pair)), end]) for pair in pairs]
+    rows = [torch.tensor(document(tokenizer, " ".join(pair))) for pair in pairs]
     columns = _padded({"input_ids": rows, "labels": rows}, tokenizer)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -153,8 +167,8 @@ def gpt2(tokenizer: PreTrainedTokenizerFast, pairs: Sequence[Sequence[str]], *, 
                 embd_pdrop=0.0,
                 attn_pdrop=0.0,
                 initializer_range=0.1,
-                bos_token_id=start,
-                eos_token_id=end,
+                bos_token_id=tokenizer.eos_token_id,
+                eos_token_id=tokenizer.eos_token_id,
                 pad_token_id=tokenizer.pad_token_id,
             )
         )

@@ -7,6 +7,7 @@ from itertools import count
 import numpy as np
 import torch
 
+from ..drawing import attention
 from ..drawing.attention import places_of
 from ..models.losses import next_tokens
 from ..models.versions import CACHE
@@ -102,39 +103,87 @@ def following(passes: Passes, words: Words) -> Table:
     return Table(["A", "B", words["follows"]], rows)
 
 
+def pieces(passes: Passes, words: Words) -> Table:
+    """Texts as GPT-2's tokenizer cuts them: known ones, and ones it has never read."""
+    rows = []
+    for text in (passes.examples["prompt"], *passes.examples["unseen"]):
+        ids = small.words_of(passes.bytes, text)
+        names = " · ".join(_spelled(passes.bytes, one) for one in ids)
+        rows.append([text, str(len(text.encode())), str(len(ids)), names])
+    return Table([words["text"], words["bytes"], words["tokens"], words["token_names"]], rows)
+
+
+def _spelled(tokenizer, token: int) -> str:
+    """A token of bytes as its characters, a space as Ġ; part of a character by GPT-2's names for bytes."""
+    text = tokenizer.decode([token])
+    return tokenizer.convert_ids_to_tokens(token) if "\ufffd" in text else text.replace(" ", "Ġ")
+
+
+def antecedent_heads(passes: Passes, words: Words) -> Table:
+    """The heads that most often find what a pronoun stands for, and how often."""
+    found, asked = passes.antecedents
+    rows = [
+        [
+            words["head_of_layer"].format(one.layer, one.head),
+            f"{one.hits} / {sum(asked.values())}",
+            f"{one.first} / {asked['first']}",
+            f"{one.second} / {asked['second']}",
+            f"{one.among_words} / {sum(asked.values())}",
+            f"{one.share:.0%}",
+        ]
+        for one in found[:5]
+    ]
+    return Table(
+        [words[name] for name in ("where", "found", "found_first", "found_second", "found_among", "mean_share")], rows
+    )
+
+
 def next_words(passes: Passes, words: Words) -> Table:
     """What GPT-2 is to predict at each position, and the probability it gives to that."""
     ids = passes.gpt2_ids
     targets = next_tokens(ids)[0]
     shares = passes.gpt2_pass.out.logits[0].softmax(-1)
+    shown = attention.shown(passes.bytes, ids[0].tolist())
     rows = []
-    for place, (token, target) in enumerate(zip(passes.shown(ids[0]), targets.tolist(), strict=True)):
+    for place, (token, target) in enumerate(zip(shown, targets.tolist(), strict=True)):
         known = target >= 0
-        wanted = passes.shown([target])[0] if known else "–100"
+        wanted = shown[place + 1] if known else "–100"
         rows.append([token, wanted, f"{float(shares[place, target]):.3f}" if known else "–"])
     return Table([words["reads"], words["to_predict"], words["probability"]], rows)
 
 
 def continuation(passes: Passes, words: Words) -> Table:
-    """Writing on from the prompt, always the likeliest word, until the end or for twelve words."""
-    model, tokenizer = passes.gpt2.model, passes.tokenizer
-    ids = [tokenizer.cls_token_id, *small.words_of(tokenizer, passes.examples["prompt"])]
+    """Writing on from the prompt, always the likeliest token, until the end or for twelve tokens."""
+    model, tokenizer = passes.gpt2.model, passes.bytes
+    ids = [tokenizer.eos_token_id, *small.words_of(tokenizer, passes.examples["prompt"])]
     rows, cache, new = [], None, torch.tensor([ids])
     for _ in range(12):
         with torch.inference_mode():
             out = model(new, past_key_values=cache, use_cache=True)
         cache = getattr(out, CACHE)
         shares, best = out.logits[0, -1].softmax(-1).topk(3)
-        choices = ", ".join(f"{t} {s:.2f}" for t, s in zip(passes.shown(best), shares.tolist(), strict=True))
-        rows.append([passes.text(ids), " × ".join(map(str, new.shape)), choices])
+        names = attention.shown(tokenizer, best.tolist())
+        choices = ", ".join(f"{name} {share:.2f}" for name, share in zip(names, shares.tolist(), strict=True))
+        rows.append([tokenizer.decode(ids, skip_special_tokens=True), " × ".join(map(str, new.shape)), choices])
         ids.append(int(best[0]))
         new = best[:1].unsqueeze(0)
-        if ids[-1] == tokenizer.sep_token_id:
+        if ids[-1] == tokenizer.eos_token_id:
             break
     return Table([words["so_far"], words["computed"], words["likeliest"]], rows)
 
 
 TABLES: dict[str, Callable[[Passes, Words], Table]] = {
     make.__name__: make
-    for make in (attention_by_hand, backwards, masking, filling, segments, following, next_words, continuation)
+    for make in (
+        attention_by_hand,
+        backwards,
+        antecedent_heads,
+        masking,
+        filling,
+        segments,
+        following,
+        pieces,
+        next_words,
+        continuation,
+    )
 }

@@ -23,7 +23,7 @@ A run's folder holds `run.json` and, for classification and regression, `predict
     entity_types                          [{"type", "entities", "found", "precision", "recall", "f1", "baseline_f1"}]
     worst_sentences                       [{"id", "text", "missed": [{"type", "text", "at"}], "wrong": [the same]}]
 
-and pictures `attention-*.png` may lie beside it. What is missing is left out of the report.
+and pictures `attention-*.svg` may lie beside it. What is missing is left out of the report.
 """
 
 import json

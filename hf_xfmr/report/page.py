@@ -50,7 +50,7 @@ def render(folder: Path, run: dict, figures: dict, pictures: dict[str, Figure], 
     environment.globals["remark"] = lambda fact: remark(fact, current())
     attention = {
         path.stem.removeprefix("attention-"): base64.b64encode(path.read_bytes()).decode()
-        for path in sorted(folder.glob("attention-*.png"))
+        for path in sorted(folder.glob("attention-*.svg"))
     }
     confusion: dict[str, Any] = figures.get("confusion") or {}
     drawn = _svgs(_pictures(run) | pictures)

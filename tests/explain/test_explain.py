@@ -1,20 +1,28 @@
 """The page that explains the architectures: what it shows is the package's own code and real passes."""
 
+import ast
 import inspect
+import io
+import itertools
 import os
 import re
+import shutil
 import subprocess
 import sys
+import textwrap
+import tokenize
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 import torch
 from places import ROOT
+from transformers import BertTokenizer
 
 from hf_xfmr.__main__ import run as command
 from hf_xfmr.errors import UserError
-from hf_xfmr.explain import code, page, pictures, small, tables
+from hf_xfmr.explain import antecedents, code, diagram, formulas, page, pictures, reading, small, tables
 from hf_xfmr.explain.outline import CHAPTERS, SIDE_BY_SIDE
 from hf_xfmr.explain.passes import Passes
 from hf_xfmr.explain.trace import shape
@@ -24,7 +32,8 @@ PARTS = {part.name: part for chapter in CHAPTERS.values() for part in chapter}
 REFERENCES = sorted(
     {reference for part in PARTS.values() for reference in part.code} | set(sum(SIDE_BY_SIDE.values(), ()))
 )
-FEW = {"transformer": 2, "bert": 2, "gpt2": 40}
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+FEW = {"transformer": 2, "bert": 2, "gpt2": 60}
 
 
 @pytest.fixture(scope="module", params=page.LANGUAGES)
@@ -99,7 +108,7 @@ def test_names_in_the_text_stand_in_the_code_beside_it(language):
 
 def test_the_masks_are_those_the_blocks_received(passes):
     figure = pictures.masks(passes, page.texts("en")["words"])
-    full, padding, causal, cross = (axes.images[0].get_array() > 0 for axes in figure.axes)
+    full, padding, causal, cross = (axes.images[0].get_array() > 0 for axes in figure.axes)  # blue may be seen
     real = passes.batch["attention_mask"][1].bool().numpy()
     assert full.all()
     assert (padding == real).all()
@@ -130,12 +139,108 @@ def test_the_shapes_are_those_of_the_pass(passes):
 
 def test_what_gpt2_writes_with_its_cache_is_what_it_generates(passes):
     rows = tables.continuation(passes, page.texts("en")["words"]).rows
-    prompt = passes.tokenizer(passes.examples["prompt"], add_special_tokens=False)["input_ids"]
-    ids = torch.tensor([[passes.tokenizer.cls_token_id, *prompt]])
+    prompt = passes.bytes(passes.examples["prompt"], add_special_tokens=False)["input_ids"]
+    ids = torch.tensor([[passes.bytes.eos_token_id, *prompt]])
     longer = passes.gpt2.model.generate(ids, do_sample=False, max_new_tokens=len(rows) - 1)[0]
-    assert rows[-1][0] == passes.text(longer)
+    assert rows[-1][0] == passes.bytes.decode(longer, skip_special_tokens=True)
     assert rows[0][1] == f"1 × {ids.shape[1]}"
     assert {row[1] for row in rows[1:]} == {"1 × 1"}  # the rest is in the cache
+
+
+def words_of_code(text: str) -> list[str]:
+    """The tokens of code, without comments and layout."""
+    lines = io.StringIO(f"if True:\n{textwrap.indent(text, ' ')}\n").readline
+    return [
+        token.string for token in tokenize.generate_tokens(lines) if token.string.strip() and token.string[0] != "#"
+    ]
+
+
+@pytest.mark.parametrize("reference", REFERENCES)
+def test_a_first_reading_shows_nothing_that_is_not_in_the_source(reference):
+    """Token by token and in order, comments too; what is left is Python."""
+    whole = code.find(reference).text
+    read = reading.first(whole)
+    ast.parse(read)
+    source = iter(words_of_code(whole))
+    assert [word for word in words_of_code(read) if word not in source] == []
+    known = {line.partition("# ")[2] for line in whole.splitlines()}
+    assert {line.partition("# ")[2] for line in read.splitlines()} - {"…"} <= known
+
+
+def test_a_first_reading_of_attention_has_no_cache():
+    read = reading.first(code.find("models.blocks:Attention.forward").text)
+    assert not re.search(
+        r"\bcache\b|Spans|copies|packed_attention|paged_attention", read.replace("paged attention", "")
+    )
+    assert "source = x if memory is None else memory" in read
+    assert read.count(reading.MARK) == 3
+
+
+def test_figure_1_bears_the_names_of_the_modules(passes):
+    """Each box is a module of the model, every part of a block has a box, and a renamed one is an error."""
+    model, words = passes.transformer.model, page.texts("en")["words"]
+    svg = str(diagram.draw(model, words))
+    for box in diagram.BOXES:
+        assert box.module.rpartition(".")[2] in svg
+        assert type(model.get_submodule(box.module)).__name__ in svg or box.kind == "words"
+    drawn = {box.module for box in diagram.BOXES}
+    for block in (diagram.ENCODER, diagram.DECODER):
+        parts = {f"{block}.{name}" for name, _ in model.get_submodule(block).named_children()} - {f"{block}.dropout"}
+        assert parts == {name for name in drawn if name.startswith(block)}
+    renamed = torch.nn.ModuleDict({"model": torch.nn.Linear(1, 1)})
+    with pytest.raises(AttributeError):
+        diagram.draw(renamed, words)
+
+
+def test_the_head_that_is_drawn_is_the_one_that_was_measured():
+    """Of a model of which one head looks where the answer is: that head comes first, with all sentences right."""
+
+    class Model:
+        config = type("Config", (), {"max_position_embeddings": 64, "_attn_implementation": "eager"})()
+        training = False
+        eval = train = set_attn_implementation = lambda self, *_: None
+
+        def __call__(self, ids, output_attentions):
+            weights = torch.full((1, 3, ids.shape[1], ids.shape[1]), 0.01)
+            weights[0, 2, 4, 1] = 0.9  # "it" of the sentence below to "cat"
+            return type("Out", (), {"attentions": [torch.full_like(weights, 0.1), weights]})()
+
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "cat", "slept", "because", "it", "dreamt"]
+    tokenizer = BertTokenizer(vocab={word: place for place, word in enumerate(words)})
+    cases = {"first": [("cat slept because it dreamt", "it", "cat")], "second": [("dog barked", "it", "dog")]}
+    found, asked = antecedents.measure(Model(), tokenizer, cases)
+    assert asked == {"first": 1, "second": 0}  # the words of the other are not known
+    assert (found[0].layer, found[0].head, found[0].hits) == (2, 3, 1)
+    assert found[0].among_words == 1
+    assert found[0].share == pytest.approx(0.9)
+
+
+def test_formulas_are_of_parts_and_well_formed():
+    assert set(formulas.FORMULAS) <= set(PARTS)
+    for one in itertools.chain(*formulas.FORMULAS.values()):
+        ElementTree.fromstring(str(one))
+
+
+def test_no_text_is_unknown_to_the_bytes(passes):
+    rows = tables.pieces(passes, page.texts("en")["words"]).rows
+    for (text, length, count, _), given in zip(
+        rows, [passes.examples["prompt"], *passes.examples["unseen"]], strict=True
+    ):
+        ids = passes.bytes(text)["input_ids"]
+        assert passes.bytes.decode(ids) == text == given
+        assert (int(length), int(count)) == (len(text.encode()), len(ids))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not BROWSER, reason="no chromium to print with")
+@pytest.mark.parametrize("language", page.LANGUAGES)
+def test_the_page_prints_on_twelve_sheets(language, tmp_path):
+    html = page.render(list(CHAPTERS), language, steps=dict.fromkeys(FEW, 2))
+    (tmp_path / "page.html").write_text(html, encoding="utf-8")
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer", "--print-to-pdf=page.pdf"]
+    subprocess.run([BROWSER, *flags, "page.html"], cwd=tmp_path, capture_output=True, timeout=300, check=True)
+    pages = len(re.findall(rb"/Type\s*/Page\b", (tmp_path / "page.pdf").read_bytes()))
+    assert 0 < pages <= 12
 
 
 class Tags(HTMLParser):
@@ -186,11 +291,11 @@ def test_the_page_is_whole_and_fetches_nothing(language):
 def test_the_command_writes_a_chapter(tmp_path, monkeypatch, capsys):
     for name in FEW:
         monkeypatch.setitem(small.STEPS, name, 5)
-    monkeypatch.setattr("sys.argv", ["hf_xfmr", "explain", "gpt2", "--lang", "zh", "--out", str(tmp_path / "new")])
+    monkeypatch.setattr("sys.argv", ["hf_xfmr", "explain", "gpt2", "--language", "zh", "--out", str(tmp_path / "new")])
     command()
-    assert re.fullmatch(r".*explain-zh.html: 4 parts in \d+ seconds\n", capsys.readouterr().out)
+    assert re.fullmatch(r".*explain-zh.html: 5 parts in \d+ seconds\n", capsys.readouterr().out)
     html = (tmp_path / "new" / "explain-zh.html").read_text(encoding="utf-8")
-    assert "python -m hf_xfmr explain gpt2 --lang zh" in html
+    assert "python -m hf_xfmr explain gpt2 --language zh" in html
     assert 'id="gpt2"' in html
     assert 'id="bert"' not in html
     assert "酒店" in html

@@ -296,12 +296,12 @@ def test_everything_from_data_is_shown_as_text(tmp_path):
         worst_sentences=[{"id": NASTY, "text": NASTY, "missed": [{"type": NASTY, "text": NASTY, "at": [0, 8]}]}],
         translations=[{"source": NASTY, "reference": NASTY, "translation": NASTY}],
     )
-    Figure().savefig(folder / "attention-<u>.png")
+    Figure().savefig(folder / "attention-<u>.svg")
     page, figures = written(folder)
     assert len(page.all("script")) == 1  # ours
     assert not page.all("u")
     assert len(page.all("style")) == 1
-    assert [image["src"][:22] for image in page.all("img")] == ["data:image/png;base64,"]
+    assert [image["src"][:26] for image in page.all("img")] == ["data:image/svg+xml;base64,"]
     assert page.words().count(NASTY) > 20 + 2 * len(figures["worst"])
     assert page.words().count(labels[1]) > 3
     assert "49{%" not in page.html
@@ -430,7 +430,7 @@ def test_translations(tmp_path):
         metrics={"test": {"loss": 1.2, "bleu": 41.23, "length_ratio": 0.982}},
         translations=[{"source": "I have a cold.", "reference": "J'ai un rhume.", "translation": "J'ai froid."}],
     )
-    Figure(figsize=(1, 1)).savefig(folder / "attention-layer 1.png")
+    Figure(figsize=(1, 1)).savefig(folder / "attention-layer 1.svg")
     page, _ = written(folder)
     assert page.words().index("BLEU 41.2") < page.words().index("loss 1.200")
     for said in ("length ratio 0.982", "I have a cold.", "J'ai un rhume.", "J'ai froid."):

@@ -244,7 +244,7 @@ def test_bash_completes_what_is_begun(tmp_path):
         ("train", "classify", "--text_c"): {"--text_column"},
         ("train", "tag", "--config", ""): {"msra-ner", "wikiann-en"},
         ("train", "tag", "--strict", ""): {"true", "false"},
-        ("explain", "--lang", ""): {"en", "zh"},
+        ("explain", "--language", ""): {"en", "zh"},
     }.items():
         line = " ".join(["hf_xfmr", *words])
         asked = (

@@ -9,7 +9,7 @@ from typing import Any
 from datasets import Dataset
 
 from ... import tokenizer
-from ...drawing import attention, style
+from ...drawing import attention, files
 from ...errors import UserError
 from ...models.transformer import XfmrConfig, XfmrForConditionalGeneration
 from ...report.figures import of_figures
@@ -225,7 +225,7 @@ def finish(
         record |= {"split": shown, "rows": len(rows), "headline": estimates}
     examples = _examples(rows, translations) if translations else []
     if examples and is_spread(trainer.accelerator.unwrap_model(trainer.model)):
-        say("attention-cross.png is left out: no process holds the whole model")
+        say("attention-cross.svg is left out: no process holds the whole model")
     elif examples and trainer.is_world_process_zero():
         _draw(trainer, corpus.tokenizers, examples, folder)
     save_and_report(
@@ -265,5 +265,6 @@ def _draw(trainer: XfmrSeq2SeqTrainer, tokenizers: TokenizerPair, examples: list
     for source, target in ((one["source"], one["translation"]) for one in examples):
         sizes = [len(tokenizers.source_ids([source])[0]), len(tokenizers.target_ids([target])[0])]
         if min(sizes) >= 4 and max(sizes) <= min(30, model.config.max_position_embeddings):
-            style.save(attention.cross(model, tokenizers, source, target), folder / "attention-cross.png")
+            across, down, weights = attention.pair_weights(model, tokenizers, source, target)
+            files.write(attention.cross(weights["cross"], across, down), folder / "attention-cross.svg")
             return
