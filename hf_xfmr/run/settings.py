@@ -22,7 +22,6 @@ from ..training import lock
 from ..training.trainer import XfmrTrainingArguments
 from . import beginnings, best, help, kinds, program, ranges, said, yaml_text
 from .call import Call
-from .console import say
 
 Given = Sequence[str] | Call | None  # a command line, a call from Python, or this program's own arguments
 
@@ -99,8 +98,7 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
     except (ValueError, TypeError) as error:
         raise UserError(f"{config or 'the flags'}: {' '.join(str(error).split())}") from error
     ranges.check_settings(settings, args)
-    if decided:
-        say(*decided)
+    args.settled = decided  # said where training begins
     args.recipe = Path(str(sys.modules[settings_class.__module__].__file__)).stem
     args.call = str(call) if call else None
     args.recipe_settings = dataclasses.asdict(settings)  # for the checkpoints, which a run with others can't go on from

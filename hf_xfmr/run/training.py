@@ -20,6 +20,10 @@ def train(trainer: XfmrTrainer) -> float:
     """Train, from the newest whole checkpoint if there is any and `resume` is on. Returns the seconds it took, those
     before it was resumed too."""
     args = trainer.args
-    say(f"training in {precision(args)} on {args.device}", *many_processes.describe(trainer))
+    say(
+        f"training in {precision(args)} on {args.device}",
+        *many_processes.describe(trainer),
+        *getattr(args, "settled", ()),
+    )
     trainer.train(resume_from_checkpoint=args.resume_from_checkpoint or args.resume)
     return trainer.seconds
