@@ -4,7 +4,9 @@ from pathlib import Path
 
 from .. import report
 from ..data.regular import read_json
+from ..errors import UserError
 from ..hub import card
+from ..plain import one_line
 from .task import all_tasks
 
 
@@ -15,6 +17,19 @@ def rewrite(folder: str | Path, *, language: str | None = None) -> list[Path]:
     Raises `UserError` if the folder is no finished run, a file of it can't be read, or for another language.
     """
     folder = Path(folder)
+    try:
+        return _rewritten(folder, language)
+    except (AttributeError, LookupError, TypeError, ValueError, ZeroDivisionError) as error:
+        # The record is a file, which may have been changed: what it holds is no fault of ours.
+        if isinstance(error, UserError):
+            raise
+        raise UserError(
+            f"{folder / 'run.json'} holds what no recipe writes ({type(error).__name__}: {one_line(error)}): take it "
+            "from a copy, or let the recipe write it again"
+        ) from error
+
+
+def _rewritten(folder: Path, language: str | None) -> list[Path]:
     record = read_json(folder / "run.json", "record of a run") if (folder / "run.json").exists() else {}
     recipe = record.get("recipe") if isinstance(record, dict) else None
     evaluate = next((task.evaluate for task in all_tasks() if task.recipe == recipe), None)

@@ -22,7 +22,7 @@ READERS = {  # commands that read a model, each with what follows it
     "translate": ("translator", ["the cat"]),
 }
 COMMANDS = ("check", "verify", "predict", "fill", "generate", "translate", "attention", "explain", "compare")
-COMMANDS += ("push", "export", "consolidate", "adopt", "bench")
+COMMANDS += ("report", "push", "export", "consolidate", "adopt", "bench")
 
 
 class Code:
@@ -798,7 +798,26 @@ def checkpoints() -> Iterator[Case]:
 
 
 def runs() -> Iterator[Case]:
-    """Folders of runs that `compare` reads."""
+    """Folders of runs that `compare` and `report` read."""
+    yield Case("runs", "report: no such folder", lambda p: ["report", "a"], "a holds no run.json")
+    yield Case("runs", "report: a file", lambda p: ["report", p.use("good.csv")], "good.csv")
+    yield Case("runs", "report: a language", lambda p: ["report", "a", "--language", "xx"], "language.*en, zh")
+    for name, record in {
+        "a list": "[]",
+        "cut off": "{",
+        "metrics a number": {"metrics": 3},
+        "samples a number": {"samples": 4},
+        "a log of texts": {"log_history": [{"step": "a", "loss": "b"}, {"step": "c", "loss": "d"}]},
+        "checks without a limit": {"checks": {"lengths": 3}},
+        "a verdict of another kind": {"verdict": {"level": "x", "claim": None, "warnings": [{"kind": "nonsense"}]}},
+    }.items():
+        text = record if isinstance(record, str) else json.dumps({"recipe": "classify_bert", **record})
+        yield Case(
+            "runs",
+            f"report: run.json {name}",
+            lambda p, t=text: ["report", os.path.dirname(p.write("a/run.json", t))],
+            "run.json.*(again|JSON)",
+        )
     yield Case("runs", "compare: no such folder", lambda p: ["compare", "a", "b"], "a")
     yield Case("runs", "compare: files", lambda p: ["compare", p.use("good.csv"), "good.csv"], "good.csv")
     for name, text in (("a list", "[]"), ("nested deep", DEEP), ("cut off", "{"), ("empty", "{}"), ("bytes", b"\xff")):
