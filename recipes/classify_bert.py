@@ -8,6 +8,7 @@ Ends with per-class metrics beside a TF-IDF baseline, a predictions file, a repo
 
 from dataclasses import dataclass, field
 
+import hf_xfmr.run.early  # noqa: F401  answers --help before what takes seconds to import
 from hf_xfmr import check
 from hf_xfmr.run import program, seeds
 from hf_xfmr.run.console import say

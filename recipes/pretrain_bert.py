@@ -8,6 +8,7 @@ folder that `classify_bert` and `tag_bert` take as `--model`, and `pipeline("fil
 
 from dataclasses import dataclass, field
 
+import hf_xfmr.run.early  # noqa: F401  answers --help before what takes seconds to import
 from hf_xfmr import check
 from hf_xfmr.data.documents import CORPUS
 from hf_xfmr.run import program, seeds

@@ -8,6 +8,7 @@ with `from_pretrained` and `pipeline("token-classification")`.
 
 from dataclasses import dataclass, field
 
+import hf_xfmr.run.early  # noqa: F401  answers --help before what takes seconds to import
 from hf_xfmr import check
 from hf_xfmr.run import program, seeds
 from hf_xfmr.run.console import say

@@ -8,6 +8,7 @@ Ends with a folder that plain `AutoTokenizer.from_pretrained` loads.
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import hf_xfmr.run.early  # noqa: F401  answers --help before what takes seconds to import
 from hf_xfmr import tokenizer
 from hf_xfmr.data.documents import CORPUS, DocumentSettings, load_documents
 from hf_xfmr.errors import UserError

@@ -8,6 +8,7 @@ that loads with `from_pretrained` and `pipeline("xfmr-translation")`.
 
 from dataclasses import dataclass
 
+import hf_xfmr.run.early  # noqa: F401  answers --help before what takes seconds to import
 from hf_xfmr import check
 from hf_xfmr.run import program, seeds
 from hf_xfmr.run.console import say

@@ -192,6 +192,18 @@ def test_a_script_says_the_same_as_the_command(capsys, monkeypatch):
     assert of_command.splitlines()[1:] == capsys.readouterr().out.splitlines()[1:]
 
 
+@pytest.mark.parametrize("name", recipes.NAMES)
+def test_a_script_answers_help_before_it_imports_what_takes_seconds(name):
+    script = recipes.script(name)
+    words = [sys.executable, "-X", "importtime", str(script), "--help"]
+    done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, "COLUMNS": "80"})
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"usage: {script.name} [CONFIG.yaml]")
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "hf_xfmr.run.early" in imported
+    assert {"torch", "transformers", "datasets", "numpy"}.isdisjoint(imported)
+
+
 def test_a_recipe_that_is_not_understood_is_asked_itself(tmp_path, monkeypatch):
     monkeypatch.setattr(source, "of_script", lambda script: (_ for _ in ()).throw(source.NotUnderstood("new")))
     monkeypatch.setattr(recipes.runpy, "run_path", lambda script, run_name: ran.append(sys.argv[1:]))
