@@ -12,7 +12,7 @@ from transformers import Trainer
 from ..errors import UserError
 from .row_hash import hash_of
 
-MAYBE = ("all_rows", "evaluated")  # not of a stream, or a run without evaluations
+MAYBE = ("evaluated",)  # not of a run without evaluations, which may have them from now on
 BATCHES = 100  # whose row numbers are recorded
 WORDS = {
     "seed": "seed",

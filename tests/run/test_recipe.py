@@ -69,7 +69,11 @@ def test_the_output_folder_is_named_after_the_config(tmp_path, monkeypatch):
         ("dataset: a\nshare: true\n", [], r"run\.yaml: share must be a number, not true"),
         ("dataset: a\n", ["--max_length", "long"], "max_length: 'long' must be a whole number"),
         ("dataset: a\n", ["--sizes", "big"], r"'big' is no \{key: value, …\}"),
-        ("dataset: a\nsave_strategy: steps\n", [], r"run\.yaml: .*load_best_model_at_end"),
+        (
+            "dataset: a\nsave_strategy: steps\neval_strategy: epoch\n",
+            [],
+            r"save_strategy steps, .*load_best_model_at_end",
+        ),
         ("max_length: 3\n", [], "dataset is not given: put it into the config file or add --dataset"),
         ("- dataset\n", [], r"run\.yaml must hold `key: value` lines"),
         ("dataset: [a\n", [], r"run\.yaml is not YAML: .*line"),

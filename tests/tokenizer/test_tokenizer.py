@@ -251,10 +251,11 @@ def test_report_counts(small):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_texts_are_read_once_and_not_kept(kind, capsys):
+def test_texts_are_read_once_and_not_kept(kind, capsys, monkeypatch):
     class Text(str):
         """A string that can be watched."""
 
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)  # where progress is a bar
     watched = weakref.WeakSet()
     most = 0
 
