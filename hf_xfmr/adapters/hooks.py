@@ -84,8 +84,6 @@ def _inject(before, self, model, adapter_name, *args, **kwargs):
     if not names.places:
         return before(self, model, adapter_name, *args, **kwargs)
     config = self.peft_config[adapter_name]
-    if not getattr(config, "target_parameters", None):
-        self._prepare_adapter_config(config, self.get_model_config(model))
     if kwargs.get("state_dict"):
         kwargs["state_dict"] = conversion.to_own(names, config, kwargs["state_dict"])
     with in_our_words(self, config, names) as found:

@@ -68,7 +68,9 @@ def in_our_words(tuner: Any, config: Any, names: Names) -> Iterator[dict[str, bo
     """Within, a config's targets and patterns are paths of ours, as PEFT matches them; afterwards the words it had.
     What is trained as a whole, `modules_to_save` and rows of embeddings, stays named by our paths, by which PEFT finds
     it again. Gives what `matched` gives."""
-    _check_parameters(config, names)
+    _check(config, names)
+    if not getattr(config, "target_parameters", None):
+        tuner._prepare_adapter_config(config, tuner.get_model_config(names.model))
     if _is_all_linear(config.target_modules):  # as stock's names, which stand for them as well
         linear: Any = _maybe_include_all_linear_layers(copy.copy(config), names.model)
         config.target_modules = {
@@ -127,8 +129,14 @@ def _take_whole_modules(config: Any, names: Names) -> None:
         config.trainable_token_indices = {(names.whole(name) or [name])[0]: ids for name, ids in tokens.items()}
 
 
-def _check_parameters(config: Any, names: Names) -> None:
-    """Raises `ValueError` for single tensors that stock keeps in another form."""
+def _check(config: Any, names: Names) -> None:
+    """Raises `ValueError` for a method that goes by stock's blocks, and for single tensors that stock keeps in another
+    form."""
+    if str(config.peft_type).endswith("SHADOW"):
+        raise ValueError(
+            f"ShadowPEFT runs beside stock's decoder blocks, which {type(names.model).__name__} computes in another "
+            "order of rows: give it transformers' own class, or take LoraConfig"
+        )
     for word in getattr(config, "target_parameters", None) or ():
         for place in names.places.values():
             if f".{place.stock}.weight".endswith(f".{word}") and (place.turned or place.stock != place.own):

@@ -199,6 +199,10 @@ class StockModel:
             self.check_loading(*self.__dict__.pop("_base_loading"))
         return super().load_adapter(*args, **kwargs)
 
+    @property
+    def num_labels(self) -> int:
+        return self.config.num_labels
+
     def check_loading(self, name, info: dict, ignore_mismatched_sizes: bool = False) -> None:
         """Judge what a checkpoint lacked and left over; log new heads and known leftovers in one line.
 
