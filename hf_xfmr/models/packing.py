@@ -125,8 +125,8 @@ def is_packable(model, kwargs: dict, *masks: Tensor | None) -> bool:
     )
     return (
         not asked
-        and not keeps_rows()
         and not torch.compiler.is_compiling()
+        and not keeps_rows()  # which a compiler can't read
         and all(mask is None or mask.dim() == 2 for mask in masks)
         and model.config._attn_implementation == "sdpa"
         and (model.device.type == "cpu" or _has_kernel(model))
