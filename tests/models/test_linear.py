@@ -6,6 +6,7 @@ from oracles import same_to_rounding
 from torch import nn
 from torch.nn import functional as F
 
+import hf_xfmr
 from hf_xfmr.models import linear
 from hf_xfmr.models.blocks import FeedForward
 from hf_xfmr.models.linear import project
@@ -72,3 +73,10 @@ def test_every_layer_of_a_model_is_nn_linear_itself():
 def test_no_rows_are_no_error():
     with torch.no_grad():
         assert project(nn.Linear(16, 8), torch.zeros(0, 16)).shape == (0, 8)
+
+
+def test_writing_a_word_goes_the_quick_way_through_every_layer(few):
+    model = hf_xfmr.XfmrGPT2ForCausalLM(hf_xfmr.XfmrGPT2Config(vocab_size=99, n_embd=32, n_layer=2, n_head=4))
+    model = model.to(torch.bfloat16).eval()
+    model.generate(torch.tensor([[5]]), max_new_tokens=1, do_sample=False, pad_token_id=0)
+    assert few == [1] * (2 * 6 + 1)
