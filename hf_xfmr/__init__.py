@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from .models.transformer import XfmrConfig, XfmrForConditionalGeneration, XfmrModel
     from .tasks.translation.translator import TranslationPipeline
+    from .training.trainer import XfmrTrainer, XfmrTrainingArguments
 
 __version__ = "0.1.0"
 
@@ -57,6 +58,8 @@ __all__ = [
     "XfmrGPT2ForTokenClassification",
     "XfmrGPT2Model",
     "XfmrModel",
+    "XfmrTrainer",
+    "XfmrTrainingArguments",
     "adopt",
     "classify",
     "gpt2",
@@ -73,6 +76,7 @@ __all__ = [
 _HOMES = {  # of a name's beginning, longest first
     "XfmrBert": "models.bert",
     "XfmrGPT2": "models.gpt2",
+    "XfmrTrain": "training.trainer",
     "Xfmr": "models.transformer",
     "TranslationPipeline": "tasks.translation.translator",
     "UserError": "errors",

@@ -10,7 +10,7 @@ from transformers.cache_utils import Cache, DynamicCache, DynamicLayer, EncoderD
 from transformers.generation import GenerationMode
 
 from .finished import LeavingMixin, Rows, watch
-from .packing import Packing
+from .packing import Packing, keeps_rows
 from .versions import CACHE
 
 
@@ -107,7 +107,7 @@ class FastGenerationMixin(LeavingMixin):
         given = model_kwargs.get(CACHE)
         super()._prepare_cache_for_generation(generation_config, model_kwargs, generation_mode, *args, **kwargs)
         cache = model_kwargs.get(CACHE)
-        if given is not None or cache is None or generation_config.is_assistant:
+        if given is not None or cache is None or generation_config.is_assistant or keeps_rows():
             return
         if isinstance(cache, EncoderDecoderCache):
             _replace(cache.self_attention_cache, GrowingLayer)

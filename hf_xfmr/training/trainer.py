@@ -19,7 +19,9 @@ from ..hub.training import HubArguments, PushesToHub
 from ..models.bert import XfmrBertForPreTraining, XfmrBertForQuestionAnswering, real_tokens, within_text
 from ..models.gpt2 import XfmrGPT2ForCausalLM
 from ..models.losses import IGNORE, has_one_label, next_tokens
+from ..models.stock import StockModel
 from ..processes import once
+from .item_counts import heeds_item_count
 from .many_processes import ManyProcesses, first_rows, meet_anew, repeat_last
 from .nonfinite import FiniteSteps
 from .progress import SELDOM, OneLineProgress, SpeedAndMemory
@@ -128,6 +130,7 @@ class XfmrTrainer(SpeedAndMemory, FiniteSteps, PushesToHub, ManyProcesses):
         self._answers_questions = isinstance(base, XfmrBertForQuestionAnswering)
         # which one number of items does not make a mean of
         self._has_two_losses = isinstance(base, XfmrBertForQuestionAnswering | XfmrBertForPreTraining)
+        self._is_asked = isinstance(base, StockModel) or base is None  # whether its loss heeds the number of items
         # GPT2LMHeadModel's loss shifts the labels, but has no `loss_type`, by which Trainer would know.
         if type(base).__name__ in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values():
             self._loss_shifts_labels = True
@@ -162,6 +165,14 @@ class XfmrTrainer(SpeedAndMemory, FiniteSteps, PushesToHub, ManyProcesses):
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         finally:
             self.label_smoother = smoother
+
+    def training_step(self, model, inputs, num_items_in_batch=None):
+        if not self._is_asked and num_items_in_batch is not None:
+            self._is_asked = True
+            with self.compute_loss_context_manager():
+                heeds = heeds_item_count(model, self._prepare_inputs(inputs))
+            self.model_accepts_loss_kwargs = self.model_accepts_loss_kwargs and heeds
+        return super().training_step(model, inputs, num_items_in_batch)
 
     def _get_num_items_in_batch(self, batch_samples, device):
         if self._own_mean and not self._has_two_losses:
@@ -266,8 +277,8 @@ def _ends(batch) -> torch.Tensor:
 
 
 def _depth(name: str) -> int | None:
-    """0 for embeddings, i + 1 for block i, None for what is above the blocks."""
-    block = re.search(r"\bblocks\.(\d+)\.", name)
+    """0 for embeddings, i + 1 for block i, None for what is above the blocks; by our names and by transformers'."""
+    block = re.search(r"\b(?:blocks|block|layers|layer|h)\.(\d+)\.", name)
     if block:
         return int(block[1]) + 1
-    return 0 if re.search(r"\b(embeddings|word|position)\b", name) else None
+    return 0 if re.search(r"\b(embeddings|word|position|shared|embed_tokens|embed_positions|wte|wpe)\b", name) else None

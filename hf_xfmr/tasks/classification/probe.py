@@ -4,6 +4,7 @@ import torch
 from datasets import Dataset
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
+from transformers import TrainingArguments
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from ...models.bert import XfmrBertForSequenceClassification, mean_by_row
@@ -28,18 +29,28 @@ class Probe(nn.Module):
 
 
 @torch.no_grad()
-def features(model: XfmrBertForSequenceClassification, dataset: Dataset, collate, *, batch_size: int = 64) -> Dataset:
-    """The pooled [CLS] vectors of a dataset's rows, dropout off, beside their labels.
+def features(
+    model: XfmrBertForSequenceClassification,
+    dataset: Dataset,
+    collate,
+    args: TrainingArguments,
+    *,
+    batch_size: int = 64,
+) -> Dataset:
+    """The pooled [CLS] vectors of a dataset's rows, float32 [rows, E], dropout off, beside their labels.
 
-    A row cut into windows gets their mean, which a linear head turns into the mean of their logits.
+    They are computed in the precision of the run whose arguments these are: bf16, fp16, or neither, float32. A row cut
+    into windows gets their mean, which a linear head turns into the mean of their logits.
     """
     model.eval()
+    dtype = torch.float16 if args.fp16 else torch.bfloat16
     batches = DataLoader(dataset, batch_size=batch_size, collate_fn=collate)  # type: ignore[arg-type]
     pooled = []
     for batch in progress(batches, what="features", unit="row batch", leave=False):
         batch.pop("labels", None)
         row = batch.pop("window_row", None)
-        vectors = model.bert(**{name: t.to(model.device) for name, t in batch.items()}).pooler_output.float()
+        with torch.autocast(model.device.type, dtype, enabled=bool(args.fp16 or args.bf16)):
+            vectors = model.bert(**{name: t.to(model.device) for name, t in batch.items()}).pooler_output.float()
         pooled.append((vectors if row is None else mean_by_row(vectors, row.to(vectors.device))).cpu())
     return Dataset.from_dict({"features": torch.cat(pooled).numpy(), "labels": dataset["labels"][:]})
 

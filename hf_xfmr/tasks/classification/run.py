@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 import yaml
 from datasets import Dataset
 
@@ -181,8 +180,7 @@ def make_trainer(
         model.classifier.requires_grad_(True)
         say("frozen encoder: computing its features, once for all epochs")
         model.to(args.device)
-        with torch.autocast(args.device.type, torch.bfloat16, enabled=bool(args.bf16)):
-            splits = {name: probe.features(model, rows, collate) for name, rows in splits.items()}
+        splits = {name: probe.features(model, rows, collate, args) for name, rows in splits.items()}
         collate = partial(probe.collate_features, indicators=indicators)
         args.include_num_input_tokens_seen = "no"
         model = probe.Probe(model)
