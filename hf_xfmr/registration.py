@@ -6,6 +6,7 @@ have `import hf_xfmr` import torch and all that models need; here that waits unt
 
 import importlib
 import importlib.util
+import logging
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -32,7 +33,20 @@ def register() -> None:
     for model_type, (path, _) in CONFIGS.items():
         after_import(path, partial(_enter_models, model_type))
     after_import("transformers.pipelines", lambda _: importlib.import_module("hf_xfmr.tasks.translation.translator"))
-    after_import("peft", lambda _: importlib.import_module("hf_xfmr.adapters.hooks").install())
+    after_import("peft", _enter_names)
+
+
+def _enter_names(peft: ModuleType) -> None:
+    """Have PEFT take stock's names for our models. Another version of it, with other inner parts, goes on without."""
+    try:
+        importlib.import_module("hf_xfmr.adapters.hooks").install()
+    except (ImportError, AttributeError) as error:
+        logging.getLogger(__name__).warning(
+            "peft %s is not the version that hf_xfmr knows (%s): name our models' own modules, query and value, "
+            "or pip install 'hf_xfmr[lora]'",
+            getattr(peft, "__version__", ""),
+            error,
+        )
 
 
 def after_import(name: str, call: Callable[[ModuleType], object]) -> None:

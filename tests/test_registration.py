@@ -37,3 +37,17 @@ def test_the_pipeline_is_known_and_a_wrong_name_is_an_attribute_error():
     assert python(f"import hf_xfmr; from transformers.pipelines import PIPELINE_REGISTRY; print({known})") == "True"
     with pytest.raises(AttributeError, match="XfmrBertForNothing"):
         hf_xfmr.XfmrBertForNothing  # noqa: B018
+
+
+def test_names_are_entered_in_peft_though_somebody_asked_before_whether_there_is_one():
+    asked = "import hf_xfmr, importlib.util; importlib.util.find_spec('peft'); import peft, peft.utils.constants as c"
+    assert python(f"{asked}; print(c.TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING['xfmr_gpt2'])") == "['c_attn']"
+
+
+def test_another_peft_is_imported_all_the_same():
+    other = (
+        "import hf_xfmr, sys; sys.modules['hf_xfmr.adapters.hooks'] = None; import peft; print(peft.PeftModel.__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", other], capture_output=True, text=True, timeout=300)
+    assert done.stdout.strip() == "PeftModel", done.stderr
+    assert "is not the version that hf_xfmr knows" in done.stderr

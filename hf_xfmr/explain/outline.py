@@ -77,7 +77,7 @@ CHAPTERS: dict[str, tuple[Part, ...]] = {
             "learning_and_writing",
             code=(
                 "models.transformer:XfmrForConditionalGeneration.prepare_decoder_input_ids_from_labels",
-                "models.transformer:XfmrForConditionalGeneration.forward@self.lm_head(x)",
+                "models.transformer:XfmrForConditionalGeneration.forward@project(self.lm_head, x)",
                 "explain.small:fit",
             ),
             shapes=("lm_head",),
