@@ -27,11 +27,12 @@ def config_classes() -> list[Any]:
 
 
 def register() -> None:
-    """Have our configs, models and pipeline known as soon as there is anything to know them."""
+    """Have our configs, models, pipeline and names known as soon as there is anything to know them."""
     after_import("transformers.models.auto.configuration_auto", _enter_configs)
     for model_type, (path, _) in CONFIGS.items():
         after_import(path, partial(_enter_models, model_type))
     after_import("transformers.pipelines", lambda _: importlib.import_module("hf_xfmr.tasks.translation.translator"))
+    after_import("peft", lambda _: importlib.import_module("hf_xfmr.adapters.hooks").install())
 
 
 def after_import(name: str, call: Callable[[ModuleType], object]) -> None:
@@ -46,17 +47,22 @@ class _Watch(MetaPathFinder):
     """Lets the other finders find one module, and adds a call to its execution."""
 
     def __init__(self, name: str, call: Callable[[ModuleType], object]):
-        self.name, self.call = name, call
+        self.name, self.call, self.asked = name, call, False
 
     def find_spec(self, fullname, path=None, target=None):
-        if fullname != self.name:
+        if fullname != self.name or self.asked:
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
+        self.asked = True
+        try:
+            spec = importlib.util.find_spec(fullname)
+        finally:
+            self.asked = False  # who asks whether there is such a module need not import it
         if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
 
             def exec_module(module: ModuleType) -> None:
+                if self in sys.meta_path:
+                    sys.meta_path.remove(self)
                 execute(module)
                 self.call(module)
 

@@ -77,7 +77,8 @@ class _Adopted:
     def save_pretrained(self, save_directory, is_main_process: bool = True, *args, push_to_hub=False, **kwargs):
         super().save_pretrained(save_directory, is_main_process, *args, **kwargs)  # type: ignore[misc]
         self.config.architectures = [self._get_name()]  # type: ignore[attr-defined]
-        if is_main_process:
+        # an adapter alone is no model: beside a config, a loader would look for a whole one
+        if is_main_process and not getattr(self, "_hf_peft_config_loaded", False):
             self.config.save_pretrained(save_directory)  # type: ignore[attr-defined]
         if push_to_hub:  # only now: what was saved first names a class that no other machine knows
             hub = {name: kwargs[name] for name in ("commit_message", "token", "private", "create_pr") if name in kwargs}

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
+from transformers.cache_utils import Cache
 from transformers.masking_utils import create_bidirectional_mask
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import (
@@ -131,6 +132,9 @@ class XfmrBertModel(XfmrBertPreTrainedModel):
     Returns last_hidden_state (B, T, E), zeros at padding unless it was computed, and pooler_output (B, E), which reads
     the first real token of a row (stock classes read column 0, padding if it is on the left).
 
+    past_key_values are keys and values that stand before the text, as those that prefix tuning trains: every word sees
+    them, attention_mask (B, P + T) begins with theirs, and the text's positions count on from P. They are added to.
+
     `read`, for a head that looks at a few places only: False for pooler_output alone, or (B, T) bool. The last block is
     spared the other tokens, whose last_hidden_state may then be zeros, wherever padding can be dropped.
     """
@@ -151,19 +155,25 @@ class XfmrBertModel(XfmrBertPreTrainedModel):
         token_type_ids: Tensor | None = None,
         position_ids: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
+        past_key_values: Cache | None = None,
         pack: bool = True,
         read: Tensor | bool = True,
         **kwargs: Unpack[TransformersKwargs],
     ) -> BaseModelOutputWithPooling:
         given = either(input_ids, inputs_embeds)
-        rows = packed_rows(given.shape[:2], position_ids, attention_mask, kwargs.get("cu_seq_lens_q"))
+        rows, past = None, 0
+        if past_key_values is None:
+            rows = packed_rows(given.shape[:2], position_ids, attention_mask, kwargs.get("cu_seq_lens_q"))
+        else:
+            kwargs["cache"] = getattr(past_key_values, "self_attention_cache", past_key_values)
+            past = past_key_values.get_seq_length()
         if position_ids is None:
-            position_ids = positions(given, rows)
+            position_ids = positions(given, rows, past)
         if token_type_ids is None:
             token_type_ids = torch.zeros_like(position_ids)
 
         packing, last = None, None  # of all tokens, and of those that leave the last block
-        if pack and is_packable(self, kwargs, attention_mask):
+        if pack and past_key_values is None and is_packable(self, kwargs, attention_mask):
             packing = last = Packing.of(attention_mask, rows)
             if read is not True:
                 real = real_tokens(given, attention_mask)
@@ -187,6 +197,8 @@ class XfmrBertModel(XfmrBertPreTrainedModel):
             x = self.blocks[-1](packing.only(last, x), last.spans(packing), x, **kwargs)
         if last is not None:
             x = last.unpack(x)  # (B, T, E)
+        if past:
+            attention_mask = None if attention_mask is None else attention_mask[:, past:]
         pooled = torch.tanh(self.pooler(first_token(x, attention_mask))) if self.pooler is not None else None
         return BaseModelOutputWithPooling(last_hidden_state=x, pooler_output=pooled)
 

@@ -15,7 +15,7 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from .decoding import shared_attention
 from .dropout import Dropout, is_cheap
-from .linear import Linear
+from .linear import project
 from .packing import Spans, packed_attention, unpadded_attention
 from .versions import update_paged
 
@@ -43,7 +43,7 @@ class Attention(nn.Module):
         self.config, self.head_dim, self.dropout = config, dim // num_heads, dropout
         self.layer_idx, self.is_causal = layer_idx, is_causal
         self.scaling = self.head_dim**-0.5
-        self.query, self.key, self.value, self.out = (Linear(dim, dim) for _ in range(4))
+        self.query, self.key, self.value, self.out = (nn.Linear(dim, dim) for _ in range(4))
 
     def forward(
         self,
@@ -57,14 +57,14 @@ class Attention(nn.Module):
 
         Further arguments go to the attention backend (sequence boundaries for flash and paged attention).
         """
-        q = self.heads(self.query(x))  # (B, H, T, D)
+        q = self.heads(project(self.query, x))  # (B, H, T, D)
         copies = 1 if memory is None else getattr(cache, "copies", 1)  # beams are copies of a source
         if memory is not None and cache is not None and cache.is_updated.get(self.layer_idx):
             past = cache.cross_attention_cache.layers[self.layer_idx]  # memory never changes: projected once
             k, v = past.keys, past.values
         else:
             source = x if memory is None else (memory if copies == 1 else memory[::copies])
-            k, v = self.heads(self.key(source)), self.heads(self.value(source))  # (B, H, S, D)
+            k, v = (self.heads(project(part, source)) for part in (self.key, self.value))  # (B, H, S, D)
             if isinstance(cache, EncoderDecoderCache):
                 k, v = cache.cross_attention_cache.update(k, v, self.layer_idx)
                 cache.is_updated[self.layer_idx] = True
@@ -81,7 +81,7 @@ class Attention(nn.Module):
         if copies > 1:
             attend = partial(shared_attention, attend)
         y, weights = attend(self, q, k, v, mask, scaling=self.scaling, dropout=dropout, **kwargs)
-        return self.out(y.reshape(*x.shape)), weights  # (B, T, H, D) -> (B, T, E)
+        return project(self.out, y.reshape(*x.shape)), weights  # (B, T, H, D) -> (B, T, E)
 
     def heads(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, T, E) -> (B, H, T, D)
@@ -92,11 +92,12 @@ class FeedForward(nn.Module):
 
     def __init__(self, dim: int, inner_dim: int, activation_name: str, dropout: float = 0.0):
         super().__init__()
-        self.up, self.act, self.down = Linear(dim, inner_dim), activation(activation_name), Linear(inner_dim, dim)
+        self.up, self.down = nn.Linear(dim, inner_dim), nn.Linear(inner_dim, dim)
+        self.act = activation(activation_name)
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.down(self.dropout(self.act(self.up(x))))
+        return project(self.down, self.dropout(self.act(project(self.up, x))))
 
 
 # transformers spells these three names of one tanh formula out in elementwise steps; torch has it as one kernel.

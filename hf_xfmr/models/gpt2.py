@@ -25,7 +25,7 @@ from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 from .blocks import Attention, FeedForward, check_positions, either
 from .decoding import FastGenerationMixin, PackedPrefill, grows, is_prefill, is_step, step_mask
 from .dropout import Dropout
-from .linear import Linear
+from .linear import project
 from .losses import cross_entropy, next_tokens, sequence_classification_loss, vocabulary_loss
 from .packing import Packing, Spans, is_packable, packed_rows, positions, within
 from .stock import StockConfig, StockModel, register, renamings
@@ -213,7 +213,7 @@ class XfmrGPT2ForCausalLM(XfmrGPT2PreTrainedModel, FastGenerationMixin):
     def __init__(self, config: XfmrGPT2Config):
         super().__init__(config)
         self.transformer = XfmrGPT2Model(config)
-        self.lm_head = Linear(config.n_embd, config.vocab_size, bias=False)
+        self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
         self.post_init()
 
     @takes_cache
@@ -258,11 +258,11 @@ class XfmrGPT2ForCausalLM(XfmrGPT2PreTrainedModel, FastGenerationMixin):
         )
         x, loss, logits = out.last_hidden_state, None, None
         if shift_labels is None:
-            logits = self.lm_head(slice_logits_to_keep(x, logits_to_keep))  # (B, T, vocab)
+            logits = project(self.lm_head, slice_logits_to_keep(x, logits_to_keep))  # (B, T, vocab)
         elif self.training:
             loss = vocabulary_loss(x, shift_labels, self.lm_head, num_items_in_batch, label_smoothing=label_smoothing)
         else:
-            scores = self.lm_head(x)
+            scores = project(self.lm_head, x)
             loss = cross_entropy(scores, shift_labels, num_items_in_batch, label_smoothing=label_smoothing)
             logits = slice_logits_to_keep(scores, logits_to_keep)
         return CausalLMOutputWithPast(loss, logits, getattr(out, CACHE), out.hidden_states, out.attentions)

@@ -1,4 +1,8 @@
-"""A linear layer that is quick for a few rows as well, as when words are written one by one on a CPU."""
+"""Products that are quick for a few rows as well, as when words are written one by one on a CPU.
+
+The layers are `nn.Linear` itself, which tools that replace or quantize layers look for; which product is taken is
+decided where they are called.
+"""
 
 import torch
 from torch import Tensor, nn
@@ -8,26 +12,31 @@ from torch import Tensor, nn
 FEW = {torch.bfloat16: range(1, 65), torch.float32: range(8, 17)}
 
 
-class Linear(nn.Linear):
-    """`nn.Linear`, to which a few rows are multiplied from the other side where no gradient is asked for: the same
-    numbers but for rounding."""
+def project(layer, x: Tensor) -> Tensor:
+    """`layer(x)`, (..., in_features) to (..., out_features). A few rows are multiplied to an `nn.Linear` from the other
+    side where no gradient is asked for: the same numbers but for rounding."""
+    if not _is_quick(layer, x):
+        return layer(x)
+    return few_rows(x.reshape(-1, layer.in_features), layer.weight, layer.bias).unflatten(0, x.shape[:-1])
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(..., in_features) to (..., out_features)."""
-        if not self._is_quick_for(x):
-            return super().forward(x)
-        return few_rows(x.reshape(-1, self.in_features), self.weight, self.bias).unflatten(0, x.shape[:-1])
 
-    def _is_quick_for(self, x: Tensor) -> bool:
-        return (
-            not torch.compiler.is_compiling()  # where sizes may not be known
-            and x.device.type == "cpu"
-            and not torch.is_grad_enabled()
-            and x.numel() // self.in_features in FEW.get(x.dtype, ())
-            and type(self.weight) is nn.Parameter  # quantized and sharded weights know F.linear alone
-            and self.weight.dtype == x.dtype
-            and not torch.is_autocast_enabled("cpu")
-        )
+def is_plain(layer) -> bool:
+    """Whether a layer is its weight and bias and nothing else: no adapter, no hooks that gather or change them."""
+    return type(layer) is nn.Linear and not layer._forward_hooks and not layer._forward_pre_hooks
+
+
+def _is_quick(layer, x: Tensor) -> bool:
+    return (
+        not torch.compiler.is_compiling()  # where sizes may not be known
+        and x.device.type == "cpu"
+        and not torch.is_grad_enabled()
+        and x.numel() // x.size(-1) in FEW.get(x.dtype, ())
+        and is_plain(layer)
+        and "forward" not in layer.__dict__  # accelerate puts one there
+        and type(layer.weight) is nn.Parameter  # quantized and sharded weights know F.linear alone
+        and layer.weight.dtype == x.dtype
+        and not torch.is_autocast_enabled("cpu")
+    )
 
 
 def few_rows(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

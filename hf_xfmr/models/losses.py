@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from .linear import Linear
+from .linear import is_plain
 
 IGNORE = -100  # the label of a row that is not to be predicted, everywhere in torch and transformers
 
@@ -120,7 +120,7 @@ def vocabulary_loss(
     labelled = labels != IGNORE  # (B, T)
     rows, labels = hidden[labelled], labels[labelled]
     rows = rows if before is None else before(rows)
-    if not _is_plain(head):  # an adapter on it, or hooks that gather its weights
+    if torch.compiler.is_compiling() or not is_plain(head):  # an adapter on it, or hooks that gather its weights
         scores = head(rows) if bias is None else head(rows) + bias
         return cross_entropy(scores, labels, num_items_in_batch, label_smoothing=label_smoothing)
     bias = head.bias if bias is None else bias.flatten()
@@ -128,11 +128,6 @@ def vocabulary_loss(
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else head.weight.dtype
     share = mean_loss(torch.ones((), device=rows.device), len(labels), num_items_in_batch)
     return _ChunkedCrossEntropy.apply(rows, head.weight, bias, labels, share, label_smoothing, dtype)
-
-
-def _is_plain(head: nn.Module) -> bool:
-    hooked = head._forward_hooks or head._forward_pre_hooks
-    return type(head) in (nn.Linear, Linear) and not hooked and not torch.compiler.is_compiling()
 
 
 CHUNK = 2**26  # scores held at a time, 128 MiB in bfloat16: each further chunk adds to a gradient [vocab, E]

@@ -5,7 +5,9 @@ padding is known by its `Spans`, which travel where the attention mask travels. 
 zeros (stock classes return noise there).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import NamedTuple
 
 import torch
@@ -96,6 +98,24 @@ class Packing:
         return Spans(self.lengths, memory.lengths, self.ends, memory.ends)
 
 
+_rows_as_given: ContextVar[bool] = ContextVar("rows_as_given", default=False)
+
+
+@contextmanager
+def rows_as_given() -> Iterator[None]:
+    """Within, each row of a batch is computed as it was given, its padding too: for what goes by the row, as when each
+    has an adapter of its own."""
+    token = _rows_as_given.set(True)
+    try:
+        yield
+    finally:
+        _rows_as_given.reset(token)
+
+
+def keeps_rows() -> bool:
+    return _rows_as_given.get()
+
+
 def is_packable(model, kwargs: dict, *masks: Tensor | None) -> bool:
     """Whether a forward pass may drop what its attention masks call padding: with PyTorch's own attention, on a CPU or
     where a GPU has the kernel for it, when nothing is asked for that has the shape of the padded batch (`kwargs` are
@@ -105,6 +125,7 @@ def is_packable(model, kwargs: dict, *masks: Tensor | None) -> bool:
     )
     return (
         not asked
+        and not keeps_rows()
         and not torch.compiler.is_compiling()
         and all(mask is None or mask.dim() == 2 for mask in masks)
         and model.config._attn_implementation == "sdpa"

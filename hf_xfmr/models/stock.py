@@ -321,9 +321,14 @@ def to_own_names(model, state_dict: dict) -> dict:
 
 def stock_name(model, key: str) -> str:
     """The name that a tensor of ours has on disk, or, if it is a part of a tensor there, that tensor's."""
+    return stock_names(model, [key])[key]
+
+
+def stock_names(model, keys) -> dict[str, str]:
+    """`stock_name` of many tensors, each under its name here."""
     table = get_model_conversion_mapping(model, add_legacy=False)
     renamings, converters = _by_kind([entry.reverse_transform() for entry in reversed(table)])
-    return rename_source_key(key, renamings, converters, reverse=True)[0]
+    return {key: rename_source_key(key, renamings, converters, reverse=True)[0] for key in keys}
 
 
 def _by_kind(table: list) -> tuple[list[WeightRenaming], list[WeightConverter]]:

@@ -28,7 +28,7 @@ from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 from .blocks import Attention, FeedForward, check_positions, either, sinusoids
 from .decoding import FastGenerationMixin, grows, is_step, step_mask
 from .dropout import Dropout
-from .linear import Linear
+from .linear import project
 from .losses import IGNORE, cross_entropy, vocabulary_loss
 from .packing import Packing, Spans, check_pairs, is_packable, packed_rows, positions, sequence_starts, within
 from .stock import StockConfig, StockModel, register, renamings
@@ -418,7 +418,7 @@ class XfmrForConditionalGeneration(XfmrPreTrainedModel, FastGenerationMixin):
     def __init__(self, config: XfmrConfig):
         super().__init__(config)
         self.model = XfmrModel(config)
-        self.lm_head = Linear(config.d_model, config.decoder_vocab_size, bias=False)
+        self.lm_head = nn.Linear(config.d_model, config.decoder_vocab_size, bias=False)
         self.final_logits_bias = nn.Buffer(torch.zeros(1, config.decoder_vocab_size))
         source = "model.shared" if config.share_encoder_decoder_embeddings else "model.decoder.embeddings.word"
         self._tied_weights_keys = {"lm_head.weight": f"{source}.weight"}
@@ -495,7 +495,7 @@ class XfmrForConditionalGeneration(XfmrPreTrainedModel, FastGenerationMixin):
             bias, smoothing = self.final_logits_bias, getattr(self.config, "label_smoothing", 0.0)
             loss = vocabulary_loss(x, labels, self.lm_head, num_items_in_batch, bias=bias, label_smoothing=smoothing)
         else:
-            logits = self.lm_head(x) + self.final_logits_bias  # (B, T, vocab)
+            logits = project(self.lm_head, x) + self.final_logits_bias  # (B, T, vocab)
             if labels is not None:
                 loss = cross_entropy(logits, labels, num_items_in_batch)
         rest = {name: value for name, value in out.items() if name != "last_hidden_state"}

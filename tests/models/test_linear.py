@@ -7,7 +7,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from hf_xfmr.models import linear
-from hf_xfmr.models.linear import Linear
+from hf_xfmr.models.blocks import FeedForward
+from hf_xfmr.models.linear import project
 
 
 @pytest.fixture
@@ -23,9 +24,9 @@ def few(monkeypatch) -> list[int]:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_the_numbers_are_those_of_nn_linear(few, dtype, rows, bias):
     torch.manual_seed(0)
-    layer, x = Linear(48, 80, bias=bias, dtype=dtype), torch.randn(rows, 1, 48, dtype=dtype)
+    layer, x = nn.Linear(48, 80, bias=bias, dtype=dtype), torch.randn(rows, 1, 48, dtype=dtype)
     with torch.no_grad():
-        y = layer(x)
+        y = project(layer, x)
     assert y.shape == (rows, 1, 80)
     assert y.is_contiguous()
     assert few == ([rows] if rows in linear.FEW[dtype] else [])
@@ -35,18 +36,39 @@ def test_the_numbers_are_those_of_nn_linear(few, dtype, rows, bias):
 
 def test_training_autocast_and_graphs_are_those_of_nn_linear(few):
     torch.manual_seed(0)
-    layer, x = Linear(16, 8), torch.randn(8, 16)
-    plain = nn.Linear(16, 8)
-    plain.load_state_dict(layer.state_dict())
-    same_to_rounding(layer(x), plain(x), 8)
+    layer, x = nn.Linear(16, 8), torch.randn(8, 16)
+    same_to_rounding(project(layer, x), layer(x), 8)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        same_to_rounding(layer(x), plain(x), 2)
+        same_to_rounding(project(layer, x), layer(x), 2)
     with torch.no_grad():
-        graph = torch.export.export(nn.Sequential(layer), (x,)).module()
-        same_to_rounding(graph(x), plain(x), 8)
+        block = FeedForward(16, 8, "relu")
+        graph = torch.export.export(block, (x,)).module()
+        assert few == []
+        same_to_rounding(graph(x), block(x), 8)
+
+
+def test_what_is_hung_on_a_layer_or_put_in_its_place_is_called(few):
+    class Doubled(nn.Linear):
+        def forward(self, x):
+            return 2 * super().forward(x)
+
+    layer, doubled, x = nn.Linear(16, 8), Doubled(16, 8), torch.randn(8, 16)
+    seen = []
+    layer.register_forward_hook(lambda *_: seen.append("after"))
+    layer.register_forward_pre_hook(lambda *_: seen.append("before"))
+    with torch.no_grad():
+        project(layer, x)
+        same_to_rounding(project(doubled, x), 2 * F.linear(x, doubled.weight, doubled.bias), 8)
+    assert seen == ["before", "after"]
     assert few == []
+
+
+def test_every_layer_of_a_model_is_nn_linear_itself():
+    """Tools go by the very type: PEFT's GLoRA, quantisers."""
+    layers = [layer for layer in FeedForward(16, 8, "relu").modules() if isinstance(layer, nn.Linear)]
+    assert [type(layer) for layer in layers] == [nn.Linear, nn.Linear]
 
 
 def test_no_rows_are_no_error():
     with torch.no_grad():
-        assert Linear(16, 8)(torch.zeros(0, 16)).shape == (0, 8)
+        assert project(nn.Linear(16, 8), torch.zeros(0, 16)).shape == (0, 8)

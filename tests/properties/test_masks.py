@@ -4,9 +4,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles import same_to_rounding
+from torch import nn
 from torch.nn import functional as F
 
-from hf_xfmr.models.linear import Linear
 from hf_xfmr.models.losses import IGNORE, cross_entropy, next_tokens, vocabulary_loss
 from hf_xfmr.models.packing import Packing, packed_rows, positions
 
@@ -84,7 +84,7 @@ def test_cross_entropy_is_float64_s(labels, scale, smoothing, items, seed, weigh
 @given(**LOSSES)
 def test_vocabulary_loss_and_its_gradients_are_float64_s(labels, scale, smoothing, items, seed):
     draw = torch.Generator().manual_seed(seed)
-    head = Linear(3, 5, bias=False)
+    head = nn.Linear(3, 5, bias=False)
     with torch.no_grad():
         head.weight.copy_(scale * torch.randn(5, 3, generator=draw))
     hidden = torch.randn(1, len(labels), 3, generator=draw).requires_grad_()

@@ -13,6 +13,7 @@ import pytest
 import tag_bert
 import torch
 import translate
+from oracles import same_to_rounding
 from safetensors.torch import load_file, save_file
 from small_checkpoints import CLASSES, WORDS, make, said
 
@@ -168,7 +169,7 @@ def of_adapter(adapter: Path, into: Path, tensors=lambda all_: all_, base: str |
 def test_an_adapter_loads_on_its_base_model_or_is_an_error_that_names_the_tensor(checkpoints, adapter, tmp_path):
     with torch.no_grad():
         logits = of_adapter(adapter, tmp_path / "right")(input_ids=torch.arange(5, 12)[None]).logits
-    assert torch.equal(logits, torch.load(adapter / "logits.pt"))
+    same_to_rounding(logits, torch.load(adapter / "logits.pt"))  # on disk query and value are parts of one matrix
     wide = hf_xfmr.XfmrGPT2Config.from_pretrained(checkpoints / "gpt2", n_embd=32)
     hf_xfmr.XfmrGPT2ForCausalLM(wide).save_pretrained(tmp_path / "wide")
     thin = changed(
@@ -179,7 +180,7 @@ def test_an_adapter_loads_on_its_base_model_or_is_an_error_that_names_the_tensor
         [
             (
                 {"tensors": lambda all_: dict(list(all_.items())[1:])},
-                r"lacks transformer\.blocks\.0\.\S*lora_A\S* with",
+                r"lacks transformer\.blocks\.0\.\S*lora_A\S* and 2 more",
             ),
             ({"tensors": lambda all_: all_ | odd}, r"holds nothing\.lora_A\S*, which nothing"),
             (
