@@ -10,12 +10,8 @@ from transformers.cache_utils import Cache, DynamicCache, DynamicLayer, EncoderD
 from transformers.generation import GenerationMode
 
 from .finished import LeavingMixin, Rows, watch
-<<<<<<< HEAD
-from .packing import Packing
-from .versions import CACHE
-=======
 from .packing import Packing, keeps_rows
->>>>>>> adapters-22
+from .versions import CACHE
 
 
 class GrowingLayer(DynamicLayer):
@@ -110,13 +106,8 @@ class FastGenerationMixin(LeavingMixin):
     def _prepare_cache_for_generation(self, generation_config, model_kwargs, generation_mode, *args, **kwargs):
         given = model_kwargs.get(CACHE)
         super()._prepare_cache_for_generation(generation_config, model_kwargs, generation_mode, *args, **kwargs)
-<<<<<<< HEAD
         cache = model_kwargs.get(CACHE)
-        if given is not None or cache is None or generation_config.is_assistant:
-=======
-        cache = model_kwargs.get("past_key_values")
         if given is not None or cache is None or generation_config.is_assistant or keeps_rows():
->>>>>>> adapters-22
             return
         if isinstance(cache, EncoderDecoderCache):
             _replace(cache.self_attention_cache, GrowingLayer)
