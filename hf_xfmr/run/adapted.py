@@ -117,8 +117,9 @@ def _of_base(name: str, folder: Path, load: Any) -> Any:
     try:
         return load(base)
     except (UserError, OSError) as error:
+        reason = one_line(error).removeprefix("model: ")
         raise UserError(
-            f"model: {name} is an adapter of the model {base}, which can't be had ({one_line(error).removeprefix('model: ')}): "
+            f"model: {name} is an adapter of the model {base}, which can't be had ({reason}): "
             f"put it there, or write where it is as base_model_name_or_path into {folder / ADAPTER}"
         ) from error
 

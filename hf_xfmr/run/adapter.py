@@ -1,4 +1,4 @@
-"""An adapter's folder as a run leaves it: read by stock with PEFT, and with all that is needed beside its base model."""
+"""An adapter's folder as a run leaves it: read by stock with PEFT, with all that is needed beside its base model."""
 
 import json
 from pathlib import Path

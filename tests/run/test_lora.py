@@ -49,7 +49,12 @@ TRAINED = [
 ]
 RECIPES = {  # its module, the checkpoint it begins with, flags of its own, and what asks its model
     "classify": (classify_bert, "base", ["--baseline", "false"], lambda model: predict(model, ["good film"])),
-    "tag": (tag_bert, "base", ["--baseline", "none"], lambda model: predict(model, ["a good film"])),
+    "tag": (
+        tag_bert,
+        "base",
+        ["--baseline", "none", "--validation_fraction", "0.2"],
+        lambda model: predict(model, ["a good film"]),
+    ),
     "gpt2": (finetune_gpt2, "gpt2", ["--sample_every", "0"], lambda model: generate(model, ["good"], max_new_tokens=8)),
     "pretrain": (pretrain_bert, "base", [], lambda model: fill(model, ["good [MASK]"])),
     "translate": (
@@ -70,7 +75,10 @@ def checkpoints(tmp_path_factory) -> Path:
         for i in range(40)
     ]
     (root / "reviews.csv").write_text("text,label\n" + "\n".join(lines) + "\n")
-    rows = [{"tokens": ["a", "good", *"abcdefg"[: i % 7]], "tags": ["O", "B-PER", *["O"] * (i % 7)]} for i in range(40)]
+    rows = [
+        {"tokens": ["a", "good", f"w{i}", *"abcdefg"[: i % 7]], "tags": ["O", "B-PER", "O", *["O"] * (i % 7)]}
+        for i in range(60)
+    ]
     (root / "tags.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return root
 
@@ -131,7 +139,11 @@ def test_losses_of_a_padded_batch_are_those_of_stock_with_peft(name, checkpoints
     ours = lora.adapt(base, settings, targets=targets, task=task)
     adapter.save(ours, None, tmp_path)
     stock = peft.PeftModel.from_pretrained(
-        stock_class.from_pretrained(checkpoints / folder, **none), tmp_path / "adapter", is_trainable=True
+        stock_class.from_pretrained(
+            checkpoints / folder, config=transformers.AutoConfig.from_pretrained(tmp_path / "adapter")
+        ),
+        tmp_path / "adapter",
+        is_trainable=True,
     )
     assert sum(p.numel() for p in ours.parameters() if p.requires_grad) == sum(
         p.numel() for p in stock.parameters() if p.requires_grad
@@ -154,7 +166,7 @@ def test_losses_of_a_padded_batch_are_those_of_stock_with_peft(name, checkpoints
             loss.backward()
             optimizer.step()
     assert losses[ours] == pytest.approx(losses[stock], rel=1e-5)
-    assert losses[ours][-1] < losses[ours][0] - 1e-3
+    assert losses[ours][-1] < losses[ours][0] - 1e-4  # several times what they may differ
 
 
 KILLED = """
@@ -247,7 +259,7 @@ def test_an_adapter_of_peft_s_own_form_answers_too(alone, tmp_path):
     [
         (None, "names no base model: write its folder or its name on the Hub as base_model_name_or_path into "),
         ("/nowhere/model", "is an adapter of the model /nowhere/model, which can't be had (there is no folder"),
-        ("gpt2", "is an adapter of the model "),
+        ("gpt2", ", and so does the adapter "),
         ("wide", "can't be loaded on "),
         ("deep", "which nothing in "),
     ],
@@ -291,6 +303,6 @@ def test_new_words_are_not_left_untrained(checkpoints, tmp_path):
     tokenizer.add_tokens(["cinema"])
     tokenizer.save_pretrained(folder)
     with pytest.raises(
-        UserError, match="has 1 tokens that .* has not, whose embeddings lora_rank would leave untrained"
+        UserError, match=r"has 1 tokens that .* has not, whose embeddings lora_rank would leave untrained"
     ):
         finetune_gpt2.main(words("gpt2", checkpoints, tmp_path / "run", "--model", str(folder)))
