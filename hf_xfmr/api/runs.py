@@ -13,7 +13,7 @@ from transformers import AutoConfig, AutoTokenizer
 
 from ..errors import UserError
 from ..plain import some
-from ..run import loading, ranges, seeds
+from ..run import adapted, ranges, seeds
 from ..tasks.task import with_head
 from ..tokenizer import format_report
 from .process import random_numbers_kept
@@ -249,7 +249,7 @@ def load(folder: str | os.PathLike) -> Any:
         return SeveralRuns(path)
     if not (path / "run.json").is_file():
         raise UserError(f"{path} holds no run.json: give the folder of a run that has ended")
-    architecture = (loading.from_pretrained(AutoConfig, str(path)).architectures or [""])[0]
+    architecture = (adapted.from_pretrained(AutoConfig, str(path)).architectures or [""])[0]
     task = with_head(architecture)
     kind = next((one for one in RUNS if task is not None and task.command == one.uses), None)
     if kind is None:

@@ -19,23 +19,35 @@ from ..report import curves, plots
 from ..report.language import LANGUAGES, current, say, speaking
 from ..report.verdict import spoken
 from ..writing import telling, whole
-from . import card_metadata, card_tables, card_usage, dual
+from . import adapter_card, card_metadata, card_tables, card_usage, dual
+from .folder import ADAPTER
 
 _TEMPLATE = Path(__file__).with_name("card_template.md")
 _BEGIN, _END = "<!-- hf_xfmr:begin", "<!-- hf_xfmr:end -->"
+_BEGIN_LINE = f"{_BEGIN} This part is written anew by each push; the rest of the file is yours and is kept. -->"
 _PART = re.compile(re.escape(_BEGIN) + r".*?" + re.escape(_END), re.DOTALL)
 _HEADER = re.compile(r"\A\s*---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 NAME = "README.md"
 
 
-def write(folder: str | Path, *, license: str | None = None, language: str | None = None) -> Path:
+def write(
+    folder: str | Path,
+    *,
+    license: str | None = None,
+    language: str | None = None,
+    base_model: str | None = None,
+) -> Path:
     """Write README.md and its pictures into a model folder, from what a recipe left there. Returns its path.
+    `base_model` is the name on the Hub of that to which an adapter belongs.
 
     Raises `UserError` if the folder holds no model of ours, or a README.md whose metadata is not YAML.
     """
     folder = Path(folder)
     path = folder / NAME
-    text = _render(folder, license, language)
+    if (folder / ADAPTER).exists():
+        text = adapter_card.render(folder, (_BEGIN_LINE, _END), license=license, language=language, base=base_model)
+    else:
+        text = _render(folder, license, language)
     if path.exists():
         text = merge(text, path.read_text(encoding="utf-8"), path)
     with whole(path) as aside:

@@ -68,7 +68,7 @@ def metadata(
         library_name="transformers",
         pipeline_tag=tag,
         tags=["hf_xfmr", kind.config_class.stock_model_type],
-        base_model=_base(base),
+        base_model=base_model(base),
         datasets=[settings["dataset"]] if on_hub(settings.get("dataset")) else None,
         metrics=list(dict.fromkeys(_METRICS[name] for name in scores if name in _METRICS)) or None,
         model_name=folder.resolve().name,
@@ -85,7 +85,7 @@ def on_hub(name: Any) -> bool:
     return isinstance(name, str) and bool(_HUB_NAME.fullmatch(name)) and not Path(name).exists() and "/" in name
 
 
-def _base(model: Any) -> str | None:
+def base_model(model: Any) -> str | None:
     """The checkpoint's name on the Hub; a sample has one there too."""
     sample = SAMPLES.get(str(model).removeprefix("sample:")) if str(model).startswith("sample:") else None
     if isinstance(sample, Checkpoint):

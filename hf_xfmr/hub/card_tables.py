@@ -18,7 +18,7 @@ _UNTOLD: tuple = (None, False, "", [], {}, 0, -1)
 _ONLY_WITH: dict[
     str, tuple[str, tuple]
 ] = {  # what a setting needs beside it: one that is set, or has one of the values
-    "lora_alpha": ("lora_rank", ()),
+    **dict.fromkeys(("lora_alpha", "lora_dropout", "lora_merge"), ("lora_rank", ())),
     "window_stride": ("over_long", ("windows",)),
 }
 _NEUTRAL = {"gradient_accumulation_steps": 1, "layer_decay": 1.0}

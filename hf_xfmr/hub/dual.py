@@ -21,12 +21,12 @@ from ..registration import config_classes
 from . import folder as check
 
 _MODEL = ("generation_config.json", "*.safetensors", "*.safetensors.index.json")
-_TOKENIZER = (
+TOKENIZER = (
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja"),
     *("vocab.txt", "vocab.json", "merges.txt", "*.spm", "*.model", "target_tokenizer/*", "target_vocab.json"),
 )
 _RECORD = ("README.md", "report.html", "report.json", "images/*.png")
-_PUSHED = (*_MODEL, *_TOKENIZER, *_RECORD)
+_PUSHED = (*_MODEL, *TOKENIZER, *_RECORD)
 
 
 @dataclass(frozen=True)

@@ -22,16 +22,18 @@ ADAPTER = "adapter_config.json"
 BYTES = 4  # of a weight in float32
 
 
-def check_folder(name: str | Path, *, words_only: bool = False) -> None:
+def check_folder(name: str | Path, *, words_only: bool = False, adapters: bool = False) -> None:
     """Raises `UserError` for a local folder that no model can be loaded from; what is not here is the Hub's. One
-    that is asked for a tokenizer, `words_only`, need hold no model."""
+    that is asked for a tokenizer, `words_only`, need hold no model. An adapter's is none, unless `adapters` are
+    meant."""
     folder = Path(name)
     if not os.path.lexists(folder):
         return
     if not os.path.isdir(folder):
         fault = fault_of(folder, "model")
         raise UserError(f"model: {fault}" if fault else f"model: {folder} is a file; give the folder that it lies in")
-    check_no_adapter(folder)
+    if not adapters:
+        check_no_adapter(folder)
     if not words_only or os.path.lexists(folder / "config.json"):
         check_config(folder, read_config(folder))
     for path in (path for pattern in WEIGHTS for path in sorted(folder.glob(pattern))):

@@ -1,16 +1,16 @@
 """One load of a pushed repository, in a process of its own that never imported anything of ours; run by loads.py.
 
-    python load_one.py WAY REPOSITORY COMMIT CLASS FILE
+    python load_one.py WAY REPOSITORY COMMIT CLASS FILE BASE
 
 FILE holds input ids, and what the local model computes from them. Prints the largest difference from it as JSON. For
-every way but "ours" hf_xfmr can't be imported, as if it were not installed.
+every way but "ours" hf_xfmr can't be imported, as if it were not installed. BASE is of an adapter its base model.
 """
 
 import importlib
 import json
 import sys
 
-way, repository, commit, class_name, reference_file = sys.argv[1:]
+way, repository, commit, class_name, reference_file, base = sys.argv[1:]
 
 
 class NotInstalled:
@@ -32,7 +32,15 @@ inputs = {name.removeprefix("input."): given.pop(name) for name in list(given) i
 
 library = importlib.import_module("hf_xfmr" if way == "ours" else "transformers")
 options = {"trust_remote_code": True} if way == "remote" else {}
-model = getattr(library, class_name).from_pretrained(repository, revision=commit, dtype=torch.float32, **options).eval()
+model_class = getattr(library, class_name)
+if way == "adapter":
+    from peft import PeftModel
+
+    config = library.AutoConfig.from_pretrained(repository, revision=commit)
+    model = model_class.from_pretrained(base, config=config, dtype=torch.float32, ignore_mismatched_sizes=True)
+    model = PeftModel.from_pretrained(model, repository, revision=commit).eval()
+else:
+    model = model_class.from_pretrained(repository, revision=commit, dtype=torch.float32, **options).eval()
 with torch.inference_mode():
     computed = model(**inputs)
 difference = max(float((computed[name] - expected).abs().max()) for name, expected in given.items())

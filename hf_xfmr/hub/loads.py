@@ -15,6 +15,7 @@ from transformers import AutoTokenizer
 import hf_xfmr
 
 from ..errors import UserError
+from . import adapter
 from .client import without_token
 from .dual import Kind
 
@@ -24,11 +25,13 @@ _OUTPUTS = (
     "pooler_output",
 )
 _TEXT = "A quiet, wonderful film: 很好看的电影。"
-_MODULES = {"plain": "transformers.models.", "remote": "transformers_modules.", "ours": "hf_xfmr."}
+_MODULES = {"plain": "transformers.models.", "remote": "transformers_modules.", "ours": "hf_xfmr.", "adapter": "peft."}
 
 
-def ways(kind: Kind) -> dict[str, str]:
-    """The three ways to load, as a user would write them."""
+def ways(kind: Kind, base: str | None = None) -> dict[str, str]:
+    """The three ways to load, as a user would write them; of an adapter of `base`, one."""
+    if base is not None:
+        return {"adapter": f"PeftModel.from_pretrained({kind.auto_class} of {base}, …), without hf_xfmr installed"}
     return {
         "plain": f"{kind.auto_class}.from_pretrained (stock class)",
         "remote": f"{kind.auto_class}.from_pretrained(trust_remote_code=True), without hf_xfmr installed",
@@ -36,16 +39,19 @@ def ways(kind: Kind) -> dict[str, str]:
     }
 
 
-def verify(repo_id: str, commit: str, folder: Path, kind: Kind, *, has_tokenizer: bool) -> dict[str, float]:
-    """Load that commit in three ways, each in a process of its own with an empty cache, and compare what it computes
+def verify(
+    repo_id: str, commit: str, folder: Path, kind: Kind, *, has_tokenizer: bool, base: str | None = None
+) -> dict[str, float]:
+    """Load that commit in three ways (an adapter of `base` in one), each in a process of its own with an empty cache,
+    and compare what it computes
     with the model in `folder`. Returns the largest difference of each way. Raises `UserError` if one fails."""
     with tempfile.TemporaryDirectory() as home:
         reference = Path(home) / "reference.safetensors"
         scale = _write_reference(folder, kind, reference, has_tokenizer=has_tokenizer)
         differences = {}
-        for way, words in ways(kind).items():
+        for way, words in ways(kind, base).items():
             class_name = kind.own_class if way == "ours" else kind.auto_class
-            answer = _load(way, repo_id, commit, class_name, reference)
+            answer = _load(way, repo_id, commit, class_name, reference, base or "")
             if not answer["class"].startswith(_MODULES[way]):
                 raise UserError(f"{words} of {repo_id} gives a class of {answer['class']}, not of {_MODULES[way]}")
             if not answer["difference"] <= TOLERANCE * scale:  # NaN too
@@ -62,7 +68,10 @@ def verify(repo_id: str, commit: str, folder: Path, kind: Kind, *, has_tokenizer
 @torch.inference_mode()
 def _write_reference(folder: Path, kind: Kind, file: Path, *, has_tokenizer: bool) -> float:
     """Ids and what the local model computes from them. Returns the largest value."""
-    model = getattr(hf_xfmr, kind.own_class).from_pretrained(folder, dtype=torch.float32).eval()
+    if adapter.is_adapter(folder):
+        model = adapter.load(folder, kind)
+    else:
+        model = getattr(hf_xfmr, kind.own_class).from_pretrained(folder, dtype=torch.float32).eval()
     inputs = _inputs(model.config, kind)
     computed = {name: value for name, value in model(**inputs).items() if name in _OUTPUTS and value is not None}
     tensors = {f"input.{name}": ids for name, ids in inputs.items()} | computed
@@ -91,7 +100,7 @@ def _padded(config) -> bool:
     return config.pad_token_id is not None
 
 
-def _load(way: str, repo_id: str, commit: str, class_name: str, reference: Path) -> dict:
+def _load(way: str, repo_id: str, commit: str, class_name: str, reference: Path, base: str) -> dict:
     environment = {**os.environ, "HF_HOME": str(reference.parent), "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
     for name in ("HF_HUB_CACHE", "HF_MODULES_CACHE", "HUGGINGFACE_HUB_CACHE", "TRANSFORMERS_CACHE"):
         environment.pop(name, None)
@@ -102,7 +111,7 @@ def _load(way: str, repo_id: str, commit: str, class_name: str, reference: Path)
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [above, environment.get("PYTHONPATH")]))
     code = Path(__file__).with_name("load_one.py").read_text(encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-c", code, way, repo_id, commit, class_name, str(reference)],
+        [sys.executable, "-c", code, way, repo_id, commit, class_name, str(reference), base],
         cwd=reference.parent,
         env=environment,
         stdin=subprocess.DEVNULL,

@@ -166,7 +166,7 @@ def answer(predictor: "Predictor", rows: list[Row], batch_size: int) -> list[dic
 def _file(out: str | Path, model: str, predictor: "Predictor", text_pair_column: str | None) -> "PredictionFile":
     from .file import PredictionFile
 
-    files = sorted(Path(model).glob("*.safetensors"))
+    files = sorted(Path(model).glob("*.safetensors")) or sorted(Path(model, "adapter").glob("*.safetensors"))
     by: dict = {"model": model, "weights": [[file.stat().st_size, file.stat().st_mtime_ns] for file in files]}
     if predictor.columns is None:
         if Path(out).suffix.lower() == ".csv":

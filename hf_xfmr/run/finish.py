@@ -18,7 +18,7 @@ from ..machine import processor
 from ..processes import once
 from ..training import checkpoints, lock, many_processes
 from ..training.trainer import XfmrTrainer, XfmrTrainingArguments
-from . import recipes
+from . import adapter, lora, recipes
 from .console import say
 from .training import precision
 
@@ -35,13 +35,18 @@ def save_and_report(
     **record,
 ) -> Path:
     """Save the model and its tokenizer, write `run.json`, the report and the model card; push, if that is asked for.
+    Of a model with LoRA the adapter is saved too, and where `settings` do not ask for a merged model, it alone.
     Returns the run's folder.
 
     `evaluate` is what the report asks of the task, `record` are further entries of run.json: report/ says more of both.
     """
     folder = Path(str(trainer.args.output_dir))
     model = trainer.accelerator.unwrap_model(trainer.model) if model is None else model
-    whole = many_processes.gather(model, trainer)
+    adapted, merged = lora.is_adapted(model), getattr(settings, "lora_merge", True)
+    if adapted:
+        once(adapter.save)(model, tokenizer, folder)
+        model = model.merge_and_unload() if merged else None
+    whole = many_processes.gather(model, trainer) if model is not None else None
 
     @once
     def save() -> None:
@@ -62,17 +67,24 @@ def save_and_report(
             **record,
         }
         with checkpoints.model_folder(folder) as aside:
-            model.save_pretrained(aside, **({} if whole is None else {"state_dict": whole}))
-            if tokenizer is not None:
-                tokenizer.save_pretrained(aside)
+            if model is not None:
+                model.save_pretrained(aside, **({} if whole is None else {"state_dict": whole}))
+                if tokenizer is not None:
+                    tokenizer.save_pretrained(aside)
             text = json.dumps(report.plain(run), ensure_ascii=False, indent=2, default=str, allow_nan=False)
             (aside / "run.json").write_text(text, encoding="utf-8")
-        say(f"report: {report.write(folder, evaluate)}", f"model:  {folder}")
+        if model is None:
+            adapter.remove_model(folder)
+        say(f"report: {report.write(folder, evaluate)}", *([f"model:  {folder}"] if model is not None else []))
+        if adapted:
+            say(f"adapter: {folder / lora.FOLDER}")
         args = trainer.args
-        card.write(folder, license=args.hub_license, language=args.hub_language)
+        left = folder / lora.FOLDER if model is None else folder
+        for one in {left, folder / lora.FOLDER} if adapted else [left]:
+            card.write(one, license=args.hub_license, language=args.hub_language)
         if args.push_to_hub:
             push(
-                folder,
+                left,
                 args.hub_model_id or folder.absolute().name,
                 private=args.hub_private_repo,
                 revision=args.hub_revision,

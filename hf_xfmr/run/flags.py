@@ -31,7 +31,7 @@ class Flag:
     @property
     def group(self) -> str:
         module, _, owner = self.home.rpartition(".")
-        if owner == "ModelSettings":
+        if owner in ("ModelSettings", "LoraSettings"):
             return "model"
         if module == f"{OURS}.check":
             return "check"

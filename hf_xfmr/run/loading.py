@@ -22,23 +22,28 @@ NAMED = 3  # tensors that an error names
 _CODE = re.compile("trust_remote_code|custom code|remote code")  # in what transformers says of a folder with code
 
 
-def checkpoint(name: str) -> str:
-    """A checkpoint's name or folder as `from_pretrained` takes it; `sample:` names are fetched and cached."""
+def checkpoint(name: str, *, adapters: bool = False) -> str:
+    """A checkpoint's name or folder as `from_pretrained` takes it; `sample:` names are fetched and cached. An adapter's
+    is an error, unless `adapters` are meant."""
     if not name:
         raise UserError("model: no name is given: give a folder, a sample: or a name on the Hub")
     if samples.is_sample(name):
         return str(samples.checkpoint(name))
     if not os.path.lexists(name) and (len(name) > 200 or name.startswith((".", "/", "~")) or name.count("/") > 1):
         raise UserError(f"model: there is no folder {name}")
+    if adapters:
+        return name
     folder.check_no_adapter(name)
-    if not os.path.lexists(name) and _is_adapter(name):
+    if not os.path.lexists(name) and is_adapter_on_hub(name):
         raise UserError(folder.holds_adapter(name))
     return name
 
 
 @functools.lru_cache(maxsize=16)
-def _is_adapter(name: str) -> bool:
+def is_adapter_on_hub(name: str) -> bool:
     """Whether a name on the Hub is an adapter's; not where it can't be had, which loading says."""
+    if os.path.lexists(name) or samples.is_sample(name):
+        return False
     try:
         if isinstance(try_to_load_from_cache(name, folder.ADAPTER), str):
             return True
@@ -77,16 +82,16 @@ def _without_report() -> Iterator[None]:
         logger.removeFilter(says_else)
 
 
-def from_pretrained(auto_class, name: str, *, grows: bool = False, **kwargs):
+def from_pretrained(auto_class, name: str, *, grows: bool = False, adapters: bool = False, **kwargs):
     """`auto_class.from_pretrained` of a folder, a `sample:` or a Hub name, with one clear error if it can't be had.
     Code that comes with a checkpoint is never run, nor asked about. A tokenizer may have ids beyond the embedding only
-    where that `grows` with it."""
+    where that `grows` with it; what lies beside an adapter is read where `adapters` are meant."""
     if auto_class.__name__.startswith("Auto"):
         kwargs.setdefault("trust_remote_code", False)
     reads_words = "Tokenizer" in auto_class.__name__
     try:
-        where = checkpoint(name)
-        folder.check_folder(where, words_only=reads_words)
+        where = checkpoint(name, adapters=adapters)
+        folder.check_folder(where, words_only=reads_words, adapters=adapters)
         if not reads_words:
             with _without_report():
                 return auto_class.from_pretrained(where, **kwargs)
@@ -121,11 +126,13 @@ def from_pretrained(auto_class, name: str, *, grows: bool = False, **kwargs):
 
 def to_train(model_class, name: str, *, head: str | None = None, whole: bool = False, **kwargs) -> Any:
     """A model of ours to go on training. Unless it is to be `whole`, its heads may be new, and tensors of `head` have
-    other sizes than the checkpoint's, for other labels: then they begin anew, which is said. Raises `UserError` for any
-    other tensor that does not fit, and `CheckpointError` for one that is missing."""
+    other sizes than the checkpoint's, for other labels: then they begin anew, which is said, and is `began_anew` on
+    the model. Raises `UserError` for any other tensor that does not fit, and `CheckpointError` for a missing one."""
     model, info = _judged(model_class, name, head, kwargs)
     if whole:
         _refuse_missing(model, name, info)
+    new = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
+    model.began_anew = frozenset(new.difference(getattr(model, "all_tied_weights_keys", {})))
     model.check_loading(name, info, ignore_mismatched_sizes=True)
     return model
 
@@ -157,8 +164,7 @@ def _refuse_missing(model, name: str, info: dict) -> None:
 
 
 def _judged(auto_class, name: str, head: str | None, options: dict) -> tuple[Any, dict]:
-    loaded = from_pretrained(auto_class, name, output_loading_info=True, ignore_mismatched_sizes=True, **options)
-    model, info = loaded
+    model, info = with_info(auto_class, name, **options)
     sizes = sorted(one for one in info["mismatched_keys"] if head is None or not one[0].startswith(f"{head}."))
     if sizes:
         told = [f"{_both(model, key)} is {list(there)} and not {list(here)}" for key, there, here in sizes]
@@ -167,6 +173,11 @@ def _judged(auto_class, name: str, head: str | None, options: dict) -> tuple[Any
             "config.json that was saved with these weights, or copy the checkpoint again"
         )
     return model, info
+
+
+def with_info(auto_class, name: str, **options) -> tuple[Any, dict]:
+    """A model, whatever of it is missing or of other sizes; and what is, as transformers says it."""
+    return from_pretrained(auto_class, name, output_loading_info=True, ignore_mismatched_sizes=True, **options)
 
 
 def _both(model, key: str) -> str:

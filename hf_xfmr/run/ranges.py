@@ -44,7 +44,7 @@ RANGES = {
         AT_LEAST_0,
     ),
     **dict.fromkeys(("num_train_epochs", "logging_steps", "eval_steps", "save_steps", "adam_epsilon"), ABOVE_0),
-    **dict.fromkeys(("adam_beta1", "adam_beta2", "label_smoothing_factor", "label_smoothing"), BELOW_1),
+    **dict.fromkeys(("adam_beta1", "adam_beta2", "label_smoothing_factor", "label_smoothing", "lora_dropout"), BELOW_1),
     **dict.fromkeys(("validation_fraction", "test_fraction"), BELOW_1),
     **dict.fromkeys(("layer_decay", "top_p"), SHARE),
     **dict.fromkeys(("seed", "data_seed"), SEED),

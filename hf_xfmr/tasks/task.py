@@ -11,7 +11,7 @@ from transformers import AutoConfig
 from ..data.part import Part
 from ..errors import UserError
 from ..report import Evaluation
-from ..run import loading, recipes
+from ..run import adapted, recipes
 from ..run.console import this_program
 
 LOOKED_AT = 50_000  # most rows of a split that a look at a bare dataset reads again
@@ -97,7 +97,7 @@ def with_head(architecture: str) -> Task | None:
 def task_of(model: str, command: str) -> Task:
     """The task whose models `command` uses and that a checkpoint's model was trained for, by its class; the first of
     them, if its config says no class. Raises `UserError` for a model that another command uses, or none."""
-    architecture = (loading.from_pretrained(AutoConfig, model).architectures or [""])[0]
+    architecture = (adapted.from_pretrained(AutoConfig, model).architectures or [""])[0]
     fitting = [task for task in all_tasks() if task.command == command]
     if not architecture:
         return fitting[0]

@@ -25,7 +25,7 @@ MAY_CHANGE = {
         "restore_callback_states_from_checkpoint",
     ),
     # of the recipes
-    *("baseline", "stride", "sample_every", "sample_prompt", "strict", "check_only"),
+    *("baseline", "stride", "sample_every", "sample_prompt", "strict", "check_only", "lora_merge"),
 }
 MAY_CHANGE_BEGINNINGS = ("hub_", "logging_", "log_", "save_", "ddp_", "trackio_", "dataloader_")
 MUST_STAY = {"dataloader_drop_last"}

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import small_checkpoints
 
 from hf_xfmr.training import checkpoints, lock
 
@@ -18,7 +19,7 @@ BERT = "{hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermed
 RECIPES = {
     "classify_bert": ["--dataset", "{csv}", "--model_config", BERT, "--baseline", "false", *TRAINED],
     "classify_bert, lora": [
-        *["--dataset", "{csv}", "--model_config", BERT, "--baseline", "false", "--lora_rank", "2", *TRAINED],
+        *["--dataset", "{csv}", "--model", "{model}", "--baseline", "false", "--lora_rank", "2", *TRAINED],
     ],
     "finetune_gpt2": [
         *["--dataset", "{csv}", "--model_config", "{n_embd: 16, n_layer: 1, n_head: 2, n_positions: 32}", *TRAINED],
@@ -38,7 +39,9 @@ QUICK = ("classify_bert, lora", "train_tokenizer")  # the others take as long an
 
 
 def run(name: str, tmp_path: Path, folder: Path) -> None:
-    given = {"{csv}": tmp_path / "reviews.csv", "{tags}": tmp_path / "tags.jsonl"}
+    given = {"{csv}": tmp_path / "reviews.csv", "{tags}": tmp_path / "tags.jsonl", "{model}": tmp_path / "base"}
+    if "lora" in name and not given["{model}"].exists():
+        small_checkpoints.make(tmp_path)
     lines = [f"word{i % 7} {'good' if i % 2 else 'bad'} end{i},{'pos' if i % 2 else 'neg'}" for i in range(80)]
     given["{csv}"].write_text("text,label\n" + "\n".join(lines) + "\n")
     row = {"tokens": ["Ann", "saw", "Rome"], "tags": ["B-PER", "O", "B-LOC"]}

@@ -194,8 +194,8 @@ def test_an_adapter_loads_on_its_base_model_or_is_an_error_that_names_the_tensor
             of_adapter(adapter, tmp_path / str(number), **options)
 
 
-@pytest.mark.parametrize("damage", ["none", "another base", "no base", "tensors missing", "nested deep"])
-def test_an_adapter_is_called_one_by_every_command_whatever_it_holds(checkpoints, adapter, tmp_path, capsys, damage):
+@pytest.mark.parametrize("damage", ["another base", "no base", "tensors missing", "nested deep"])
+def test_a_damaged_adapter_is_one_sentence_and_never_answers(checkpoints, adapter, tmp_path, capsys, damage):
     folder = tmp_path / "adapter"
     shutil.copytree(adapter, folder)
     fields = json.loads((folder / "adapter_config.json").read_text())
@@ -206,14 +206,22 @@ def test_an_adapter_is_called_one_by_every_command_whatever_it_holds(checkpoints
     if "base" in damage:
         base = str(checkpoints / "masked") if damage == "another base" else str(tmp_path / "nowhere")
         (folder / "adapter_config.json").write_text(json.dumps(fields | {"base_model_name_or_path": base}))
-    others = {name: getattr(importlib.import_module(f"hf_xfmr.{name}"), name) for name in ("export", "verify")}
-    for name, call in {**COMMANDS, **others}.items():
-        line = said(capsys, lambda call=call: call(str(folder)))
-        assert f"{folder} holds an adapter (adapter_config.json), not a model" in line, name
+    for call in COMMANDS.values():
+        assert said(capsys, lambda call=call: call(str(folder))).startswith("error: ")
 
 
-def test_an_adapter_on_the_hub_is_called_one_too(adapter, tmp_path, capsys, monkeypatch):
-    """Where transformers would load the base model that it names; as it lies in the cache, so that no hub is asked."""
+def test_an_adapter_answers_by_its_folder_and_is_no_model_where_a_model_is_needed(checkpoints, adapter, capsys):
+    """As PEFT saves it, with neither config nor tokenizer beside it."""
+    assert COMMANDS["generate"](str(adapter))
+    assert "can't use: run " in said(capsys, lambda: COMMANDS["predict"](str(adapter)))
+    for name in ("export", "verify"):
+        call = getattr(importlib.import_module(f"hf_xfmr.{name}"), name)
+        line = said(capsys, lambda call=call: call(str(adapter)))
+        assert f"{adapter} holds an adapter (adapter_config.json), not a model" in line, name
+
+
+def test_an_adapter_on_the_hub_answers_too(adapter, tmp_path, monkeypatch):
+    """As it lies in the cache, so that no hub is asked."""
     commit = "0" * 40
     repository = tmp_path / "hub" / "models--someone--tuned"
     shutil.copytree(adapter, repository / "snapshots" / commit)
@@ -221,8 +229,8 @@ def test_an_adapter_on_the_hub_is_called_one_too(adapter, tmp_path, capsys, monk
     (repository / "refs" / "main").write_text(commit)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    line = said(capsys, lambda: COMMANDS["generate"]("someone/tuned"))
-    assert "someone/tuned holds an adapter (adapter_config.json), not a model" in line
+    (far,), (near,) = COMMANDS["generate"]("someone/tuned"), COMMANDS["generate"](str(adapter))
+    assert far == near
 
 
 COMMANDS = {

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import small_checkpoints
 from loopback_hub import LoopbackHub
 from test_many_processes import command
 
@@ -17,8 +18,8 @@ from pathlib import Path
 from peft import PeftModel
 save = PeftModel.save_pretrained
 def watched(self, folder, **options):
-    if Path(folder).name == "adapter":
-        Path(folder).with_name(f"adapter-written-by-{os.environ['RANK']}").touch()
+    if Path(folder).parent.name == "adapter":
+        Path(folder).parent.with_name(f"adapter-written-by-{os.environ['RANK']}").touch()
     return save(self, folder, **options)
 PeftModel.save_pretrained = watched
 sys.path.insert(0, str(Path(sys.argv[1]).parent))
@@ -77,7 +78,10 @@ def test_an_error_of_the_check_ends_all_processes_too(tmp_path):
 @pytest.mark.parametrize("refused", ["/commit/", "/api/repos/create"])
 def test_a_push_that_the_hub_refuses_ends_all_processes_with_its_error(tmp_path, refused):
     """At the end of the run, and before its first step; the adapter was written by the main process alone."""
-    words = [*command("classify_bert", tmp_path, 2), "--lora_rank", "2", "--num_train_epochs", "1"]
+    words = command("classify_bert", tmp_path, 2)
+    place = words.index("--model_config")
+    words[place : place + 2] = ["--model", str(small_checkpoints.make(tmp_path) / "base")]
+    words += ["--lora_rank", "2", "--num_train_epochs", "1"]
     words += ["--output_dir", str(tmp_path / "run"), "--push_to_hub", "true", "--hub_model_id", "alice/model"]
     with LoopbackHub({TOKEN: ("alice", "write")}) as hub:
         hub.faults.append({"match": refused, "status": 403, "times": 1000})

@@ -8,7 +8,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from ...errors import UserError
-from ...run import loading
+from ...run import adapted
 from ...run.finite import fault
 from .collate import ClassificationCollator
 from .kinds import kind_of, of_labels
@@ -28,8 +28,8 @@ class Classifier:
 
     def __init__(self, model: str, *, temperature: float | None = None, all_probabilities: bool = False):
         self.name = model
-        self.tokenizer = loading.from_pretrained(AutoTokenizer, model)
-        self.model = loading.to_use(AutoModelForSequenceClassification, model)
+        self.tokenizer = adapted.from_pretrained(AutoTokenizer, model)
+        self.model = adapted.to_use(AutoModelForSequenceClassification, model)
         self.model.to("cuda" if torch.cuda.is_available() else "cpu")
         config = self.model.config
         names = [config.id2label[i] for i in range(config.num_labels)]

@@ -16,12 +16,11 @@ from ...errors import UserError
 from ...models.bert import XfmrBertConfig, XfmrBertForSequenceClassification
 from ...report.figures import of_figures
 from ...report.verdict.lines import lines
-from ...run import loading, ranges
+from ...run import loading, lora, ranges
 from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
 from ...run.starting_point import check_origin, naming_model_config, new_config, of_checkpoint
-from ...training import XfmrTrainer, XfmrTrainingArguments, checkpoints
-from ...writing import telling, unlink_link
+from ...training import XfmrTrainer, XfmrTrainingArguments
 from . import calibration, many_trainer, predictions, probe, report, verdict
 from .collate import ClassificationCollator
 from .data import ClassificationData
@@ -30,7 +29,7 @@ from .many_trainer import ManyLabelsTrainer
 
 
 @dataclass(kw_only=True)
-class ModelSettings:
+class ModelSettings(lora.LoraSettings):
     """Which model, and how much of it is trained."""
 
     model: str | None = field(
@@ -58,10 +57,6 @@ class ModelSettings:
         default=None,
         metadata={"help": "auto: rare labels count more, so that all labels weigh the same in sum; or {label: weight}"},
     )
-    lora_rank: int | None = field(
-        default=None, metadata={"help": "Train low-rank updates of query, key and value only (needs hf_xfmr[lora])"}
-    )
-    lora_alpha: int = field(default=16, metadata={"help": "Scale of the LoRA updates, over lora_rank"})
 
 
 DROPOUT = ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout")
@@ -81,6 +76,7 @@ def check(settings: ModelSettings) -> None:
         raise UserError("freeze_encoder needs a checkpoint: an encoder made from scratch has learned nothing to freeze")
     if settings.freeze_encoder and settings.lora_rank:
         raise UserError("freeze_encoder and lora_rank exclude one another: leave one of them out")
+    lora.check(settings)
 
 
 def load_parts(settings: ModelSettings):
@@ -127,9 +123,7 @@ def build_model(settings: ModelSettings, config: XfmrBertConfig, corpus: Classif
     else:
         config.update({"vocab_size": len(corpus.tokenizer), "pad_token_id": corpus.tokenizer.pad_token_id})
         model = XfmrBertForSequenceClassification(config)
-    if settings.lora_rank:
-        return _with_lora(model, settings)
-    return model
+    return lora.adapt(model, settings, targets=("query", "key", "value"), task="SEQ_CLS")
 
 
 def _class_weights(settings: ModelSettings, corpus: ClassificationData) -> list[float] | None:
@@ -145,22 +139,6 @@ def _class_weights(settings: ModelSettings, corpus: ClassificationData) -> list[
     if unknown := sorted(set(weights) - set(names)):
         raise UserError(f"class_weights names the label '{unknown[0]}', but the labels are {listed(names)}")
     return [float(weights.get(name, 1.0)) for name in names]
-
-
-def _with_lora(model, settings: ModelSettings):
-    try:
-        import peft
-    except ImportError:
-        raise UserError("lora_rank needs the peft package: pip install 'hf_xfmr[lora]'") from None
-    assert settings.lora_rank is not None
-    options = peft.LoraConfig(
-        task_type="SEQ_CLS",
-        r=settings.lora_rank,
-        lora_alpha=settings.lora_alpha,
-        lora_dropout=0.1,
-        target_modules=["query", "key", "value"],
-    )
-    return peft.get_peft_model(model, options)
 
 
 def make_trainer(
@@ -234,15 +212,8 @@ def finish(
     if shown:
         said += [*problem.tables(logits, labels), *of_figures(results[shown], against if shown == "test" else None)]
     say(*said, *calibration.said(fitted))
-    if settings.lora_rank:
-        if trainer.is_world_process_zero():
-            with telling(folder):
-                unlink_link(folder / "adapter")
-            with checkpoints.model_folder(folder / "adapter", "the adapter") as aside:
-                model.save_pretrained(aside)
-        model = model.merge_and_unload()
     # None too: the checkpoint it began with may have had one.
-    model.config.calibration_temperature = fitted["temperature"] if fitted and fitted["kept"] else None
+    lora.within(model).config.calibration_temperature = fitted["temperature"] if fitted and fitted["kept"] else None
     save_and_report(
         trainer,
         settings,

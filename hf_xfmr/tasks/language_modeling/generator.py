@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, TextStreamer, set_
 
 from ...errors import UserError
 from ...plain import harmless
-from ...run import finite, loading, ranges
+from ...run import adapted, finite, ranges
 from ...tokenizer import long_texts
 from ..task import task_of
 from .pack import end_of_text
@@ -34,10 +34,10 @@ class Generator:
     def __init__(self, model: str, *, max_new_tokens: int | None = None, **options):
         task_of(model, "generate")
         self.name = model
-        self.tokenizer = loading.from_pretrained(AutoTokenizer, model, padding_side="left")
+        self.tokenizer = adapted.from_pretrained(AutoTokenizer, model, padding_side="left")
         if self.tokenizer.pad_token is None:  # it is masked, so that any will do
             self.tokenizer.pad_token_id = end_of_text(self.tokenizer)
-        self.model = loading.to_use(AutoModelForCausalLM, model)
+        self.model = adapted.to_use(AutoModelForCausalLM, model)
         self.model.to("cuda" if torch.cuda.is_available() else "cpu")
         self.max_new_tokens = max_new_tokens
         self.options = {**options, "pad_token_id": self.tokenizer.pad_token_id}

@@ -21,7 +21,7 @@ from ...models.gpt2 import XfmrGPT2Config, XfmrGPT2ForCausalLM
 from ...plain import harmless
 from ...report.figures import of_figures
 from ...report.verdict.lines import lines
-from ...run import loading, ranges
+from ...run import loading, lora, ranges
 from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
 from ...run.starting_point import check_end, check_origin, new_config, of_checkpoint
@@ -40,7 +40,7 @@ PROMPT_CHARACTERS = 16
 
 
 @dataclass(kw_only=True)
-class ModelSettings:
+class ModelSettings(lora.LoraSettings):
     """Which model, and what is looked at while and after it is trained."""
 
     model: str | None = field(
@@ -68,6 +68,7 @@ class ModelSettings:
 def check(settings: ModelSettings, data: LanguageModelingSettings, args: XfmrTrainingArguments) -> None:
     """Refuse settings that contradict one another. Raises `UserError`."""
     check_origin(settings, "model_config", "tokenizer")
+    lora.check(settings)
     check_end(data.streaming, args.max_steps)
     ranges.check_best(args, [])
 
@@ -112,7 +113,7 @@ def for_documents(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase
     return tokenizer
 
 
-def build_model(settings: ModelSettings, config: XfmrGPT2Config, corpus: LanguageModelingData) -> XfmrGPT2ForCausalLM:
+def build_model(settings: ModelSettings, config: XfmrGPT2Config, corpus: LanguageModelingData):
     """`XfmrGPT2ForCausalLM` for the corpus's tokenizer, from the checkpoint or from scratch."""
     tokenizer = corpus.tokenizer
     end = tokenizer.eos_token_id
@@ -125,6 +126,7 @@ def build_model(settings: ModelSettings, config: XfmrGPT2Config, corpus: Languag
         config.update({"vocab_size": len(tokenizer), **special})
         return XfmrGPT2ForCausalLM(config)
     model = loading.to_train(XfmrGPT2ForCausalLM, settings.model, whole=True)
+    lora.refuse_new_words(settings, len(tokenizer) - config.vocab_size)
     if len(tokenizer) > config.vocab_size:
         model.resize_token_embeddings(len(tokenizer))
         say(
@@ -133,7 +135,7 @@ def build_model(settings: ModelSettings, config: XfmrGPT2Config, corpus: Languag
         )
     model.config.update(special)
     model.generation_config.update(**special)
-    return model
+    return lora.adapt(model, settings, targets=("c_attn",), task="CAUSAL_LM")
 
 
 class SampleCallback(TrainerCallback):
@@ -147,7 +149,7 @@ class SampleCallback(TrainerCallback):
         is_main = state.is_world_process_zero
         if state.global_step % self.every or not (is_main or is_spread(model)):
             return
-        prompt, added = continuation(model, self.tokenizer, self.prompt, seed=args.seed)
+        prompt, added = continuation(lora.within(model), self.tokenizer, self.prompt, seed=args.seed)
         if not is_main:
             return
         state.log_history.append({"step": state.global_step, "prompt": prompt, "sample": added})
@@ -186,7 +188,7 @@ def continuation(model, tokenizer: PreTrainedTokenizerBase, prompt: str, *, seed
 
 
 def make_trainer(
-    settings: ModelSettings, args: XfmrTrainingArguments, model: XfmrGPT2ForCausalLM, corpus: LanguageModelingData
+    settings: ModelSettings, args: XfmrTrainingArguments, model, corpus: LanguageModelingData
 ) -> XfmrTrainer:
     """A trainer whose evaluation keeps no logits, and which prints samples. Raises `UserError` for evaluations with
     nothing held out."""
@@ -222,7 +224,7 @@ def finish(
 ) -> dict[str, dict[str, float]]:
     """Evaluate validation and test, print the result, and save model and report. Returns the metrics of each split."""
     args, logs = trainer.args, trainer.state.log_history
-    model = trainer.accelerator.unwrap_model(trainer.model)
+    model = lora.within(trainer.accelerator.unwrap_model(trainer.model))
     results: dict[str, dict[str, float]] = {}
     losses: Losses | None = None  # of the last split: test, if there is one
     folder = Path(str(args.output_dir))

@@ -6,7 +6,7 @@ import torch
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from ...errors import UserError
-from ...run import finite, loading
+from ...run import adapted, finite
 from ...tokenizer import long_texts
 from ..task import task_of
 
@@ -17,10 +17,10 @@ class Filler:
     def __init__(self, model: str):
         task_of(model, "fill")
         self.name = model
-        self.tokenizer = loading.from_pretrained(AutoTokenizer, model)
+        self.tokenizer = adapted.from_pretrained(AutoTokenizer, model)
         if self.tokenizer.mask_token is None:
             raise UserError(f"{model}: its tokenizer has no [MASK] token, so it can't fill in words")
-        self.model = loading.to_use(AutoModelForMaskedLM, model)
+        self.model = adapted.to_use(AutoModelForMaskedLM, model)
         self.model.to("cuda" if torch.cuda.is_available() else "cpu")
 
     @torch.inference_mode()

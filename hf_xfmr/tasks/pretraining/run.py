@@ -9,7 +9,7 @@ from ...errors import UserError
 from ...models.bert import XfmrBertConfig, XfmrBertForMaskedLM, XfmrBertForPreTraining
 from ...report.figures import of_figures
 from ...report.verdict.lines import lines
-from ...run import loading, ranges
+from ...run import loading, lora, ranges
 from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
 from ...run.starting_point import check_end, check_origin, new_config, of_checkpoint
@@ -25,7 +25,7 @@ TOKENIZERS = ("wordpiece", "unigram")
 
 
 @dataclass(kw_only=True)
-class ModelSettings:
+class ModelSettings(lora.LoraSettings):
     """Which model is trained."""
 
     model: str | None = field(
@@ -49,6 +49,7 @@ class ModelSettings:
 def check(settings: ModelSettings, data: PretrainingSettings, args: XfmrTrainingArguments) -> None:
     """Refuse settings that contradict one another. Raises `UserError`."""
     check_origin(settings, "model_config", "tokenizer")
+    lora.check(settings)
     check_end(data.streaming, args.max_steps)
     ranges.check_best(args, (*FIGURES, *NSP_FIGURES) if data.nsp else FIGURES)
 
@@ -80,10 +81,11 @@ def build_model(settings: ModelSettings, config: XfmrBertConfig, corpus: Pretrai
         config.update({"vocab_size": size, "pad_token_id": corpus.tokenizer.pad_token_id})
         return model_class(config)
     model = loading.to_train(model_class, settings.model)
+    lora.refuse_new_words(settings, size - config.vocab_size)
     if size > config.vocab_size:
         model.resize_token_embeddings(size)
         say(f"embeddings: {size - config.vocab_size:,} rows added for tokens that the checkpoint has not")
-    return model
+    return lora.adapt(model, settings, targets=("query", "key", "value"))
 
 
 def make_trainer(args: XfmrTrainingArguments, model, corpus: PretrainingData) -> PretrainingTrainer:
@@ -107,7 +109,7 @@ def make_trainer(args: XfmrTrainingArguments, model, corpus: PretrainingData) ->
 def finish(trainer: XfmrTrainer, settings: ModelSettings, corpus: PretrainingData, seconds: float) -> dict:
     """Evaluate validation and test, print the result, and save model and report. Returns the metrics of each split."""
     args = trainer.args
-    model = trainer.accelerator.unwrap_model(trainer.model)
+    model = lora.within(trainer.accelerator.unwrap_model(trainer.model))
     surprise = verdict.surprise(corpus, model.config.vocab_size)
     results: dict[str, dict[str, float]] = {}
     detail = None

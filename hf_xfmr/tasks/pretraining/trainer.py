@@ -2,6 +2,7 @@
 
 from transformers import TrainerCallback
 
+from ...run.lora import within
 from ...training import XfmrTrainer
 from .data import MaskedRows
 from .metrics import evaluate
@@ -21,7 +22,7 @@ class PretrainingTrainer(XfmrTrainer):
     """Evaluates by `evaluate`, which scores the masked words only and keeps no scores."""
 
     def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix: str = "eval") -> dict[str, float]:
-        model = self.accelerator.unwrap_model(self.model)
+        model = within(self.accelerator.unwrap_model(self.model))
         rows = self.eval_dataset if eval_dataset is None else eval_dataset
         figures = evaluate(model, rows, self.data_collator, batch_size=self.args.eval_batch_size)
         logged = {f"{metric_key_prefix}_{name}": value for name, value in figures.items()}

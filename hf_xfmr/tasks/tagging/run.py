@@ -14,7 +14,7 @@ from ...errors import UserError
 from ...models.bert import XfmrBertConfig, XfmrBertForTokenClassification
 from ...report.figures import of_figures
 from ...report.verdict.lines import lines
-from ...run import loading, ranges
+from ...run import loading, lora, ranges
 from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
 from ...run.starting_point import check_origin, new_config, of_checkpoint
@@ -32,7 +32,7 @@ WORST = 50  # sentences that the report shows
 
 
 @dataclass(kw_only=True)
-class ModelSettings:
+class ModelSettings(lora.LoraSettings):
     """Which model, and what it is compared with."""
 
     model: str | None = field(
@@ -51,6 +51,7 @@ class ModelSettings:
 def check(settings: ModelSettings) -> None:
     """Refuse settings that contradict one another. Raises `UserError`."""
     check_origin(settings, "model_config")
+    lora.check(settings)
     if settings.baseline not in tagging_baseline.BASELINES:
         raise UserError(f"baseline is '{settings.baseline}'; it can be {', '.join(tagging_baseline.BASELINES)}")
 
@@ -73,12 +74,13 @@ def load_parts(settings: ModelSettings):
     return config, train_tokenizer
 
 
-def build_model(settings: ModelSettings, config: XfmrBertConfig, corpus: TaggingData) -> XfmrBertForTokenClassification:
+def build_model(settings: ModelSettings, config: XfmrBertConfig, corpus: TaggingData):
     """`XfmrBertForTokenClassification` with the corpus's BIO labels, from the checkpoint or from scratch."""
     names = corpus.label_names
     config.update({"id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}})
     if settings.model:
-        return loading.to_train(XfmrBertForTokenClassification, settings.model, config=config, head="classifier")
+        model = loading.to_train(XfmrBertForTokenClassification, settings.model, config=config, head="classifier")
+        return lora.adapt(model, settings, targets=("query", "key", "value"), task="TOKEN_CLS")
     config.update({"vocab_size": len(corpus.tokenizer), "pad_token_id": corpus.tokenizer.pad_token_id})
     return XfmrBertForTokenClassification(config)
 

@@ -7,7 +7,7 @@ import torch
 from transformers import AutoModelForTokenClassification, AutoTokenizer, pipeline
 
 from ...errors import UserError
-from ...run import loading
+from ...run import adapted
 from ...run.finite import fault
 from ...tokenizer import long_texts
 
@@ -20,8 +20,8 @@ class Tagger:
     def __init__(self, model: str):
         self.name = model
         self.depends_on: dict = {}
-        tokenizer = loading.from_pretrained(AutoTokenizer, model)
-        loaded = loading.to_use(AutoModelForTokenClassification, model)
+        tokenizer = adapted.from_pretrained(AutoTokenizer, model)
+        loaded = adapted.to_use(AutoModelForTokenClassification, model)
         tokenizer.model_max_length = min(tokenizer.model_max_length, loaded.config.max_position_embeddings)
         self.pipeline = pipeline(
             "token-classification",

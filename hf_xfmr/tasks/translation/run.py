@@ -14,7 +14,7 @@ from ...errors import UserError
 from ...models.transformer import XfmrConfig, XfmrForConditionalGeneration
 from ...report.figures import of_figures
 from ...report.verdict.lines import lines
-from ...run import loading, ranges
+from ...run import loading, lora, ranges
 from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
 from ...run.starting_point import check_origin, new_config
@@ -34,7 +34,7 @@ EXAMPLES = 20  # translations shown in the report
 
 
 @dataclass(kw_only=True)
-class ModelSettings:
+class ModelSettings(lora.LoraSettings):
     """Which model and which tokenizers."""
 
     model: str | None = field(
@@ -68,6 +68,7 @@ class ModelSettings:
 def check(settings: ModelSettings, args: XfmrSeq2SeqArguments) -> None:
     """Refuse settings that contradict one another, and fill in what follows from others. Raises `UserError`."""
     check_origin(settings, "model_config")
+    lora.check(settings)
     if settings.tokenizer_kind not in KINDS:
         raise UserError(f'tokenizer_kind is "{settings.tokenizer_kind}"; it can be {", ".join(KINDS)}')
     if not 0 <= settings.label_smoothing < 1:
@@ -80,6 +81,8 @@ def check(settings: ModelSettings, args: XfmrSeq2SeqArguments) -> None:
         raise UserError(f"metric_for_best_model {best} needs translations at each evaluation: set eval_sentences")
     if args.average_checkpoints < 1:
         raise UserError(f"average_checkpoints is {args.average_checkpoints}; it must be at least 1 (no averaging)")
+    if args.average_checkpoints > 1 and settings.lora_rank:
+        raise UserError("average_checkpoints is for whole models, not for lora_rank: give --average_checkpoints 1")
     if args.average_checkpoints > 1 and args.save_total_limit is not None:  # the best one may be older than the last
         args.save_total_limit = max(args.save_total_limit, args.average_checkpoints + 1)
 
@@ -122,7 +125,7 @@ def _check_length(settings, config: XfmrConfig) -> None:
         )
 
 
-def build_model(settings: ModelSettings, config: XfmrConfig, corpus: TranslationData) -> XfmrForConditionalGeneration:
+def build_model(settings: ModelSettings, config: XfmrConfig, corpus: TranslationData):
     """The checkpoint's model, or a new one for the corpus's tokenizers; it knows how it is to search."""
     config.label_smoothing = settings.label_smoothing
     if settings.model:
@@ -151,11 +154,11 @@ def build_model(settings: ModelSettings, config: XfmrConfig, corpus: Translation
         search.length_penalty = settings.length_penalty
     elif search.num_beams == 1:
         search.length_penalty = None  # of beams alone
-    return model
+    return lora.adapt(model, settings, targets=("q_proj", "k_proj", "v_proj"), task="SEQ_2_SEQ_LM")
 
 
 def make_trainer(
-    settings: ModelSettings, args: XfmrSeq2SeqArguments, model: XfmrForConditionalGeneration, corpus: TranslationData
+    settings: ModelSettings, args: XfmrSeq2SeqArguments, model, corpus: TranslationData
 ) -> XfmrSeq2SeqTrainer:
     """A trainer with the learning rate settled. Raises `UserError` where none is given and none follows."""
     if args.learning_rate is None:
@@ -261,7 +264,7 @@ def _examples(rows: Dataset, translations: list[str]) -> list[dict[str, str]]:
 
 def _draw(trainer: XfmrSeq2SeqTrainer, tokenizers: TokenizerPair, examples: list[dict[str, str]], folder: Path) -> None:
     """For the report: where the decoder looked while it wrote a translation, the first that makes a clear picture."""
-    model = trainer.accelerator.unwrap_model(trainer.model)
+    model = lora.within(trainer.accelerator.unwrap_model(trainer.model))
     for source, target in ((one["source"], one["translation"]) for one in examples):
         sizes = [len(tokenizers.source_ids([source])[0]), len(tokenizers.target_ids([target])[0])]
         if min(sizes) >= 4 and max(sizes) <= min(30, model.config.max_position_embeddings):

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 from transformers.integrations import is_deepspeed_zero3_enabled
 
 from ...errors import UserError
+from ...run.lora import within
 from ...training.many_processes import is_spread
 from ...training.trainer import XfmrTrainer, XfmrTrainingArguments
 from .token_batches import TokenBatches
@@ -104,7 +105,7 @@ class XfmrSeq2SeqTrainer(XfmrTrainer):
     def translations(self, rows: Dataset) -> list[str]:
         """The model's translation of each row's `source`; with several processes, each does a part, or, where none
         holds the whole model, all."""
-        model = self.accelerator.unwrap_model(self.model)
+        model = within(self.accelerator.unwrap_model(self.model))
         processes, process = (1, 0) if is_spread(model) else (self.args.world_size, self.args.process_index)
         translator = Translator(model, self.tokenizers)
         with self.accelerator.autocast():  # as in `evaluation_loop`

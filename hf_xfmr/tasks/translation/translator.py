@@ -10,7 +10,7 @@ from transformers.pipelines import PIPELINE_REGISTRY
 
 from ...errors import UserError
 from ...models.transformer import XfmrForConditionalGeneration
-from ...run import finite, loading, ranges
+from ...run import adapted, finite, ranges
 from ...tokenizer import long_texts
 from ...training.many_processes import in_parts, is_spread
 from ..task import task_of
@@ -102,8 +102,8 @@ def generated(model, inputs: dict[str, torch.Tensor], options: dict) -> torch.Te
 
 def load_translator(name: str, **options) -> Translator:
     """A translator from a run's folder or from a Marian checkpoint. `options` are those of `from_pretrained`."""
-    model = loading.to_use(XfmrForConditionalGeneration, name, **options)
-    tokenizers = loading.from_pretrained(TokenizerPair, name, config=model.config)
+    model = adapted.to_use(XfmrForConditionalGeneration, name, **options)
+    tokenizers = adapted.from_pretrained(TokenizerPair, name, config=model.config)
     return Translator(model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizers)
 
 

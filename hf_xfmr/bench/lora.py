@@ -1,0 +1,104 @@
+"""LoRA beside full fine-tuning: CPU seconds of a step, in turns in one process, and peak memory, a process for each.
+
+    python -m hf_xfmr.bench.lora [--steps 12] [--rows 8] [--length 128] [--rank 8] [--only GPT-2]
+
+BERT-base classification and GPT-2 small, with random weights, full rows, float32 and AdamW; all printed as a table.
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+import time
+from statistics import median
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+
+from ..models.bert import XfmrBertConfig, XfmrBertForSequenceClassification
+from ..models.gpt2 import XfmrGPT2Config, XfmrGPT2ForCausalLM
+from ..run import lora
+
+WAYS = ("full", "lora")
+MODELS: dict[str, Any] = {
+    "BERT-base, classification": (
+        XfmrBertForSequenceClassification,
+        XfmrBertConfig,
+        ("query", "key", "value"),
+        "SEQ_CLS",
+    ),
+    "GPT-2 small": (XfmrGPT2ForCausalLM, XfmrGPT2Config, ("c_attn",), "CAUSAL_LM"),
+}
+
+
+class Trained:
+    """A model and its optimizer, for rows of so many tokens."""
+
+    def __init__(self, name: str, way: str, rows: int, length: int, rank: int):
+        model_class, config_class, targets, task = MODELS[name]
+        torch.manual_seed(0)
+        settings = SimpleNamespace(
+            model="x", lora_rank=rank if way == "lora" else None, lora_alpha=16, lora_dropout=0.1
+        )
+        self.model = lora.adapt(model_class(config_class()), settings, targets=targets, task=task).train()
+        learned = [one for one in self.model.parameters() if one.requires_grad]
+        self.count, self.optimizer = sum(one.numel() for one in learned), torch.optim.AdamW(learned, lr=1e-4)
+        ids = torch.randint(1000, 20_000, (rows, length))
+        labels = torch.arange(rows) % 2 if task == "SEQ_CLS" else ids
+        self.batch = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels}
+
+    def step(self) -> float:
+        """The CPU seconds that one took: other programs of the machine do not count."""
+        begun = time.process_time()
+        self.model(**self.batch).loss.backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return time.process_time() - begun
+
+
+def _peak(name: str, way: str, sizes: list[int]) -> float:
+    """Peak resident memory of a process that takes two steps, in MB."""
+    words = [sys.executable, "-m", __spec__.name, "--one", name, way, *map(str, sizes)]
+    return float(subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    for flag, default in (("steps", 12), ("rows", 8), ("length", 128), ("rank", 8)):
+        parser.add_argument(f"--{flag}", type=int, default=default)
+    parser.add_argument("--only", default="", help="models whose name begins so")
+    parser.add_argument("--one", nargs=5, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.one:
+        name, way, *numbers = asked.one
+        one = Trained(name, way, *map(int, numbers))
+        for _ in range(2):
+            one.step()
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        return
+    sizes = [asked.rows, asked.length, asked.rank]
+    print(
+        f"{asked.rows} rows of {asked.length} tokens, {torch.get_num_threads()} threads, median of {asked.steps} steps"
+    )
+    print("| model | trained | parameters trained | peak memory, MB | CPU seconds a step |\n|---|---|---|---|---|")
+    for name in (one for one in MODELS if one.startswith(asked.only)):
+        peaks = {way: _peak(name, way, sizes) for way in WAYS}
+        both = {way: Trained(name, way, *sizes) for way in WAYS}
+        seconds: dict[str, list[float]] = {way: [] for way in WAYS}
+        for number in range(asked.steps + 1):
+            for way in WAYS:
+                taken = both[way].step()
+                if number:  # the first makes the optimizer's state
+                    seconds[way].append(taken)
+        for way in WAYS:
+            words = "everything" if way == "full" else f"LoRA, rank {asked.rank}"
+            print(
+                f"| {name} | {words} | {both[way].count:,} | {peaks[way]:,.0f} | {median(seconds[way]):.2f} |",
+                flush=True,
+            )
+        del both
+
+
+if __name__ == "__main__":
+    main()
