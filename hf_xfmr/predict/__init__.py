@@ -1,11 +1,12 @@
 """Many rows through a trained model: read from anywhere, answered in their order, written so that nothing is lost."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..data.regular import read_json
 from ..data.table.reading import Reading
 from ..errors import UserError
 from ..plain import printable
@@ -54,6 +55,8 @@ def predict(
         raise UserError("no texts: give them as arguments or with --file, or pipe in one text a line")
     ranges.check(batch_size=batch_size, temperature=temperature)
     columns = Columns(text_column, text_pair_column, id_column)
+    if file and text_column is None:
+        columns = _as_trained(model, columns, lambda like: read(file, kind=format, columns=like, table=table))
     reading = Reading(str(file or "standard input"))
 
     def rows() -> Iterable[Row]:
@@ -72,6 +75,20 @@ def predict(
         return _answered(predictor, rows(), many, batch_size)
     _write(predictor, rows(), _file(out, model, predictor, text_pair_column), total, many, batch_size)
     return iter(())
+
+
+def _as_trained(model: str, told: Columns, read: Callable[[Columns], Iterable[Row]]) -> Columns:
+    """The columns told, with those of texts that the run was trained on, where the file has them."""
+    path = Path(model) / "run.json"
+    known = (read_json(path, "record of a run").get("columns") or {}) if path.is_file() else {}
+    if not isinstance(known, dict) or not known.get("text"):
+        return told
+    like = Columns(known["text"], told.pair or known.get("text_pair"), told.id)
+    try:
+        next(iter(read(like)), None)
+    except UserError:  # another table: its columns are found by name
+        return told
+    return like
 
 
 def _some(rows: Iterable[Row], name: str) -> Iterator[Row]:

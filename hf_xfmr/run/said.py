@@ -69,7 +69,27 @@ def mapping_or_name(text: str) -> dict | str:
     return mapping(text) if text.lstrip().startswith(("{", "[")) else text
 
 
+MEANT = {  # what others call it
+    **dict.fromkeys(("epochs", "num_epochs", "n_epochs", "train_epochs"), "num_train_epochs"),
+    **dict.fromkeys(("lr", "rate"), "learning_rate"),
+    **dict.fromkeys(("batch_size", "train_batch_size", "batch", "bs"), "per_device_train_batch_size"),
+    **dict.fromkeys(("eval_batch_size",), "per_device_eval_batch_size"),
+    **dict.fromkeys(("data", "file", "train_file", "dataset_name", "input"), "dataset"),
+    **dict.fromkeys(("model_name", "model_name_or_path", "checkpoint", "base_model"), "model"),
+    **dict.fromkeys(("out", "output", "out_dir", "save_dir"), "output_dir"),
+    **dict.fromkeys(("label", "target", "labels", "target_column"), "label_column"),
+    **dict.fromkeys(("text", "texts", "sentence_column"), "text_column"),
+    **dict.fromkeys(("max_len", "max_seq_length", "max_seq_len", "seq_len"), "max_length"),
+    **dict.fromkeys(("warmup", "warmup_ratio"), "warmup_steps"),
+    **dict.fromkeys(("steps", "num_steps", "iterations"), "max_steps"),
+    **dict.fromkeys(("test_size", "test_split"), "test_fraction"),
+    **dict.fromkeys(("val_size", "validation_split", "dev_size"), "validation_fraction"),
+}
+
+
 def nearest(key: str, known: Iterable[str], *, listed: str = "--help lists them") -> str:
     """`; did you mean 'model'?`, or where the known ones are listed."""
-    near = difflib.get_close_matches(str(key), list(known), n=1)
+    known = list(known)
+    meant = MEANT.get(str(key).replace("-", "_").casefold())
+    near = [meant] if meant in known else difflib.get_close_matches(str(key), known, n=1)
     return f"; did you mean '{near[0]}'?" if near else f"; {listed}"

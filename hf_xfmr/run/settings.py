@@ -76,6 +76,8 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
     if call and values.get("output_dir") is None:
         values["output_dir"] = call.folder(values)
     values.setdefault("output_dir", beginnings.default_folder(config, values.get("dataset")))
+    if values["output_dir"] is None and "dataset" not in values and config is None and words:
+        raise UserError("dataset is not given: add --dataset FILE, or a configuration (configs lists them)")
     if values["output_dir"] is None:
         raise UserError("no output folder: give --output_dir FOLDER, or a config file, whose name it then takes")
     said.check_texts(values)

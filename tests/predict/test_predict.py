@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -204,6 +205,17 @@ def test_a_file_is_read_as_it_is_written(model, tmp_path, capsys):
         run(model, "--file", tmp_path / "b.csv")
     run(model, "--file", tmp_path / "b.csv", "--encoding", "windows-1252")
     assert json.loads(capsys.readouterr().out)["text"] == "España"
+
+
+def test_the_column_that_a_run_was_trained_on_is_read_where_a_file_has_it(model, tmp_path, capsys):
+    learned = tmp_path / "run"
+    shutil.copytree(model, learned)
+    (learned / "run.json").write_text(json.dumps({"columns": {"text": "Customer said", "label": "x"}}))
+    (tmp_path / "same.csv").write_text("Customer said,other\ngood film,a dull one\n")
+    (tmp_path / "another.csv").write_text("text,other\ngood film,a dull one\n")
+    for name in ("same.csv", "another.csv"):
+        run(learned, "--file", tmp_path / name)
+        assert json.loads(capsys.readouterr().out)["text"] == "good film"
 
 
 def test_a_workbook_or_a_query_is_predicted_too(model, tmp_path, capsys):

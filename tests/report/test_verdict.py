@@ -89,7 +89,7 @@ def test_a_terminal_shows_it_in_80_columns_with_settings_whole():
     assert shown[0].startswith('verdict: Better than always answering "pos", and not by chance')
     assert all(len(line) <= 80 for text in shown for line in text.splitlines())
     assert "    try --num_train_epochs 25" in shown
-    assert shown[-1] == "next: again with --num_train_epochs 25"
+    assert shown[-1] == "next: the same again with --num_train_epochs 25 --resume false"
 
 
 def log(*losses, training=None, **more):
@@ -162,3 +162,20 @@ def test_texts_that_go_in_circles():
     assert not loops.in_circles("To be, or not to be, that is the question: whether tis nobler in the mind to suffer")
     assert not loops.in_circles("yes yes")
     assert loops.warnings(["a b " * 40, "fine words, no two of them alike at all"], "samples")[0]["count"] == 1
+
+
+def test_a_sure_loss_to_the_simple_model_is_not_hidden_behind_too_few_rows():
+    found = judged(rival(**MAJORITY, a=0.45, b=0.5, p=0.6, half=0.25), rival("tfidf", 0.8, 0.5, half=0.1))
+    assert found["sentence"].startswith("Worse than TF-IDF, and not by chance")
+
+
+def test_a_rate_that_still_rises_asks_for_steps_and_not_for_a_lower_rate():
+    history = [{"step": step, "loss": 5.69} for step in (10, 20)]
+    arguments = {"max_steps": 20, "learning_rate": 2.8e-3, "warmup_steps": 4000}
+    (found,) = learning.warnings(history, arguments, is_good=False)
+    assert (found["kind"], found["try"]) == ("few_steps", "--max_steps 12000")
+
+
+def test_no_exact_test_is_promised_with_fewer_than_six_rows_apart():
+    (fact,) = few.warnings(rival("tfidf", 0.90, 0.959, half=0.07, p=0.5), 34, "rows")
+    assert fact["needed"] >= 6 / 0.059

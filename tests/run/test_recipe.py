@@ -67,6 +67,9 @@ def test_the_output_folder_is_named_after_the_config(tmp_path, monkeypatch):
         ("dataset: a\n", ["--max_lenght", "3"], r"unknown option '--max_lenght'; did you mean 'max_length'\?"),
         ("dataset: a\nlearning_rate: fast\n", [], r"run\.yaml: learning_rate must be a number, not 'fast'"),
         ("dataset: a\nshare: true\n", [], r"run\.yaml: share must be a number, not true"),
+        ("dataset: a\n", ["--epochs", "3"], "unknown option '--epochs'; did you mean 'num_train_epochs'"),
+        ("dataset: a\n", ["--lr", "3"], "unknown option '--lr'; did you mean 'learning_rate'"),
+        ("dataset: a\n", ["--batch_size", "3"], "did you mean 'per_device_train_batch_size'"),
         ("dataset: a\n", ["--max_length", "long"], "max_length: 'long' must be a whole number"),
         ("dataset: a\n", ["--sizes", "big"], r"'big' is no \{key: value, …\}"),
         (

@@ -80,7 +80,8 @@ def _level(rivals: Sequence[Rival], unread: bool, useless: bool) -> tuple[str, i
     if useless or (unread and outcomes[0] in ("tie", "worse")):
         return "useless", 0
     if unread and outcomes[0] == "unsure":
-        return "unsure", 0
+        lost = next((place for place, one in enumerate(outcomes) if one == "worse"), None)
+        return ("unsure", 0) if lost is None else ("worse", lost)
     least = -1.0 if rivals[0]["better"] == "lower" else 1.0
     read = range(1, len(rivals)) if unread and len(rivals) > 1 else range(len(rivals))
     strongest = max(read, key=lambda place: least * rivals[place]["a"])
@@ -108,7 +109,11 @@ def words(verdict: Verdict, language: str = "en") -> dict[str, Any]:
         "sentence": sentence,
         "why": "" if claim is None else tongue.why(claim),
         "warnings": warnings,
-        "next": tongue.following(verdict["level"], next((one["try"] for one in warnings if one["try"]), None)),
+        "next": tongue.following(
+            verdict["level"],
+            next((one["try"] for one in warnings if one["try"]), None),
+            None if claim is None else claim["figure"],
+        ),
     }
 
 

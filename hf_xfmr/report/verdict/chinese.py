@@ -47,6 +47,7 @@ WARNINGS = {
     "unbalanced": "{share} 的行都是“{answer}”，准确率（{accuracy}）说明不了什么：改看宏平均 F1",
     "rare_labels": "准确率 {accuracy} 掩盖了较差的标签：宏平均 F1 为 {macro}，最差的是{labels}",
     "few_rows": "只有 {rows} {unit}：{difference} 的差异约需 {needed} 才能与偶然区分开",
+    "unmeasured": "{split}集中没有{labels}的行：能否找到它们无从得知",
     "few_of_a_label": "{split}集中{labels}的行太少：其指标可能很不准（见区间）",
     "perfect": "{figure}满分，值得怀疑：看看文本是否泄露了答案",
     "perfect_leak": "{figure}满分，而 {share} 的{split}文本也在训练集中：数据泄漏",
@@ -121,15 +122,18 @@ def why(claim: dict) -> str:
     return f"{'；'.join(parts)}（95 % 区间；越{'低' if is_lower else '高'}越好）" if parts else ""
 
 
-def following(level: str, first: str | None) -> str:
+def following(level: str, first: str | None, figure: str | None) -> str:
+    if first and first.startswith("--"):
+        return f"下一步：加上 {first} --resume false 再训练一次"
     if first:
-        return f"下一步：加上 {first} 再训练一次" if first.startswith("--") else f"下一步：{first}"
+        return f"下一步：{first}"
+    read = {"perplexity": "的样例", "bits_per_byte": "的样例", "masked_perplexity": "的各项数字"}
     return {
-        "better": "下一步：看 report.html 中错得最离谱的例子，再用自己的文本试试",
+        "better": f"下一步：看 report.html 中{read.get(figure or '', '错得最离谱的例子')}，再用自己的文本试试",
         "tie": "下一步：用更简单的那个，或给它更多数据",
         "worse": "下一步：用更简单的那个，或给它更多数据",
         "useless": "下一步：看看数据：文本里真的有答案吗？",
-        "unsure": "下一步：用更多数据来评估",
+        "unsure": "下一步：用更多数据来评估（更多的表格行，或 --test_fraction 0.3）",
     }[level]
 
 

@@ -46,6 +46,7 @@ WARNINGS = {
     "unbalanced": '{share} of the rows are "{answer}", so accuracy ({accuracy}) says little: judged by macro F1',
     "rare_labels": "accuracy {accuracy} hides weak labels: macro F1 is {macro}, worst {labels}",
     "few_rows": "only {rows} {unit}: a difference of {difference} would take about {needed} to be told from chance",
+    "unmeasured": "no {split} row of {labels}: whether {them} can be found is not known",
     "few_of_a_label": "few {split} rows of {labels}: their figures may be far off (see their intervals)",
     "perfect": "{figure} is perfect, which is suspicious: see whether the text gives the answer away",
     "perfect_leak": "{figure} is perfect, and {share} of the {split} texts stand in train too: a leak",
@@ -123,16 +124,19 @@ def why(claim: dict) -> str:
     return f"{'; '.join(parts)} (95 % intervals; {'lower' if is_lower else 'higher'} is better)" if parts else ""
 
 
-def following(level: str, first: str | None) -> str:
+def following(level: str, first: str | None, figure: str | None) -> str:
     """What to do next."""
+    if first and first.startswith("--"):  # the folder's checkpoints are those of the settings of before
+        return f"next: the same again with {first} --resume false"
     if first:
-        return f"next: again with {first}" if first.startswith("--") else f"next: {first}"
+        return f"next: {first}"
+    read = {"perplexity": "its samples", "bits_per_byte": "its samples", "masked_perplexity": "the figures"}
     return {
-        "better": "next: read the worst errors in report.html, then try it on texts of your own",
+        "better": f"next: read {read.get(figure or '', 'the worst errors')} in report.html, then try texts of your own",
         "tie": "next: use the simpler one, or give it more rows",
         "worse": "next: use the simpler one, or give it more rows",
         "useless": "next: look at the rows: are the answers in the texts?",
-        "unsure": "next: more rows to measure on",
+        "unsure": "next: more rows to measure on, of more data or by --test_fraction 0.3",
     }[level]
 
 

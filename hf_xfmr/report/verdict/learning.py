@@ -95,8 +95,10 @@ def _not_learning(history: Sequence[Mapping], arguments: Mapping[str, Any]) -> l
     losses = [float(one["loss"]) for one in history if _is_finite(one.get("loss"))]
     if len(losses) < 2 or losses[-1] < 0.97 * losses[0]:
         return []
-    rate = float(arguments.get("learning_rate") or 0)
-    advice = longer(arguments)
+    rate, steps = float(arguments.get("learning_rate") or 0), max(int(one.get("step") or 0) for one in history)
+    advice, warming = longer(arguments), float(arguments.get("warmup_steps") or 0)
+    if warming >= 1 and steps <= warming:  # the rate is not yet what it shall be
+        return [{"kind": "few_steps", "steps": steps, "try": f"--max_steps {max(300, math.ceil(3 * warming))}"}]
     if rate > 2e-4:
         advice = f"--learning_rate {rate / 10:.0e}"
     elif 0 < rate < 1e-5:

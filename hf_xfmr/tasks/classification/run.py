@@ -88,6 +88,11 @@ def load_parts(settings: ModelSettings):
             config.update(settings.model_config or {})
         return config, own_tokenizer
     config = new_config(XfmrBertConfig, settings.model_config)
+    if not settings.model_config:
+        say(
+            "model: none is named, so a BERT-base with random weights learns from these rows alone, which is slow and "
+            "seldom good; --model sample:minilm (English) or another checkpoint begins from a trained one"
+        )
 
     def train_tokenizer(texts: list[str]):
         kind = settings.tokenizer or "wordpiece"

@@ -56,6 +56,7 @@ def of_run(
         *easy,
         *taught,
         *([] if one_answer else few.warnings(rivals[-1], rows, "rows")),
+        *_unmeasured(problem, gold, ours, split),
         *_of_labels(problem, gold, ours, name, split, settings, one_answer),
         *(_of_ratings(gold, ours, split) if isinstance(problem, Regression) else []),
         *_of_temperature(problem, logits, gold, calibration, split),
@@ -78,6 +79,16 @@ def _too_easy(rivals: list[dict]) -> list[dict]:
     last = rivals[-1]
     perfect = last["name"] != "rmse" and last["a"] == last["b"] == 1
     return [{"kind": "too_easy", "rival": {"kind": last["kind"], "answer": last.get("answer")}}] if perfect else []
+
+
+def _unmeasured(problem: Problem, gold: Any, ours: Any, split: str) -> list[dict]:
+    """Labels that were learned and of which no row was kept to measure on."""
+    if not problem.has_names:
+        return []
+    _, _, there = problem.counts_by_label(gold, ours)
+    labels = [name for name, rows in zip(problem.label_names, there, strict=True) if not rows]
+    more = "--test_fraction 0.3" if split == "test" else "--validation_fraction 0.3"
+    return [{"kind": "unmeasured", "labels": labels, "split": split, "try": more}] if labels else []
 
 
 def _of_labels(

@@ -162,3 +162,11 @@ def test_a_temperature_that_makes_test_rows_worse_is_told():
     worse = {"temperature": 4.0, "kept": True}
     assert tried(told(gold.tolist(), logits, calibration=worse), "temperature_worse") == "predict with --temperature 1"
     assert "temperature_worse" not in kinds(told(gold.tolist(), logits, calibration=worse | {"kept": False}))
+
+
+def test_a_label_without_a_row_to_measure_on_is_said():
+    gold = [0, 1] * 60
+    found = told(gold, np.eye(3)[gold] * 4, train=[*gold, 2], names=("a", "b", "close account"), theirs=np.eye(3)[gold])
+    (text,) = (one["text"] for one in found["warnings"] if one["kind"] == "unmeasured")
+    assert text == 'no test row of "close account": whether it can be found is not known'
+    assert tried(found, "unmeasured") == "--test_fraction 0.3"
