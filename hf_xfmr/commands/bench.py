@@ -2,10 +2,12 @@
 
     python -m hf_xfmr bench --quick
     python -m hf_xfmr bench data
+    python -m hf_xfmr bench lora
 
 Every row is a ratio: stock's median time by ours, of steps taken in turns in one process. Prints a table and the
 machine's measured ceilings; writes bench.json and bench.svg. --quick takes shallower models of the same widths.
 `data` times instead the reading of a table of a million rows (--quick: 100,000) beside pyarrow's, and writes data.json.
+`lora` prints CPU time and memory of LoRA beside full fine-tuning.
 """
 
 import argparse
@@ -13,7 +15,7 @@ from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", nargs="?", choices=("models", "data"), default="models", help="default: models")
+    parser.add_argument("what", nargs="?", choices=("models", "data", "lora"), default="models", help="default: models")
     parser.add_argument("--quick", action="store_true", help="2 layers in place of 12, fewer turns, one precision")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="only these contests")
     parser.add_argument(
@@ -31,6 +33,11 @@ def run(arguments: argparse.Namespace) -> None:
         from ..bench.data import bench_data
 
         bench_data(rows=100_000 if arguments.quick else 1_000_000, turns=arguments.turns, out=arguments.out)
+        return
+    if arguments.what == "lora":
+        from ..bench.lora import bench_lora
+
+        bench_lora(quick=arguments.quick, turns=arguments.turns, only=arguments.only)
         return
     from ..bench.contests import bench
 

@@ -42,7 +42,10 @@ def run(name: str, tmp_path: Path, folder: Path) -> None:
     given = {"{csv}": tmp_path / "reviews.csv", "{tags}": tmp_path / "tags.jsonl", "{model}": tmp_path / "base"}
     if "lora" in name and not given["{model}"].exists():
         small_checkpoints.make(tmp_path)
-    lines = [f"word{i % 7} {'good' if i % 2 else 'bad'} end{i},{'pos' if i % 2 else 'neg'}" for i in range(80)]
+    lines = [
+        f"word{i % 7} a b c d e f g h {'good' if i % 2 else 'bad'} end{i},{'pos' if i % 2 else 'neg'}"
+        for i in range(80)
+    ]
     given["{csv}"].write_text("text,label\n" + "\n".join(lines) + "\n")
     row = {"tokens": ["Ann", "saw", "Rome"], "tags": ["B-PER", "O", "B-LOC"]}
     rows = [{**row, "tokens": [*row["tokens"][:2], f"Rome{i}"]} for i in range(80)]

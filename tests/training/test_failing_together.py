@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 import small_checkpoints
 from loopback_hub import LoopbackHub
-from test_many_processes import command
+from test_many_processes import WORDS, command
+from transformers import BertTokenizer
+
+import hf_xfmr
 
 TOKEN = "hf_loopback_of_alice"
 SCRIPT = """
@@ -28,6 +31,15 @@ import classify_bert
 from hf_xfmr.run import program
 program.run(classify_bert.main)
 """
+
+
+def checkpoint(folder: Path) -> Path:
+    """A tiny BERT that knows the words of the data."""
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *map(str, range(110))]
+    BertTokenizer(vocab={word: i for i, word in enumerate(words)}, model_max_length=32).save_pretrained(folder)
+    config = hf_xfmr.XfmrBertConfig(**{**small_checkpoints.BERT, "vocab_size": len(words)})
+    hf_xfmr.XfmrBertModel(config).save_pretrained(folder)
+    return folder
 
 
 def start(words: list[str], hub: LoopbackHub) -> list[subprocess.Popen]:
@@ -80,7 +92,7 @@ def test_a_push_that_the_hub_refuses_ends_all_processes_with_its_error(tmp_path,
     """At the end of the run, and before its first step; the adapter was written by the main process alone."""
     words = command("classify_bert", tmp_path, 2)
     place = words.index("--model_config")
-    words[place : place + 2] = ["--model", str(small_checkpoints.make(tmp_path) / "base")]
+    words[place : place + 2] = ["--model", str(checkpoint(tmp_path / "base"))]
     words += ["--lora_rank", "2", "--num_train_epochs", "1"]
     words += ["--output_dir", str(tmp_path / "run"), "--push_to_hub", "true", "--hub_model_id", "alice/model"]
     with LoopbackHub({TOKEN: ("alice", "write")}) as hub:
