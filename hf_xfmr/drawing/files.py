@@ -26,6 +26,7 @@ _PAGE = """<!doctype html>
 <style>
 body {{ font: 1rem/1.55 {fonts}; max-width: 60rem; margin: 1.5rem auto; padding: 0 1rem; overflow-wrap: anywhere; }}
 h1 {{ font-size: 1.25rem; max-width: 42rem; }} p {{ max-width: 42rem; opacity: .75; }} div {{ overflow-x: auto; }}
+@media screen and (max-width: 40rem) {{ div > svg {{ width: 100%; min-width: 20rem; height: auto; }} }}
 @media screen and (prefers-color-scheme: dark) {{
   :root {{ background: #16181b; color: #e6e6e6; {dark}; }} svg image {{ filter: brightness(1.75) saturate(.8); }}
 }}

@@ -30,7 +30,7 @@ WORDS: dict[str, Words] = {
         "says_word_head": "Head {head} looks hardest: {share:.0%} at “{token}”.",
         "says_word_even": "“{word}” looks nearly evenly: nothing gets more than {most:.1f} times its even share.",
         "how": "Read along a row: the token at its left spreads 100 % over those at the top. The colour says how many "
-        "times its even share a token gets; grey may not be seen.",
+        "times its even share a token gets; grey is hidden from it.",
         "how_word": "A line runs from the word to each token; the colour says how many times its even share a token "
         "gets, in numbers at the right and head by head beside them.",
         "signals": "Each row is added to the word at that position: fast waves on the left, slower ones to the right.",

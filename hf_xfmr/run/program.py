@@ -27,6 +27,7 @@ _NO_NUMBER = re.compile(r"argument (?P<option>\S+): invalid (?P<kind>int|float) 
 _NO_CHOICE = re.compile(
     r"argument (?P<option>\S+): invalid choice: (?P<value>.*) \(choose from (?P<known>[^()]*)\)", re.DOTALL
 )
+_REQUIRED = re.compile(r"the following arguments are required: (?P<names>.+)")
 GONE_ON = "stopped; the same command begins again, training from its last checkpoint"
 CHOICES = 12  # that an error lists
 OPTION = re.compile(r"-h|--[^\W\d_][\w-]*(=.*)?", re.DOTALL)  # what is written as an option, there or not
@@ -49,6 +50,10 @@ class OneLine:
             raise UserError(
                 f"{chosen['option'].split('/')[0]}: {chosen['value']} {_choices(chosen)} (--help lists the arguments)"
             )
+        if lacking := _REQUIRED.match(message):  # argparse names those too that may be none
+            may_lack = {one.metavar or one.dest for one in self._actions if one.nargs in ("*", "...")}  # type: ignore[attr-defined]
+            names = [one for one in lacking["names"].split(", ") if one not in may_lack]
+            message = f"the following arguments are required: {', '.join(names)}"
         unknown = message.startswith("unrecognized arguments: -")
         hint = "; a text that begins with dashes stands behind --, or as --option=TEXT" if unknown else ""
         raise UserError(f"{message} (--help lists the arguments{hint})")

@@ -15,6 +15,7 @@ from hf_xfmr.predict import predict
 pytest.importorskip("peft")
 
 
+@pytest.mark.slow
 def test_an_adapter_is_pushed_alone_and_loads_with_stock_and_peft(hub, checkpoint, tmp_path, capsys):  # noqa: F811
     push(checkpoint, "alice/base")
     train(reviews(tmp_path / "data.csv"), str(checkpoint), tmp_path / "run", "--lora_rank", "2", "--max_steps", "4")

@@ -46,7 +46,7 @@ WARNINGS = {
     "never_found": "从未预测过：{labels}（{split}集中有 {rows} 行）",
     "unbalanced": "{share} 的行都是“{answer}”，准确率（{accuracy}）说明不了什么：改看宏平均 F1",
     "rare_labels": "准确率 {accuracy} 掩盖了较差的标签：宏平均 F1 为 {macro}，最差的是{labels}",
-    "few_rows": "只有 {rows} {unit}：{difference} 的差异约需 {needed} 才能与偶然区分开",
+    "few_rows": "只有 {rows} {unit}：{difference} 的差异约需 {needed}才能与偶然区分开",
     "unmeasured": "{split}集中没有{labels}的行：能否找到它们无从得知",
     "few_of_a_label": "{split}集中{labels}的行太少：其指标可能很不准（见区间）",
     "perfect": "{figure}满分，值得怀疑：看看文本是否泄露了答案",

@@ -43,7 +43,10 @@ def per_class_table(labels, predictions, label_names: Sequence[str], *, file: st
     for label, name in written.items():
         precision, recall, score, rows = scores[label]
         padded = name + " " * (names - width_of(name))
-        lines.append(f"{padded}  {precision:9.3f}  {recall:6.3f}  {score:.3f}  {int(rows):5d}")
+        if rows:
+            lines.append(f"{padded}  {precision:9.3f}  {recall:6.3f}  {score:.3f}  {int(rows):5d}")
+        else:  # nothing to measure on
+            lines.append(f"{padded}  {'–':>9}  {'–':>6}  {'–':>5}  {0:5d}")
     if rest := [scores[label] for label in set(range(len(scores))) - set(shown)]:
         mean, most = sum(score for _, _, score, _ in rest) / len(rest), max(int(rows) for *_, rows in rest)
         lines.append(

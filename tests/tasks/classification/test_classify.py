@@ -327,7 +327,9 @@ def test_the_folder_classifies_in_a_fresh_process_in_english_and_chinese(tmp_pat
     assert printed.split() == [module, "好评", "差评", "好评", "差评"]
 
 
-@pytest.mark.parametrize("over_long", ["head", "tail", "head+tail", "windows"])
+@pytest.mark.parametrize(
+    "over_long", ["head", "tail", *(pytest.param(one, marks=pytest.mark.slow) for one in ("head+tail", "windows"))]
+)
 def test_the_deciding_word_is_seen_where_the_strategy_says_so(tmp_path, checkpoint, over_long):
     """The word that decides stands at the end of a text far longer than the model reads."""
     draw = np.random.default_rng(0)
