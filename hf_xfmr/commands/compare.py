@@ -20,7 +20,7 @@ def run(arguments: argparse.Namespace) -> None:
     from ..report import plain
     from ..report.names import metric_name
     from ..report.verdict import compared, short
-    from ..report.verdict.numbers import number, signed
+    from ..report.verdict.numbers import number, p_value, signed
     from ..run.console import say
     from ..tasks.compare import compare
 
@@ -35,10 +35,9 @@ def run(arguments: argparse.Namespace) -> None:
         name = one["name"]
         a, b = (number(name, one[side]) for side in "ab")
         difference, low, high = (signed(name, one[end]) for end in ("difference", "low", "high"))
-        p = "p < 0.001" if one["p"] < 0.001 else f"p = {one['p']:.3f}"
         better = "; lower is better" if one["better"] == "lower" else ""
         say(
             f"{metric_name(name)}: {short(one)}{better}",
-            f"  A {a}  B {b}  B - A {difference} ({low} to {high})  {p}",
+            f"  A {a}  B {b}  B - A {difference} ({low} to {high})  {p_value(one)}",
             f"  {one['test']}",
         )

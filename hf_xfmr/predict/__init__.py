@@ -1,7 +1,7 @@
 """Many rows through a trained model: read from anywhere, answered in their order, written so that nothing is lost."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,8 +55,6 @@ def predict(
         raise UserError("no texts: give them as arguments or with --file, or pipe in one text a line")
     ranges.check(batch_size=batch_size, temperature=temperature)
     columns = Columns(text_column, text_pair_column, id_column)
-    if file and text_column is None:
-        columns = _as_trained(model, columns, lambda like: read(file, kind=format, columns=like, table=table))
     reading = Reading(str(file or "standard input"))
 
     def rows() -> Iterable[Row]:
@@ -66,7 +64,15 @@ def predict(
 
     total = None
     if file:
-        total = reading.rows = sum(1 for _ in rows())  # what can't be read at all shows before the model loads
+        told = columns
+        for columns in _as_trained(model, told):  # another table has not the columns that the run was trained on
+            reading = Reading(str(file))
+            try:
+                total = reading.rows = sum(1 for _ in rows())  # what can't be read at all shows before the model loads
+                break
+            except UserError:
+                if columns is told:
+                    raise
         print(printable(reading.line()), file=sys.stderr, flush=True)
         reading = Reading(str(file))
     predictor = load(model, temperature, all_probabilities)
@@ -77,18 +83,15 @@ def predict(
     return iter(())
 
 
-def _as_trained(model: str, told: Columns, read: Callable[[Columns], Iterable[Row]]) -> Columns:
-    """The columns told, with those of texts that the run was trained on, where the file has them."""
+def _as_trained(model: str, told: Columns) -> list[Columns]:
+    """The columns told, and before them, where no text column was, those that the run was trained on."""
     path = Path(model) / "run.json"
-    known = (read_json(path, "record of a run").get("columns") or {}) if path.is_file() else {}
+    if told.text is not None or not path.is_file():
+        return [told]
+    known = read_json(path, "record of a run").get("columns")
     if not isinstance(known, dict) or not known.get("text"):
-        return told
-    like = Columns(known["text"], told.pair or known.get("text_pair"), told.id)
-    try:
-        next(iter(read(like)), None)
-    except UserError:  # another table: its columns are found by name
-        return told
-    return like
+        return [told]
+    return [Columns(known["text"], told.pair or known.get("text_pair"), told.id), told]
 
 
 def _some(rows: Iterable[Row], name: str) -> Iterator[Row]:

@@ -20,9 +20,14 @@ def signed(figure: str, value: float | None) -> str:
     return f"{'-' if value < 0 else '+'}{number(figure, abs(value))}"
 
 
+def p_value(found: dict[str, Any]) -> str:
+    """`p = 0.031`: how often chance alone makes as much of a difference."""
+    return "p < 0.001" if found["p"] < 0.001 else f"p = {found['p']:.3f}"
+
+
 def chance(found: dict[str, Any], tests: dict[str, str]) -> str:
-    """`p < 0.001, McNemar's test`: how often chance alone makes as much of a difference."""
-    p = "p < 0.001" if found["p"] < 0.001 else f"p = {found['p']:.3f}"
+    """The same with the test that found it, where it has a name: `p < 0.001, McNemar's test`."""
+    p = p_value(found)
     return f"{p}, {tests[found['test']]}" if found["test"] in tests else p
 
 
