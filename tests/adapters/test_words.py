@@ -71,7 +71,7 @@ def test_words_are_stocks_or_ours(words, ours):
     assert found == {f"base_model.model.transformer.{name}" for name in ours}
 
 
-@pytest.mark.parametrize("method", ["GloraConfig", "FourierFTConfig", "BOFTConfig", "HRAConfig", "VBLoRAConfig"])
+@pytest.mark.parametrize("method", ["GloraConfig", "FourierFTConfig", "OFTConfig", "HRAConfig", "VBLoRAConfig"])
 def test_methods_that_want_plain_layers_find_them(method):
     options = {"num_vectors": 4, "vector_length": 2, "topk": 2} if method == "VBLoRAConfig" else {}
     model = twin(hf_xfmr.XfmrBertForSequenceClassification, tiny_stock(transformers.BertForSequenceClassification))
