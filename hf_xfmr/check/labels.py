@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from ..data.part import Part
+from ..plain import some
 from ..report.data_plots import OTHERS
 from .findings import KEPT, SHOWN, Finding, ids, per_cent
 from .text import plain
@@ -138,6 +139,16 @@ def _held_out(part: Part, train: Counter) -> Iterator[Finding]:
             f"{f' and {len(missing) - SHOWN:,} more' if len(missing) > SHOWN else ''} in column "
             f'"{part.named("label")}"',
             advice="split the rows anew: no figure says how well it is learned",
+            split=part.split,
+            column=part.named("label"),
+        )
+    unseen = [name for name in train if train[name] >= FEW and not found[name] and name not in missing]
+    if unseen:
+        yield Finding(
+            level="note",
+            name="label-not-held-out",
+            message=f"no {part.split} row has the label {some(map(repr, unseen), SHOWN)}",
+            advice=f"no figure will say how well it is learned: a larger {part.split} split, or more rows of it, would",
             split=part.split,
             column=part.named("label"),
         )

@@ -22,6 +22,15 @@ def short(text: object, longest: int = LONGEST) -> str:
     return "".join(one if one.isprintable() else escaped(one) for one in text)
 
 
+def opening(text: str, longest: int = LONGEST) -> str:
+    """The first words of a text, whole ones where it has spaces, to be read again as they stand."""
+    text = " ".join(text.split())
+    if len(text) <= longest:
+        return text
+    cut = text[:longest]
+    return cut if text[longest] == " " or " " not in cut[longest // 2 :] else cut.rpartition(" ")[0]
+
+
 def at(split: str, rows: Iterable[int]) -> str:
     """Rows counted from 0, as in `dataset[row]`: `train rows 3, 7, 12, 40, 41 and 9 more (counted from 0)`."""
     rows = list(rows)

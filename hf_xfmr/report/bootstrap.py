@@ -9,6 +9,7 @@ import numpy as np
 
 RESAMPLES = 1000
 LEVEL = 0.95
+FEWEST = 10  # rows that tell how far others would differ; resamples of fewer are a handful of rows again and again
 _NUMBERS_AT_ONCE = 1_000_000  # bounds the memory a block of resamples takes
 
 

@@ -39,3 +39,12 @@ def test_labels_are_counted_once_and_not_once_a_label():
         "train": (21, 40_030),
         "test": (21, 4000),
     }
+
+
+def test_a_label_that_no_held_out_row_has_is_noted():
+    labels = {"train": ["a"] * 60 + ["b"] * 6, "test": ["a"] * 8}
+    parts = {
+        split: Part(split, len(rows), list(map(str, range(len(rows)))), {"text": rows}, rows)
+        for split, rows in labels.items()
+    }
+    assert "note: no test row has the label 'b'; no figure will say" in str(list(check_labels(parts, ["a", "b"]))[-1])

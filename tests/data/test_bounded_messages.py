@@ -5,6 +5,7 @@ import json
 import pytest
 from datasets import Dataset, DatasetDict
 
+from hf_xfmr.data.wording import opening
 from hf_xfmr.errors import UserError
 from hf_xfmr.tasks.classification.read import read_labelled
 from hf_xfmr.tasks.classification.settings import ClassificationSettings
@@ -44,3 +45,10 @@ def test_a_thousand_splits_and_a_key_without_end(tmp_path):
     path = tmp_path / "t.jsonl"
     path.write_text(json.dumps({"x" * 100_000: "a text", "y" * 100_000: "another"}) + "\n")
     assert len(refusal(str(path))) < LONGEST
+
+
+def test_the_opening_of_a_text_ends_with_a_whole_word():
+    assert opening("one two  three\nfour", 100) == "one two three four"
+    assert opening("one two three four", 10) == "one two"
+    assert opening("one two three four", 13) == "one two three"
+    assert opening("这个产品很好用，下次还会再来买", 6) == "这个产品很好"

@@ -11,7 +11,7 @@ import yaml
 from datasets import Dataset
 
 from ... import tokenizer
-from ...data.wording import listed
+from ...data.wording import listed, opening
 from ...errors import UserError
 from ...models.bert import XfmrBertConfig, XfmrBertForSequenceClassification
 from ...report.figures import of_figures
@@ -241,5 +241,5 @@ def finish(
         columns = ("--text_column", "text", "--text_pair_column", "text_pair")
         say_how_to_try("predict", str(folder), "--file", str(folder / f"predictions-{shown}.csv"), *columns)
     elif "text_pair" not in corpus.splits["train"].column_names:
-        say_how_to_try("predict", str(folder), corpus.splits["train"][0]["text"][:60])
+        say_how_to_try("predict", str(folder), opening(corpus.splits["train"][0]["text"]))
     return results | ({"baseline": against["test"]} if against else {})

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from transformers import AutoTokenizer
 
+from ...data.wording import opening
 from ...errors import UserError
 from ...models.bert import XfmrBertConfig, XfmrBertForMaskedLM, XfmrBertForPreTraining
 from ...report.figures import of_figures
@@ -139,7 +140,11 @@ def finish(trainer: XfmrTrainer, settings: ModelSettings, corpus: PretrainingDat
 
 
 def _example(corpus: PretrainingData) -> str:
-    """A text with one of its words masked, to try."""
-    text = " ".join(next(iter(corpus.documents["train"])).split())[:40]
+    """A text with one of its words masked, to try; where words have no spaces between them, one of its characters."""
+    text, mask = opening(next(iter(corpus.documents["train"])), 40), corpus.tokenizer.mask_token
+    words = text.split(" ")
+    if len(words) > 2:
+        words[len(words) // 2] = mask
+        return " ".join(words)
     middle = len(text) // 2
-    return f"{text[:middle]}{corpus.tokenizer.mask_token}{text[middle + 1 :]}"
+    return f"{text[:middle]}{mask}{text[middle + 1 :]}"

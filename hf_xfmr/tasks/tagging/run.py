@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ... import tokenizer
+from ...data.wording import opening
 from ...errors import UserError
 from ...models.bert import XfmrBertConfig, XfmrBertForTokenClassification
 from ...report.figures import of_figures
@@ -174,7 +175,7 @@ def finish(
         baseline={"name": against["name"], "test": against["test"]} if against else None,
         **record,
     )
-    say_how_to_try("predict", str(folder), corpus.sentences["train"][0]["text"][:60])
+    say_how_to_try("predict", str(folder), opening(corpus.sentences["train"][0]["text"]))
     return results | ({"baseline": against["test"]} if against else {})
 
 

@@ -25,18 +25,22 @@ def score(metric: Any, sums: np.ndarray) -> np.ndarray:
 
 def against(
     theirs: Sequence[str], ours: Sequence[str], references: Sequence[str], *, language: str
-) -> tuple[dict[str, Any], tuple[float, float]]:
+) -> tuple[dict[str, Any], tuple[float, float] | None]:
     """Two sets of translations by BLEU: a `comparison.figure` whose p is by approximate randomization (Riezler and
-    Maxwell, 2005), and the interval of the second."""
+    Maxwell, 2005), and the interval of the second; None for so few rows that they tell none."""
     metric = BLEU(tokenize=bleu_tokeniser(language))
     rows = [scored(metric, one, references) for one in (theirs, ours)]
     values = [score(metric, one.sum(0)[None])[0] for one in rows]
     blocks = list(bootstrap.weights(len(references)))
     drawn = [np.concatenate([score(metric, block @ one) for block in blocks]) for one in rows]
     p = _by_exchange(metric, rows, values[1] - values[0])
-    low, high = bootstrap.interval(drawn[1])
     found = figure("bleu", values, drawn[1] - drawn[0], p, "randomization", rows=len(references))
-    return found, (float(low), float(high))
+    return found, _interval(drawn[1], len(references))
+
+
+def _interval(drawn: np.ndarray, rows: int) -> tuple[float, float] | None:
+    low, high = bootstrap.interval(drawn)
+    return None if rows < bootstrap.FEWEST else (float(low), float(high))
 
 
 def _by_exchange(metric: Any, rows: Sequence[np.ndarray], difference: float) -> float:
@@ -47,11 +51,11 @@ def _by_exchange(metric: Any, rows: Sequence[np.ndarray], difference: float) -> 
 
 
 def headline(translations: Sequence[str], references: Sequence[str], *, language: str) -> dict[str, dict[str, float]]:
-    """BLEU and chrF with 95 % intervals, by bootstrap over rows."""
+    """BLEU and chrF with 95 % intervals, by bootstrap over rows; NaN for so few rows that they tell none."""
     shown = {}
     for name, metric in (("bleu", BLEU(tokenize=bleu_tokeniser(language))), ("chrf", CHRF())):
         rows = scored(metric, translations, references)
         drawn = [score(metric, weights @ rows) for weights in bootstrap.weights(len(rows))]
-        low, high = bootstrap.interval(np.concatenate(drawn))
-        shown[name] = {"value": float(score(metric, rows.sum(0)[None])[0]), "low": float(low), "high": float(high)}
+        low, high = _interval(np.concatenate(drawn), len(rows)) or (np.nan, np.nan)
+        shown[name] = {"value": float(score(metric, rows.sum(0)[None])[0]), "low": low, "high": high}
     return shown

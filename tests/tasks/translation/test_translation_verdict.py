@@ -56,3 +56,10 @@ def test_where_copying_is_the_task_it_is_no_rival_and_a_leak_is_told():
     assert found["claim"]["rivals"] == []
     assert "copying is right" in texts(found)
     assert "20 % of the test texts stand in train too" in texts(told(nearly(REFERENCES), train=SOURCES[:30]))
+
+
+def test_four_pairs_tell_no_interval():
+    few = {"sources": SOURCES[:4], "references": REFERENCES[:4]}
+    assert told(nearly(REFERENCES)[:4], **few)["claim"]["low"] is None
+    few = {"sources": SOURCES[:10], "references": REFERENCES[:10]}
+    assert told(nearly(REFERENCES)[:10], **few)["claim"]["low"] is not None
