@@ -15,14 +15,21 @@ class Tagging(Task):
     looks_in_turn = 1
     answers = "predictions-{split}.jsonl"
 
-    def predictor(self, model: str, *, temperature: float | None = None, all_probabilities: bool = False):
+    def predictor(
+        self,
+        model: str,
+        *,
+        engine: str | None = None,
+        temperature: float | None = None,
+        all_probabilities: bool = False,
+    ):
         from .tagger import Tagger
 
         if temperature is not None:
             raise UserError("temperature is for classifiers, and this model finds entities: leave it out")
         if all_probabilities:
             raise UserError("all_probabilities is for classifiers, and this model finds entities: leave it out")
-        return Tagger(model)
+        return Tagger(model, engine=engine)
 
     def compare(self, files: Sequence[Path], runs: Sequence[dict]) -> dict[str, Any]:
         from .comparison import compare
