@@ -89,20 +89,21 @@ class PredictingRun(Run):
         batch_size: int = 64,
         temperature: float | None = None,
         all_probabilities: bool = False,
+        abstain_below: float | None = None,
     ) -> pd.DataFrame:
         """An answer for each text, in their order, with the index that `texts` have.
 
         `texts` are a text, a list or Series of them, or rows as a dataset takes them, of whose columns those are read
         that the run was trained on, or as told. Columns: `text` (`text_pair`); of a classifier `label`, `probability`
         and `p_<label>`, or `value`; of a tagger `entities`, a list of {"type", "text", "start", "end", "probability"}.
-        What has no answer, such as an empty text, has an `error`, and is warned of. `temperature` and
-        `all_probabilities` are those of the command. Raises `UserError` for texts that can't be read.
+        What has no answer, such as an empty text, has an `error`, and is warned of. `temperature`, `all_probabilities`
+        and `abstain_below` are those of the command. Raises `UserError` for texts that can't be read.
         """
         from ..predict import answer
 
         ranges.check(batch_size=batch_size, temperature=temperature)
         rows = rows_of(texts, self.record.get("columns") or {}, text_column, text_pair_column)
-        predictor = self._predictor(temperature, all_probabilities)
+        predictor = self._predictor(temperature, all_probabilities, abstain_below)
         answers = answer(predictor, rows, batch_size)
         answers = answers if predictor.columns is None else [predictor.flat(one) for one in answers]
         faults = [f"{row.id} ({one['error']})" for row, one in zip(rows, answers, strict=True) if "error" in one]
@@ -118,12 +119,23 @@ class PredictingRun(Run):
 
         return load(str(self.folder))
 
-    def _predictor(self, temperature: float | None, all_probabilities: bool) -> Any:
-        if temperature is None and not all_probabilities:
+    def _predictor(self, temperature: float | None, all_probabilities: bool, abstain_below: float | None) -> Any:
+        if temperature is None and not all_probabilities and abstain_below is None:
             return self._loaded
         from ..predict import load
 
-        return load(str(self.folder), temperature, all_probabilities)
+        return load(str(self.folder), temperature, all_probabilities, abstain_below)
+
+    def decide(self, **wish: Any) -> list[str]:
+        """Decide the answers of a classifier otherwise, as the command of that name: `target_precision=0.9`,
+        `target_recall`, `best_f1=True`, `costs="costs.csv"` or `likeliest=True`, and `decision_labels="spam"`. Returns
+        what it says; the figures, and what `predict` answers, are then others."""
+        from ..tasks.decide import decide
+
+        said = decide(self.folder, **wish)
+        self.record = _read(self.folder / "run.json")
+        self.__dict__.pop("_loaded", None)
+        return said
 
 
 class GeneratingRun(Run):

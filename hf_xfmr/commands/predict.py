@@ -30,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--temperature", type=float, help="divide the logits by this (default: the one the run kept; 1: none)"
     )
     parser.add_argument(
+        "--abstain_below", type=float, metavar="P", help='answer "unsure" where the answer is less probable than this'
+    )
+    parser.add_argument(
         "--all_probabilities",
         action="store_true",
         help="the probability of every label, where there are more than 100 too (default: then the ten likeliest)",
@@ -52,6 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
         temperature=arguments.temperature,
         table=table.settings(arguments),
         all_probabilities=arguments.all_probabilities,
+        abstain_below=arguments.abstain_below,
     )
     for answer in answers:
         print(json_line(answer), flush=True)

@@ -1,6 +1,7 @@
 """Many rows through a trained model: read from anywhere, answered in their order, written so that nothing is lost."""
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -36,6 +37,7 @@ def predict(
     temperature: float | None = None,
     table: "TableSettings | None" = None,
     all_probabilities: bool = False,
+    abstain_below: float | None = None,
 ) -> Iterator[dict]:
     """Classify or rate texts, or find the entities in them: {"id", "text", …} for each, in their order.
 
@@ -43,8 +45,8 @@ def predict(
     standard input. Answers are yielded; with `out`, a .csv or .jsonl file, they are written there instead, and a call
     that was killed goes on with the next row when it is made again. `temperature` divides the logits; None: by the one
     the run kept. `table` says how the file is written, where that is not found. Of more than 100 labels an answer has
-    the ten likeliest, with `all_probabilities` all. Raises `UserError` for what can't be read or written, and in the
-    end for rows that had no answer.
+    the ten likeliest, with `all_probabilities` all. `abstain_below`: an answer of a lower probability is "unsure".
+    Raises `UserError` for what can't be read or written, and in the end for rows that had no answer.
     """
     from ..run import ranges  # heavy
     from .rows import of_texts, read
@@ -75,7 +77,7 @@ def predict(
                     raise
         print(printable(reading.line()), file=sys.stderr, flush=True)
         reading = Reading(str(file))
-    predictor = load(model, temperature, all_probabilities)
+    predictor = load(model, temperature, all_probabilities, abstain_below)
     many = batch_size * WINDOW if file else batch_size
     if out is None:
         return _answered(predictor, rows(), many, batch_size)
@@ -104,33 +106,49 @@ def _some(rows: Iterable[Row], name: str) -> Iterator[Row]:
         raise UserError(f"{name}: has no rows; nothing to read")
 
 
-def load(name: str, temperature: float | None = None, all_probabilities: bool = False) -> "Predictor":
+def load(
+    name: str,
+    temperature: float | None = None,
+    all_probabilities: bool = False,
+    abstain_below: float | None = None,
+) -> "Predictor":
     """What reads texts with the model in a folder or on the Hub."""
     from ..tasks.task import task_of
 
-    predictor = task_of(name, "predict").predictor(name, temperature=temperature, all_probabilities=all_probabilities)
+    predictor = task_of(name, "predict").predictor(
+        name, temperature=temperature, all_probabilities=all_probabilities, abstain_below=abstain_below
+    )
     assert predictor is not None
     return predictor
 
 
 def _answered(predictor: "Predictor", rows: Iterable[Row], many: int, batch_size: int) -> Iterator[dict]:
-    given, faults = iter(rows), []
+    given, faults, count = iter(rows), [], Counter()
     while window := list(islice(given, many)):
         answers = answer(predictor, window, batch_size)
         yield from answers
         faults += _faults(answers)
+        count.update(one.get("label") == "unsure" for one in answers)
+    _say_last(predictor, count)
     _refuse(faults)
+
+
+def _say_last(predictor: "Predictor", count: Counter) -> None:
+    """How many of the answers were unsure, where they may be."""
+    if said := predictor.summary(count.total(), count[True]):
+        print(printable(said), file=sys.stderr, flush=True)
 
 
 def _write(
     predictor: "Predictor", rows: Iterable[Row], out: "PredictionFile", total: int | None, many: int, batch_size: int
 ) -> None:
-    given, faults = out.rest(rows), []
+    given, faults, count = out.rest(rows), [], Counter()
     bar = progress(total=total, what="predict", unit="row")
     try:
         while window := list(islice(given, many)):
             answers = answer(predictor, window, batch_size)
             faults += _faults(answers)
+            count.update(one.get("label") == "unsure" for one in answers)
             out.write(window, [predictor.flat(one) for one in answers] if out.is_table else answers)
             bar.update(out.rows - bar.n)
     finally:
@@ -142,6 +160,7 @@ def _write(
         f"{f', {out.resumed:,} of them before' if out.resumed else ''}: {printable(out.path)}",
         flush=True,
     )
+    _say_last(predictor, count)
     _refuse(faults)
 
 

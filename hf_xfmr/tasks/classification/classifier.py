@@ -10,6 +10,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from ...errors import UserError
 from ...run import adapted
 from ...run.finite import fault
+from . import decisions, promise
 from .collate import ClassificationCollator
 from .kinds import kind_of, of_labels
 from .many_labels import ManyLabels
@@ -23,10 +24,19 @@ class Classifier:
 
     Logits are divided by `temperature`; None: by the one the run kept, if it did (`calibration_temperature` in the
     config). With more than 100 labels an answer has the probabilities of the ten likeliest, unless
-    `all_probabilities`. Raises `UserError` for a temperature that is not above 0.
+    `all_probabilities`. Labels are decided as the config says (see decisions.py), by calibrated probabilities whatever
+    the temperature; below `abstain_below` an answer is "unsure". Raises `UserError` for a temperature that is not above
+    0, and for abstaining where nothing is decided.
     """
 
-    def __init__(self, model: str, *, temperature: float | None = None, all_probabilities: bool = False):
+    def __init__(
+        self,
+        model: str,
+        *,
+        temperature: float | None = None,
+        all_probabilities: bool = False,
+        abstain_below: float | None = None,
+    ):
         self.name = model
         self.tokenizer = adapted.from_pretrained(AutoTokenizer, model)
         self.model = adapted.to_use(AutoModelForSequenceClassification, model)
@@ -45,7 +55,10 @@ class Classifier:
                 f"temperature is {temperature}; it must be above 0 (1: probabilities as the model gives them)"
             )
         if not self.problem.has_names:
-            self.temperature = 1.0
+            self.temperature = kept = 1.0
+        self.kept, self.abstain_below = float(kept), abstain_below
+        self.decision = decisions.of_config(config, names, several=self.problem.several, name=model)
+        decisions.check_abstaining(abstain_below, self.decision, temperature, has_names=self.problem.has_names)
 
     @property
     def columns(self) -> list[str]:
@@ -55,7 +68,18 @@ class Classifier:
     @property
     def depends_on(self) -> dict:
         """What its answers depend on beside the model."""
-        return {"temperature": self.temperature} | ({"columns": "top"} if isinstance(self.problem, ManyLabels) else {})
+        found: dict = {"temperature": self.temperature}
+        if self.abstain_below is not None:
+            found["abstain_below"] = self.abstain_below
+        if not self.decision.is_default:
+            found["decision"] = self.decision.thresholds or self.decision.costs
+        return found | ({"columns": "top"} if isinstance(self.problem, ManyLabels) else {})
+
+    def summary(self, rows: int, unsure: int) -> str | None:
+        """What is to be said of `rows` answers of which so many are unsure; None: nothing."""
+        if not rows or (self.abstain_below is None and not self.decision.may_be_unsure):
+            return None
+        return promise.summary(self.name, rows, unsure, self.abstain_below)
 
     def flat(self, answer: dict) -> dict:
         """An answer as a table has it: a column `p_<label>` for each label, of many labels `top1` and so on."""
@@ -85,6 +109,8 @@ class Classifier:
                 finite: np.ndarray = np.isfinite(logits / self.temperature).all(axis=-1)  # type: ignore[assignment]
             logits[~finite] = 0.0
             answers = self.problem.answers(logits, self.temperature)
+            if self.problem.has_names:
+                answers = self.decision.applied(answers, logits / self.kept, self.abstain_below)
             yield from (one if fine else {"error": fault(self.name)} for one, fine in zip(answers, finite, strict=True))
 
     @torch.inference_mode()

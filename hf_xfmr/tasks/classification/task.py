@@ -15,10 +15,19 @@ class Classification(Task):
     looks_in_turn = 3
     answers = "predictions-{split}.csv"
 
-    def predictor(self, model: str, *, temperature: float | None = None, all_probabilities: bool = False):
+    def predictor(
+        self,
+        model: str,
+        *,
+        temperature: float | None = None,
+        all_probabilities: bool = False,
+        abstain_below: float | None = None,
+    ):
         from .classifier import Classifier
 
-        found = Classifier(model, temperature=temperature, all_probabilities=all_probabilities)
+        found = Classifier(
+            model, temperature=temperature, all_probabilities=all_probabilities, abstain_below=abstain_below
+        )
         if temperature is None and found.temperature != 1:
             print(
                 f"calibrated: logits are divided by {found.temperature:.3g}, fitted on the run's validation rows; "
@@ -31,6 +40,11 @@ class Classification(Task):
         from .report import evaluate
 
         return evaluate(folder, run)
+
+    def decide(self, folder: Path, run: dict[str, Any], wish: dict[str, Any]) -> list[str]:
+        from .redecide import redecide
+
+        return redecide(folder, run, wish)
 
     def compare(self, files: Sequence[Path], runs: Sequence[dict]) -> dict[str, Any]:
         from .comparison import compare
@@ -48,6 +62,8 @@ class Classification(Task):
             notes.append("over-long texts: this model was trained to read them in windows whose logits are averaged")
         if temperature := getattr(config, "calibration_temperature", None):
             notes.append(f"calibration: divide the logits by {temperature:.3g} for the probabilities `predict` gives")
+        if getattr(config, "decision_thresholds", None) or getattr(config, "decision_costs", None):
+            notes.append("decisions: `predict` answers by decision_thresholds or decision_costs of config.json")
         return notes
 
 

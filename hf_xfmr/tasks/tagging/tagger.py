@@ -38,6 +38,9 @@ class Tagger:
     def _look(self, module, given, output) -> None:
         self._finite &= bool(torch.isfinite(output.logits).all())
 
+    def summary(self, rows: int, unsure: int) -> None:
+        """Nothing: entities are found or not."""
+
     def __call__(
         self, texts: Iterable[str], pairs: Iterable[str] | None = None, *, batch_size: int = 64
     ) -> Iterator[dict]:
