@@ -124,7 +124,7 @@ class PredictingRun(Run):
             return self._loaded
         from ..predict import load
 
-        return load(str(self.folder), temperature, all_probabilities, abstain_below)
+        return load(str(self.folder), temperature, all_probabilities, abstain_below=abstain_below)
 
     def decide(self, **wish: Any) -> list[str]:
         """Decide the answers of a classifier otherwise, as the command of that name: `target_precision=0.9`,

@@ -12,7 +12,7 @@ from ..data.table.reading import Reading
 from ..errors import UserError
 from ..plain import printable
 from ..progress import progress
-from .row import Columns, Row
+from .row import Columns, Row, of_texts
 
 if TYPE_CHECKING:
     from ..data.table.settings import TableSettings
@@ -38,6 +38,7 @@ def predict(
     table: "TableSettings | None" = None,
     all_probabilities: bool = False,
     abstain_below: float | None = None,
+    engine: str | None = None,
 ) -> Iterator[dict]:
     """Classify or rate texts, or find the entities in them: {"id", "text", …} for each, in their order.
 
@@ -46,10 +47,10 @@ def predict(
     that was killed goes on with the next row when it is made again. `temperature` divides the logits; None: by the one
     the run kept. `table` says how the file is written, where that is not found. Of more than 100 labels an answer has
     the ten likeliest, with `all_probabilities` all. `abstain_below`: an answer of a lower probability is "unsure".
-    Raises `UserError` for what can't be read or written, and in the end for rows that had no answer.
+    `engine` computes the model; None: what its folder is for (see `engines.find`). Raises `UserError` for what can't be
+    read or written, and in the end for rows that had no answer.
     """
-    from ..run import ranges  # heavy
-    from .rows import of_texts, read
+    from ..run import ranges
 
     if texts and file:
         raise UserError("texts and --file are both given: leave one of them out")
@@ -62,6 +63,8 @@ def predict(
     def rows() -> Iterable[Row]:
         if texts:
             return of_texts(texts)
+        from .rows import read  # heavy, and not there where a model is only served
+
         return _some(read(file, kind=format, columns=columns, table=table, reading=reading), reading.path)
 
     total = None
@@ -77,7 +80,7 @@ def predict(
                     raise
         print(printable(reading.line()), file=sys.stderr, flush=True)
         reading = Reading(str(file))
-    predictor = load(model, temperature, all_probabilities, abstain_below)
+    predictor = load(model, temperature, all_probabilities, engine, abstain_below)
     many = batch_size * WINDOW if file else batch_size
     if out is None:
         return _answered(predictor, rows(), many, batch_size)
@@ -110,14 +113,15 @@ def load(
     name: str,
     temperature: float | None = None,
     all_probabilities: bool = False,
+    engine: str | None = None,
     abstain_below: float | None = None,
 ) -> "Predictor":
-    """What reads texts with the model in a folder or on the Hub."""
+    """What reads texts with the model in a run's folder, an exported one or on the Hub, whatever its task. `engine`
+    computes it; None: what the folder is for."""
     from ..tasks.task import task_of
 
-    predictor = task_of(name, "predict").predictor(
-        name, temperature=temperature, all_probabilities=all_probabilities, abstain_below=abstain_below
-    )
+    options: dict = {"temperature": temperature, "all_probabilities": all_probabilities, "abstain_below": abstain_below}
+    predictor = task_of(name, "predict", engine).predictor(name, engine=engine, **options)
     assert predictor is not None
     return predictor
 

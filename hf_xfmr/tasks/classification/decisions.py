@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from ...errors import UserError
+from .answers import WHOLE, sigmoid, softmax
 
 UNSURE = "unsure"  # the answer that is none
-MOST = 100  # labels, any of which may hold, of which all are sure now and then
 NO_LABEL = -1  # the same in place of a label's number
 _LEAST = 1e-12  # a threshold of 0 can't divide
 
@@ -83,7 +83,8 @@ class Decision:
         if self.is_default and abstain_below is None:
             yield from answers
             return
-        shares = probabilities_of(logits, several=self.several)
+        logits = np.asarray(logits, np.float64)
+        shares = sigmoid(logits) if self.several else softmax(logits)
         chosen = self(shares)
         sure = confidence(shares, chosen)
         for answer, decided, share in zip(answers, chosen, sure, strict=True):
@@ -121,7 +122,7 @@ def check_abstaining(
         raise UserError(f"abstain_below is {abstain_below}; it must be above 0 and at most 1, as 0.9")
     if not has_names:
         raise UserError("abstain_below is given, but a rating has no probability: leave it out")
-    if decision.several and len(decision.labels) > MOST:
+    if decision.several and len(decision.labels) > WHOLE:
         raise UserError(
             f"abstain_below is given, but of {len(decision.labels):,} labels, any of which may hold, one is always "
             "unsure: leave it out"
@@ -140,16 +141,6 @@ def confidence(probabilities: np.ndarray, chosen: np.ndarray) -> np.ndarray:
         return np.where(chosen, probabilities, 1 - probabilities).min(axis=1)
     rows = np.arange(len(probabilities))
     return np.where(chosen == NO_LABEL, probabilities.max(axis=1), probabilities[rows, chosen])
-
-
-def probabilities_of(logits: np.ndarray, *, several: bool) -> np.ndarray:
-    """Logits [N, K] to probabilities, float64: a sigmoid each, or a softmax of a row."""
-    logits = np.asarray(logits, np.float64)
-    if several:
-        with np.errstate(over="ignore"):
-            return 1 / (1 + np.exp(-logits))
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
 
 
 def of_config(config: Any, labels: Sequence[str], *, several: bool, name: str = "the model") -> Decision:

@@ -210,6 +210,7 @@ def finish(
     say(*said, *calibration.said(found.calibration), *decided.said)
     config = lora.within(model).config  # None too: the checkpoint it began with may have had them
     config.calibration_temperature = found.temperature
+    config.calibration_folded = None  # what was exported, and trained on
     config.decision_thresholds = decided.decision.thresholds if decided.decision else None
     config.decision_costs = decided.decision.costs if decided.decision else None
     save_and_report(

@@ -1,7 +1,7 @@
 """What is asked of classification from outside."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,15 @@ class Classification(Task):
         self,
         model: str,
         *,
+        engine: str | None = None,
         temperature: float | None = None,
         all_probabilities: bool = False,
         abstain_below: float | None = None,
     ):
         from .classifier import Classifier
 
-        found = Classifier(
-            model, temperature=temperature, all_probabilities=all_probabilities, abstain_below=abstain_below
-        )
+        options: dict = {"all_probabilities": all_probabilities, "abstain_below": abstain_below}
+        found = Classifier(model, engine=engine, temperature=temperature, **options)
         if temperature is None and found.temperature != 1:
             print(
                 f"calibrated: logits are divided by {found.temperature:.3g}, fitted on the run's validation rows; "
@@ -56,13 +56,13 @@ class Classification(Task):
 
         return look(name, words)
 
-    def left_to_users(self, config: Any) -> list[str]:
+    def left_to_users(self, config: Mapping[str, Any]) -> list[str]:
         notes = []
-        if (getattr(config, "text_window", None) or {}).get("over_long") == "windows":
+        if (config.get("text_window") or {}).get("over_long") == "windows":
             notes.append("over-long texts: this model was trained to read them in windows whose logits are averaged")
-        if temperature := getattr(config, "calibration_temperature", None):
+        if (temperature := config.get("calibration_temperature") or 1) != 1:
             notes.append(f"calibration: divide the logits by {temperature:.3g} for the probabilities `predict` gives")
-        if getattr(config, "decision_thresholds", None) or getattr(config, "decision_costs", None):
+        if config.get("decision_thresholds") or config.get("decision_costs"):
             notes.append("decisions: `predict` answers by decision_thresholds or decision_costs of config.json")
         return notes
 

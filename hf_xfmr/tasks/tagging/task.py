@@ -19,6 +19,7 @@ class Tagging(Task):
         self,
         model: str,
         *,
+        engine: str | None = None,
         temperature: float | None = None,
         all_probabilities: bool = False,
         abstain_below: float | None = None,
