@@ -6,7 +6,7 @@ from typing import Any
 from ..data.regular import read_json
 from ..errors import UserError
 from ..training import lock
-from .rewrite import rewrite
+from .rewrite import rewrite, telling_of_damage
 from .task import all_tasks
 
 
@@ -40,7 +40,8 @@ def decide(
         raise UserError(f"{folder / 'run.json'} is of no recipe whose answers are decided: give a classification's run")
     is_new = lock.acquire(folder)
     try:
-        said = task.decide(folder, record, wish)
+        with telling_of_damage(folder):
+            said = task.decide(folder, record, wish)
         return [*said, *(f"written: {path}" for path in rewrite(folder))]
     finally:
         if is_new:

@@ -10,9 +10,9 @@ import numpy as np
 from ...data.wording import listed
 from ...errors import UserError
 from . import costs
+from .answers import WHOLE
 from .calibration import at_threshold
 from .decisions import Decision
-from .most_likely import WHOLE
 from .problem import Problem
 
 LEAST = 10  # rows that bear a label, or get it, under which a threshold says nothing
@@ -42,12 +42,16 @@ class DecisionSettings:
 def wish(settings: Any) -> str | None:
     """What is wished for: best_f1, target_precision, target_recall or costs; None: nothing. Raises `UserError` for more
     than one, and for a share that can't be."""
-    told = [name for name in ("best_f1", "target_precision", "target_recall", "costs") if getattr(settings, name)]
+    told = [
+        name
+        for name in ("best_f1", "target_precision", "target_recall", "costs")
+        if getattr(settings, name) not in (None, False)
+    ]
     if len(told) > 1:
         raise UserError(f"{told[0]} and {told[1]} are both given: leave one of them out")
     for name in ("target_precision", "target_recall"):
         share = getattr(settings, name)
-        if share is not None and not 0 < share <= 1:
+        if share is not None and not 0 < share <= 1:  # NaN too
             raise UserError(f"{name} is {share}; it must be above 0 and at most 1")
     if settings.decision_labels and (not told or told[0] == "costs"):
         raise UserError(
