@@ -33,12 +33,14 @@ if TYPE_CHECKING:
         XfmrGPT2Model,
     )
     from .models.transformer import XfmrConfig, XfmrForConditionalGeneration, XfmrModel
+    from .predict.batches import Predict
     from .tasks.translation.pipeline import TranslationPipeline
     from .training.trainer import XfmrTrainer, XfmrTrainingArguments
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Predict",
     "TranslationPipeline",
     "UserError",
     "XfmrBertConfig",
@@ -80,6 +82,7 @@ _HOMES = {  # of a name's beginning, longest first
     "Xfmr": "models.transformer",
     "TranslationPipeline": "tasks.translation.pipeline",
     "UserError": "errors",
+    "Predict": "predict.batches",
     "adopt": "adoption",
     "release": "adoption",
     "": "api",

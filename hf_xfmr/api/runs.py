@@ -100,6 +100,7 @@ class PredictingRun(Run):
         temperature: float | None = None,
         all_probabilities: bool = False,
         engine: str | None = None,
+        abstain_below: float | None = None,
     ) -> pd.DataFrame:
         """An answer for each text, in their order, with the index that `texts` have.
 
@@ -107,13 +108,14 @@ class PredictingRun(Run):
         that the run was trained on, or as told. Columns: `text` (`text_pair`); of a classifier `label`, `probability`
         and `p_<label>`, or `value`; of a tagger `entities`, a list of {"type", "text", "start", "end", "probability"}.
         What has no answer, such as an empty text, has an `error`, and is warned of. `temperature`,
-        `all_probabilities` and `engine` are those of the command. Raises `UserError` for texts that can't be read.
+        `all_probabilities`, `abstain_below` and `engine` are those of the command. Raises `UserError` for texts that
+        can't be read.
         """
         from ..predict import answer
 
         ranges.check(batch_size=batch_size, temperature=temperature)
         rows = rows_of(texts, self.record.get("columns") or {}, text_column, text_pair_column)
-        predictor = self._predictor(temperature, all_probabilities, engine)
+        predictor = self._predictor(temperature, all_probabilities, abstain_below, engine)
         answers = answer(predictor, rows, batch_size)
         answers = answers if predictor.columns is None else [predictor.flat(one) for one in answers]
         faults = [f"{row.id} ({one['error']})" for row, one in zip(rows, answers, strict=True) if "error" in one]
@@ -128,12 +130,25 @@ class PredictingRun(Run):
 
         return load(str(self.folder), engine=engine)
 
-    def _predictor(self, temperature: float | None, all_probabilities: bool, engine: str | None) -> Any:
-        if temperature is None and not all_probabilities:
+    def _predictor(
+        self, temperature: float | None, all_probabilities: bool, abstain_below: float | None, engine: str | None
+    ) -> Any:
+        if temperature is None and not all_probabilities and abstain_below is None:
             return self._by(engine)
         from ..predict import load
 
-        return load(str(self.folder), temperature, all_probabilities, engine)
+        return load(str(self.folder), temperature, all_probabilities, engine=engine, abstain_below=abstain_below)
+
+    def decide(self, **wish: Any) -> list[str]:
+        """Decide the answers of a classifier otherwise, as the command of that name: `target_precision=0.9`,
+        `target_recall`, `best_f1=True`, `costs="costs.csv"` or `likeliest=True`, and `decision_labels="spam"`. Returns
+        what it says; the figures, and what `predict` answers, are then others."""
+        from ..tasks.decide import decide
+
+        said = decide(self.folder, **wish)
+        self.record = _read(self.folder / "run.json")
+        self._answering.clear()
+        return said
 
 
 class GeneratingRun(Run):

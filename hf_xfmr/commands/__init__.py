@@ -22,6 +22,7 @@ SECTIONS = {  # in the order in which a user meets them; a file of this folder e
         "compare": "two runs on the same rows: which is better, or chance",
         "attention": "draw where a model looks",
         "explain": "a page on the three architectures, from their source",
+        "decide": "thresholds for a precision, a recall, F1 or costs",
         "verify": "that a model computes the same, whatever the batch",
     },
     "publish": {

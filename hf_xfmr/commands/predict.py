@@ -1,8 +1,9 @@
 """Classify or rate texts, or find the entities in them, with a fine-tuned model: an answer for each, in their order.
 
 Texts are the arguments, the rows of --file, or those of standard input. Over-long texts are treated as in training; a
-tagger reads them in windows that overlap. Answers are JSON lines, or go to --out, a .csv or .jsonl file: killed and run
-again, the same command goes on with the next row.
+tagger reads them in windows that overlap. Answers are JSON lines, or go to --out, a .csv, .jsonl or .parquet file:
+killed and run again, the same command goes on with the next row. torchrun and accelerate launch begin it several times:
+then each reads --file, and one writes.
 """
 
 import argparse
@@ -25,13 +26,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text_pair_column", help="the column of the second text, for a model that reads pairs")
     parser.add_argument("--id_column", help="the column of the id (default: id, else the row's number, from 0)")
     table.add_arguments(parser)
-    parser.add_argument("--out", help="write to this .csv or .jsonl file; a killed run goes on where it was")
+    parser.add_argument("--out", help="write to this .csv, .jsonl or .parquet file; a killed run goes on where it was")
+    parser.add_argument(
+        "--keep", metavar="A,B", help="columns of the input to keep beside the answers; all, or NAME=NEW_NAME"
+    )
+    parser.add_argument(
+        "--processes", type=int, metavar="N", help="share the rows among so many processes (default: this one alone)"
+    )
     parser.add_argument("--batch_size", type=int, default=64, help="texts computed at a time (default: %(default)s)")
     parser.add_argument(
         "--engine", choices=ENGINES, help="what computes (default: what the folder is for, a run's: torch)"
     )
     parser.add_argument(
         "--temperature", type=float, help="divide the logits by this (default: the one the run kept; 1: none)"
+    )
+    parser.add_argument(
+        "--abstain_below", type=float, metavar="P", help='answer "unsure" where the answer is less probable than this'
     )
     parser.add_argument(
         "--all_probabilities",
@@ -56,7 +66,10 @@ def run(arguments: argparse.Namespace) -> None:
         temperature=arguments.temperature,
         table=table.settings(arguments),
         all_probabilities=arguments.all_probabilities,
+        abstain_below=arguments.abstain_below,
         engine=arguments.engine,
+        keep=arguments.keep,
+        processes=arguments.processes,
     )
     for answer in answers:
         print(json_line(answer), flush=True)

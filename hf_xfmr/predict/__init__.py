@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,16 +9,15 @@ from ..data.regular import read_json
 from ..data.table.reading import Reading
 from ..errors import UserError
 from ..plain import printable
-from ..progress import progress
+from ..processes import is_main
+from . import keep as keeping
+from . import launched, output
+from .answering import answering, window
 from .row import Columns, Row, of_texts
 
 if TYPE_CHECKING:
     from ..data.table.settings import TableSettings
     from ..tasks.task import Predictor
-    from .file import PredictionFile
-
-WINDOW = 16  # batches that are put in order of length at a time, where there is a file of rows
-FAULTS_NAMED = 5
 
 
 def predict(
@@ -36,15 +34,22 @@ def predict(
     temperature: float | None = None,
     table: "TableSettings | None" = None,
     all_probabilities: bool = False,
+    abstain_below: float | None = None,
     engine: str | None = None,
+    keep: str | None = None,
+    processes: int | None = None,
 ) -> Iterator[dict]:
     """Classify or rate texts, or find the entities in them: {"id", "text", …} for each, in their order.
 
     What is read are `texts`, or the rows of `file` (see `rows.read`, also for `format` and the columns), or those of
-    standard input. Answers are yielded; with `out`, a .csv or .jsonl file, they are written there instead, and a call
-    that was killed goes on with the next row when it is made again. `temperature` divides the logits; None: by the one
-    the run kept. `table` says how the file is written, where that is not found. Of more than 100 labels an answer has
-    the ten likeliest, with `all_probabilities` all. `engine` computes the model; None: what its folder is for (see
+    standard input. Answers are yielded; with `out`, a .csv, .jsonl or .parquet file, they are written there instead,
+    and a call that was killed goes on with the next row when it is made again. `keep` are columns of the input to stand
+    beside them ("date,author", "all", "label=gold"). `processes` share the rows on this machine; where a launcher began
+    several, those do: each reads the file, and the main one writes.
+
+    `temperature` divides the logits; None: by the one the run kept. `table` says how the file is written, where that is
+    not found. Of more than 100 labels an answer has the ten likeliest, with `all_probabilities` all. `abstain_below`:
+    an answer of a lower probability is "unsure". `engine` computes the model; None: what its folder is for (see
     `engines.find`). Raises `UserError` for what can't be read or written, and in the end for rows that had no answer.
     """
     from ..run import ranges
@@ -53,8 +58,9 @@ def predict(
         raise UserError("texts and --file are both given: leave one of them out")
     if not texts and not file and (sys.stdin is None or sys.stdin.isatty()):
         raise UserError("no texts: give them as arguments or with --file, or pipe in one text a line")
-    ranges.check(batch_size=batch_size, temperature=temperature)
-    columns = Columns(text_column, text_pair_column, id_column)
+    ranges.check(batch_size=batch_size, temperature=temperature, processes=processes)
+    launched.check(file, out, processes)
+    columns = Columns(text_column, text_pair_column, id_column, keeping.told(keep))
     reading = Reading(str(file or "standard input"))
 
     def rows() -> Iterable[Row]:
@@ -64,6 +70,8 @@ def predict(
 
         return _some(read(file, kind=format, columns=columns, table=table, reading=reading), reading.path)
 
+    if texts and columns.keep:
+        raise UserError("--keep is given, but texts have no columns: leave it out, or give --file")
     total = None
     if file:
         told = columns
@@ -75,13 +83,25 @@ def predict(
             except UserError:
                 if columns is told:
                     raise
-        print(printable(reading.line()), file=sys.stderr, flush=True)
+        if is_main():
+            print(printable(reading.line()), file=sys.stderr, flush=True)
         reading = Reading(str(file))
-    predictor = load(model, temperature, all_probabilities, engine)
-    many = batch_size * WINDOW if file else batch_size
+    if out is not None:
+        output.check_name(out)
+    kept, given = keeping.peeked(rows()) if columns.keep else ([], iter(rows()))
+    options: dict = {"temperature": temperature, "all_probabilities": all_probabilities, "engine": engine}
+    options["abstain_below"] = abstain_below
+    shares = answering(model, options, batch_size, processes)
+    try:
+        keeping.check(kept, shares.columns or ["entities"])
+    except UserError:
+        shares.close()
+        raise
+    many = window(batch_size, total, shares.count)
     if out is None:
-        return _answered(predictor, rows(), many, batch_size)
-    _write(predictor, rows(), _file(out, model, predictor, text_pair_column), total, many, batch_size)
+        return output.answered(shares, given, many)
+    what = output.Wanted(out, model, pair=columns.pair is not None, kept=kept, source=file, columns=columns)
+    output.write(shares, given, what, total, many)
     return iter(())
 
 
@@ -107,60 +127,20 @@ def _some(rows: Iterable[Row], name: str) -> Iterator[Row]:
 
 
 def load(
-    name: str, temperature: float | None = None, all_probabilities: bool = False, engine: str | None = None
+    name: str,
+    temperature: float | None = None,
+    all_probabilities: bool = False,
+    engine: str | None = None,
+    abstain_below: float | None = None,
 ) -> "Predictor":
     """What reads texts with the model in a run's folder, an exported one or on the Hub, whatever its task. `engine`
     computes it; None: what the folder is for."""
     from ..tasks.task import task_of
 
-    predictor = task_of(name, "predict", engine).predictor(
-        name, engine=engine, temperature=temperature, all_probabilities=all_probabilities
-    )
+    options: dict = {"temperature": temperature, "all_probabilities": all_probabilities, "abstain_below": abstain_below}
+    predictor = task_of(name, "predict", engine).predictor(name, engine=engine, **options)
     assert predictor is not None
     return predictor
-
-
-def _answered(predictor: "Predictor", rows: Iterable[Row], many: int, batch_size: int) -> Iterator[dict]:
-    given, faults = iter(rows), []
-    while window := list(islice(given, many)):
-        answers = answer(predictor, window, batch_size)
-        yield from answers
-        faults += _faults(answers)
-    _refuse(faults)
-
-
-def _write(
-    predictor: "Predictor", rows: Iterable[Row], out: "PredictionFile", total: int | None, many: int, batch_size: int
-) -> None:
-    given, faults = out.rest(rows), []
-    bar = progress(total=total, what="predict", unit="row")
-    try:
-        while window := list(islice(given, many)):
-            answers = answer(predictor, window, batch_size)
-            faults += _faults(answers)
-            out.write(window, [predictor.flat(one) for one in answers] if out.is_table else answers)
-            bar.update(out.rows - bar.n)
-    finally:
-        bar.close()
-        out.undo_empty()
-    out.finish()
-    print(
-        f"{out.rows:,} row{'s' * (out.rows != 1)}"
-        f"{f', {out.resumed:,} of them before' if out.resumed else ''}: {printable(out.path)}",
-        flush=True,
-    )
-    _refuse(faults)
-
-
-def _faults(answers: Iterable[dict]) -> list[str]:
-    return [f"row {one['id']} ({one['error']})" for one in answers if "error" in one]
-
-
-def _refuse(faults: list[str]) -> None:
-    if faults:
-        more = f" and {len(faults) - FAULTS_NAMED:,} more" if len(faults) > FAULTS_NAMED else ""
-        have = "row has" if len(faults) == 1 else "rows have"
-        raise UserError(f"{len(faults):,} {have} an `error` and no answer: {', '.join(faults[:FAULTS_NAMED])}{more}")
 
 
 def answer(predictor: "Predictor", rows: list[Row], batch_size: int) -> list[dict]:
@@ -188,17 +168,3 @@ def answer(predictor: "Predictor", rows: list[Row], batch_size: int) -> list[dic
         )
     give_back_memory()
     return answers
-
-
-def _file(out: str | Path, model: str, predictor: "Predictor", text_pair_column: str | None) -> "PredictionFile":
-    from .file import PredictionFile
-
-    files = sorted(Path(model).glob("*.safetensors")) or sorted(Path(model, "adapter").glob("*.safetensors"))
-    by: dict = {"model": model, "weights": [[file.stat().st_size, file.stat().st_mtime_ns] for file in files]}
-    if predictor.columns is None:
-        if Path(out).suffix.lower() == ".csv":
-            raise UserError(f"{out}: a text has several entities, or none: give --out a name in .jsonl")
-        return PredictionFile(out, [], by)
-    pair = ["text_pair"] if text_pair_column else []
-    columns = ["id", "text", *pair, *predictor.columns, "error"]
-    return PredictionFile(out, columns, {**by, **predictor.depends_on})

@@ -1,37 +1,110 @@
 """A file of predictions that grows row by row, survives a kill, and goes on with the row after its last."""
 
 import csv
+import errno
 import hashlib
 import io
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any, Protocol
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 from ..data.regular import read_small
 from ..errors import UserError
 from ..writing import folder, place, telling, unlink_link, whole
-from .rows import Row
+from .keep import as_text, plain
+from .row import Row
 
 ESCAPED = {"errors": "backslashreplace"}  # half a character as \\ud800, which JSON reads as what it was
+SUFFIXES = (".csv", ".jsonl", ".parquet")
+
+
+class Form(Protocol):
+    """How answers are written."""
+
+    is_table: bool  # whether an answer is a row of columns
+
+    def head(self) -> bytes:
+        """What the file begins with."""
+        ...
+
+    def lines(self, answers: list[dict]) -> bytes: ...
+
+    def finish(self, partial: Path, path: Path) -> None:
+        """Make `path` of the file that has all rows."""
+        ...
+
+
+class Csv:
+    """A table of text; what is no text is JSON."""
+
+    is_table = True
+
+    def __init__(self, columns: Sequence[str], kept: Sequence[str] = ()):
+        self.columns, self.kept = columns, set(kept)
+
+    def head(self) -> bytes:
+        return _csv([list(self.columns)])
+
+    def lines(self, answers: list[dict]) -> bytes:
+        return _csv([[self._cell(name, one.get(name, "")) for name in self.columns] for one in answers])
+
+    def _cell(self, name: str, value: Any) -> Any:
+        return as_text(value) if name in self.kept else value
+
+    def finish(self, partial: Path, path: Path) -> None:
+        partial.replace(path)  # as rename, where the name is taken on Windows too
+
+
+class JsonLines:
+    """An object a line."""
+
+    is_table = False
+
+    def __init__(self, kept: Sequence[str] = ()):
+        self.kept = kept
+
+    def head(self) -> bytes:
+        return b""
+
+    def lines(self, answers: list[dict]) -> bytes:
+        if self.kept:
+            answers = [{**one, **{name: plain(one[name]) for name in self.kept if name in one}} for one in answers]
+        lines = (json.dumps(one, ensure_ascii=False, allow_nan=False) for one in answers)
+        return "".join(f"{line}\n" for line in lines).encode(**ESCAPED)
+
+    def finish(self, partial: Path, path: Path) -> None:
+        partial.replace(path)
+
+
+def check_name(out: str | Path) -> Path:
+    """The place that `--out` names. Raises `UserError` for one that no predictions are written to."""
+    path = place(out, "--out")
+    if path.suffix.lower() not in SUFFIXES:
+        raise UserError(f"{out}: predictions are written as .csv, .jsonl or .parquet; give --out such a name")
+    return path
 
 
 class PredictionFile:
-    """Predictions written to `PATH.partial`, which becomes `PATH` (.csv or .jsonl) when all rows are in it.
+    """Predictions written to `PATH.partial`, which becomes `PATH` (.csv, .jsonl or .parquet) when all rows are in it.
 
     After each window of rows `PATH.state` says how many are in the file, its length in bytes, and a hash of what was
     read and of what it was predicted by. A process killed between the two leaves a few bytes beyond that length, which
     the next one cuts off: no row is lost or there twice.
     """
 
-    def __init__(self, path: str | Path, columns: list[str], by: dict):
-        """`columns` of a CSV; `by` is what the predictions depend on (model, settings): to go on with another is an
-        error. Raises `UserError` if the file is complete already, or was begun otherwise."""
-        self.path, self.columns = place(path, "--out"), columns
-        self.is_table = self.path.suffix.lower() == ".csv"
-        if not self.is_table and self.path.suffix.lower() != ".jsonl":
-            raise UserError(f"{path}: predictions are written as .csv or .jsonl; give --out such a name")
+    def __init__(self, path: str | Path, form: Form, by: dict):
+        """`form` is how answers are written; `by` is what the predictions depend on (model, settings): to go on with
+        another is an error. Raises `UserError` if the file is complete already, was begun otherwise, or is being
+        written by another process."""
+        self.path, self.form = check_name(path), form
         if self.path.exists():
             raise UserError(f"{path} is there already, complete: remove it, or give another name with --out")
         self.partial, self.state = (self.path.with_name(f"{self.path.name}.{end}") for end in ("partial", "state"))
@@ -41,13 +114,30 @@ class PredictionFile:
         folder(self.path.parent, instead="give another --out")
         with self._telling():
             unlink_link(self.partial)
-            self.file = self.partial.open("r+b" if begun else "wb", buffering=0)  # nothing to write when it is closed
+            number = os.open(self.partial, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+            self.file = open(number, "r+b", buffering=0)  # noqa: SIM115  nothing to write when it is closed
+            self._claim()
+            self.size = 0
             if begun:
                 self.resumed, self.size, self.expected = begun["rows"], begun["bytes"], begun["read"]
-                self.file.truncate(self.size)
-                self.file.seek(self.size)
-            elif self.is_table:
-                self._put(_csv([columns]))
+            self.file.truncate(self.size)
+            self.file.seek(self.size)
+            if not begun:
+                self._put(form.head())
+
+    def _claim(self) -> None:
+        """Keep other processes from writing the same rows: a lock that ends with this one, however that ends."""
+        if fcntl is None:  # Windows
+            return
+        try:
+            fcntl.lockf(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EAGAIN):
+                self.file.close()
+                raise UserError(
+                    f"{self.partial} is being written by another process: wait until it ends, or give another --out"
+                ) from None
+            # a file system without locks: going on as everyone else would is better than not at all
 
     def _telling(self) -> AbstractContextManager:
         way_on = "the same command goes on with the next row"
@@ -100,18 +190,15 @@ class PredictionFile:
         yield from rows
 
     def _count(self, row: Row) -> None:
-        self.hash.update(json.dumps(row[:3]).encode())
+        read = [*row[:3], *([plain(row.kept)] if row.kept else [])]
+        self.hash.update(json.dumps(read).encode())
         self.rows += 1
 
     def write(self, rows: list[Row], answers: list[dict]) -> None:
         """Append rows and have them on the disk; then say so in the state."""
-        if self.is_table:
-            text = _csv([[answer.get(name, "") for name in self.columns] for answer in answers])
-        else:
-            lines = (json.dumps(answer, ensure_ascii=False, allow_nan=False) for answer in answers)
-            text = "".join(f"{line}\n" for line in lines).encode(**ESCAPED)
+        content = self.form.lines(answers)
         with self._telling():
-            self._put(text)
+            self._put(content)
             os.fsync(self.file.fileno())
         for row in rows:
             self._count(row)
@@ -130,8 +217,9 @@ class PredictionFile:
         with self._telling():
             os.fsync(self.file.fileno())
             self.file.close()
-            self.partial.replace(self.path)  # as rename, where the name is taken on Windows too
+            self.form.finish(self.partial, self.path)
             self.state.unlink(missing_ok=True)
+            self.partial.unlink(missing_ok=True)
 
 
 def _csv(rows: list[list]) -> bytes:

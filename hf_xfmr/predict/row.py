@@ -9,20 +9,23 @@ FORMATS = ("csv", "tsv", "jsonl", "txt")  # by their endings
 
 
 class Row(NamedTuple):
-    """A row as it came: its id (its own, or its number from 0) and texts; `fault` says why it can't be predicted."""
+    """A row as it came: its id (its own, or its number from 0) and texts; `fault` says why it can't be predicted;
+    `kept` are values of other columns, which stand beside its answer (None: of a row that can't be read)."""
 
     id: str
     text: str
     pair: str | None
     fault: str | None = None
+    kept: dict | None = None
 
 
 class Columns(NamedTuple):
-    """What the user said; None: found by its name."""
+    """What the user said; None: found by its name. `keep` are the words of --keep, then (column, new name) each."""
 
     text: str | None = None
     pair: str | None = None
     id: str | None = None
+    keep: tuple = ()
 
 
 BY_NAME = Columns()

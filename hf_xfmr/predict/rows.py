@@ -20,7 +20,10 @@ from ..data.table.settings import TableSettings
 from ..data.table.stream import text_of
 from ..data.wording import listed
 from ..errors import UserError
+from . import keep
 from .row import BY_NAME, FORMATS, Columns, Row, row_of
+
+OPTIONS = ("--text_column", "--text_pair_column", "--id_column")
 
 
 def read(
@@ -208,7 +211,7 @@ def _objects(file: Iterable[str], name: str, columns: Columns) -> Iterator[Row]:
 
 def _find(names: list[str], source: str, told: Columns) -> Columns:
     """The columns of text, pair and id: those told, else the one known by its name."""
-    for option, name in zip(("--text_column", "--text_pair_column", "--id_column"), told, strict=True):
+    for option, name in zip(OPTIONS, told[:3], strict=True):
         if name is not None and name not in names:
             raise UserError(f'{source}: {option} is "{name}", but there is {listed(names)}')
     text = told.text
@@ -221,10 +224,16 @@ def _find(names: list[str], source: str, told: Columns) -> Columns:
             raise UserError(f"{source}: the text column {what}; say which with --text_column{both}")
         text = candidates[0]
     ids = [name for name in names if name.casefold() in IDS and name not in (text, told.pair)]
-    return Columns(text, told.pair, told.id or (ids[0] if ids else None))
+    own = told.id or (ids[0] if ids else None)
+    return Columns(text, told.pair, own, keep.resolved(told.keep, names, (text, told.pair, own), source))
 
 
 def _of(number: int, row: dict, columns: Columns) -> Row:
+    found = _texts_of(number, row, columns)
+    return found._replace(kept={new: row.get(old) for old, new in columns.keep}) if columns.keep else found
+
+
+def _texts_of(number: int, row: dict, columns: Columns) -> Row:
     text, pair = row.get(columns.text), row.get(columns.pair) if columns.pair else None
     own = row.get(columns.id) if columns.id else None
     name = str(number) if own is None or own == "" else str(own)
@@ -244,9 +253,5 @@ def _not_text(column: str | None, value) -> str:
 
 
 def _option(columns: Columns) -> str:
-    named: Iterable[str] = (
-        option
-        for option, name in zip(("--text_column", "--text_pair_column", "--id_column"), columns, strict=True)
-        if name is not None
-    )
+    named: Iterable[str] = (option for option, name in zip((*OPTIONS, "--keep"), columns, strict=True) if name)
     return ", ".join(named)

@@ -99,6 +99,7 @@ def _sections(run: dict, figures: dict, drawn: dict, attention: dict) -> list[di
         ("training", "Training"): run.get("log_history"),
         ("positions", "Loss by position"): "positions" in drawn,
         ("calibration", "Calibration"): "reliability" in drawn,
+        ("decisions", "Decisions"): figures.get("decision") or figures.get("coverage_shown"),
         ("thresholds", "Thresholds"): figures.get("thresholds"),
         ("slices", "Slices"): figures.get("slices"),
         ("attention", "Attention"): attention,

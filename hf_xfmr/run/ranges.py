@@ -20,7 +20,14 @@ RANGES = {
     **dict.fromkeys(
         (
             *("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps", "batch_size"),
-            *("tokens_per_batch", "average_checkpoints", "early_stopping_patience", "save_total_limit", "num_beams"),
+            *(
+                "processes",
+                "tokens_per_batch",
+                "average_checkpoints",
+                "early_stopping_patience",
+                "save_total_limit",
+                "num_beams",
+            ),
             *("eval_accumulation_steps", "torch_empty_cache_steps", "dataloader_prefetch_factor", "ddp_timeout"),
             *("max_train_rows", "max_validation_rows", "max_test_rows", "max_train_documents", "vocab_size"),
             *("max_validation_documents", "task_rows", "task_length", "lora_rank", "lora_alpha", "stride"),
@@ -46,7 +53,7 @@ RANGES = {
 LARGEST = 10**9  # of any number without a bound of its own
 AT_MOST = {
     **dict.fromkeys(("per_device_train_batch_size", "per_device_eval_batch_size", "batch_size", "lora_rank"), 65_536),
-    **dict.fromkeys(("num_beams", "dataloader_num_workers", "dataloader_prefetch_factor"), 1_000),
+    **dict.fromkeys(("num_beams", "dataloader_num_workers", "dataloader_prefetch_factor", "processes"), 1_000),
     **dict.fromkeys(("num_train_epochs", "gradient_accumulation_steps", "max_new_tokens"), 1_000_000),
     **dict.fromkeys(("max_length", "block_size", "vocab_size", "tokens_per_batch"), 100_000_000),
     **dict.fromkeys(("learning_rate", "weight_decay", "length_penalty"), 100),

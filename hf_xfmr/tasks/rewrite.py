@@ -1,5 +1,7 @@
 """A finished run's report and model card, written anew from what the run left."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .. import report
@@ -17,10 +19,16 @@ def rewrite(folder: str | Path, *, language: str | None = None) -> list[Path]:
     Raises `UserError` if the folder is no finished run, a file of it can't be read, or for another language.
     """
     folder = Path(folder)
-    try:
+    with telling_of_damage(folder):
         return _rewritten(folder, language)
+
+
+@contextmanager
+def telling_of_damage(folder: Path) -> Iterator[None]:
+    """Raises `UserError` for a record of a run that was changed: what it holds is no fault of ours."""
+    try:
+        yield
     except (AttributeError, LookupError, TypeError, ValueError, ZeroDivisionError) as error:
-        # The record is a file, which may have been changed: what it holds is no fault of ours.
         if isinstance(error, UserError):
             raise
         raise UserError(

@@ -34,6 +34,10 @@ class Predictor(Protocol):
         """An answer with the names of `columns`."""
         ...
 
+    def summary(self, rows: int, unsure: int) -> str | None:
+        """What is to be said in the end of so many answers, of which so many are unsure; None: nothing."""
+        ...
+
 
 class Look(NamedTuple):
     """What a task would make of a dataset: `lines` say how it is read and what is learned, `parts` are the rows of its
@@ -63,16 +67,22 @@ class Task:
         engine: str | None = None,
         temperature: float | None = None,
         all_probabilities: bool = False,
+        abstain_below: float | None = None,
     ) -> Predictor | None:
         """Reads texts with the model in a folder or on the Hub. `engine` computes it; None: what the folder is for (see
-        `engines.find`). `temperature` divides its logits; None: its own.
-        `all_probabilities`: of every label, however many there are.
-        Raises `UserError` for a temperature that can't be, or where there is nothing to divide."""
+        `engines.find`). `temperature` divides its logits; None: its own. `all_probabilities`: of every label, however
+        many there are. `abstain_below`: an answer of a lower probability is "unsure". Raises `UserError` for numbers
+        that can't be, or where there is nothing to divide or decide."""
         return None
 
     def evaluate(self, folder: Path, run: dict[str, Any]) -> "Evaluation | None":
         """What a run's answers in its folder add to its report, given its run.json; None: nothing."""
         return None
+
+    def decide(self, folder: Path, run: dict[str, Any], wish: dict[str, Any]) -> list[str]:
+        """Puts another decision into effect in a run's folder, given its run.json: see `tasks.decide`. Returns what is
+        to be said. Raises `UserError` where answers are not decided."""
+        raise UserError(f"{folder} is a run of {self.recipe}, whose answers have no thresholds: leave it as it is")
 
     def refuse_to_compare(self, folders: Sequence[Path], runs: Sequence[dict]) -> None:
         """Raises `UserError` for runs that can't be compared because one is of this task."""

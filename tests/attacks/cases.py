@@ -22,7 +22,7 @@ READERS = {  # commands that read a model, each with what follows it
     "translate": ("translator", ["the cat"]),
 }
 COMMANDS = ("check", "verify", "predict", "fill", "generate", "translate", "attention", "explain", "compare")
-COMMANDS += ("report", "push", "export", "consolidate", "adopt", "bench")
+COMMANDS += ("report", "decide", "push", "export", "consolidate", "adopt", "bench")
 
 
 class Code:
@@ -817,6 +817,34 @@ def runs() -> Iterator[Case]:
             f"report: run.json {name}",
             lambda p, t=text: ["report", os.path.dirname(p.write("a/run.json", t))],
             "run.json.*(again|JSON)",
+        )
+    yield Case("runs", "decide: no such folder", lambda p: ["decide", "a", "--best_f1"], "a holds no run.json")
+    yield Case("runs", "decide: nothing", lambda p: ["decide", "a"], "one of the arguments .*best_f1")
+    yield Case("runs", "decide: two things", lambda p: ["decide", "a", "--best_f1", "--likeliest"], "not allowed with")
+    for name, record in {
+        "a list": "[]",
+        "cut off": "{",
+        "empty": "{}",
+        "no predictions": {},
+        "calibration a number": {"calibration": 3},
+    }.items():
+        text = record if isinstance(record, str) else json.dumps({"recipe": "classify_bert", **record})
+        yield Case(
+            "runs",
+            f"decide: run.json {name}",
+            lambda p, t=text: ["decide", os.path.dirname(p.write("a/run.json", t)), "--target_precision", "0.9"],
+            "run.json|has no predictions-validation.csv",
+        )
+    for number in ("nan", "-1", "1e9"):
+        yield Case(
+            "runs",
+            f"decide: a precision of {number}",
+            lambda p, n=number: [
+                "decide",
+                os.path.dirname(p.write("a/run.json", '{"recipe": "classify_bert"}')),
+                f"--target_precision={n}",
+            ],
+            "target_precision is",
         )
     yield Case("runs", "compare: no such folder", lambda p: ["compare", "a", "b"], "a")
     yield Case("runs", "compare: files", lambda p: ["compare", p.use("good.csv"), "good.csv"], "good.csv")

@@ -28,6 +28,7 @@ FUNCTIONS = {
     "explain": ("explain", "explain"),
     "compare": ("tasks.compare", "compare"),
     "report": ("tasks.rewrite", "rewrite"),
+    "decide": ("tasks.decide", "decide"),
     "push": ("hub.push", "push"),
     "export": ("export", "export"),
     "consolidate": ("export.consolidate", "consolidate"),

@@ -211,7 +211,7 @@ def test_entities_are_those_of_transformers_pipeline(tmp_path):
         ("a.csv", 'text\n"a\n', [], "the table can't be read"),
         ("a.xlsx", "text\n", [], "is not a readable workbook"),
         ("a.txt", "a\n", ["--text_column", "text"], "a text file has no columns; leave --text_column out"),
-        ("a.csv", "text\na\n", ["--out", "o.parquet"], r"predictions are written as \.csv or \.jsonl"),
+        ("a.csv", "text\na\n", ["--out", "o.xlsx"], r"predictions are written as \.csv, \.jsonl or \.parquet"),
         ("a.csv", "text\na\n", ["--temperature", "0"], "temperature is 0.0; it must be above 0"),
     ],
 )

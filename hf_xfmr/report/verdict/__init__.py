@@ -62,6 +62,11 @@ def judge(
     return _finished({"level": level, "claim": claim | {"decisive": decisive}, "warnings": list(warnings)})
 
 
+def heeding(verdict: Verdict, warnings: Sequence[dict]) -> Verdict:
+    """The same verdict with other warnings."""
+    return _finished({"level": verdict["level"], "claim": verdict["claim"], "warnings": list(warnings)})
+
+
 def nothing_held_out() -> Verdict:
     """The verdict on a model for which no row was kept to measure on."""
     return untold("nothing_held_out", try_="--validation_fraction 0.1")

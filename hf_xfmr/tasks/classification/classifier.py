@@ -8,6 +8,7 @@ import numpy as np
 from ... import engines
 from ...errors import UserError
 from ...run.finite import fault
+from . import decisions, promise
 from .answers import Rating, of_kind
 from .overlong import Encoder
 
@@ -20,8 +21,9 @@ class Classifier:
 
     `engine` computes it; None: what the folder is for (see `engines.find`). Logits are divided by `temperature`; None:
     by the one the run kept, if it did (`calibration_temperature` in the config). With more than 100 labels an answer
-    has the probabilities of the ten likeliest, unless `all_probabilities`. Raises `UserError` for a temperature that is
-    not above 0.
+    has the probabilities of the ten likeliest, unless `all_probabilities`. Labels are decided as the config says (see
+    decisions.py), by calibrated probabilities whatever the temperature; below `abstain_below` an answer is "unsure".
+    Raises `UserError` for a temperature that is not above 0, and for abstaining where nothing is decided.
     """
 
     def __init__(
@@ -31,6 +33,7 @@ class Classifier:
         engine: str | None = None,
         temperature: float | None = None,
         all_probabilities: bool = False,
+        abstain_below: float | None = None,
     ):
         self.name = model
         self.engine = engines.rows(model, HEAD, engine)
@@ -48,9 +51,13 @@ class Classifier:
             raise UserError(
                 f"temperature is {temperature}; it must be above 0 (1: probabilities as the model gives them)"
             )
-        if isinstance(self.answers, Rating):
-            self.temperature = divided = 1.0
-        self._divisor = self.temperature / divided
+        has_names = not isinstance(self.answers, Rating)
+        if not has_names:
+            self.temperature = kept = divided = 1.0
+        self._divisor, self._kept = self.temperature / divided, kept / divided
+        self.abstain_below = abstain_below
+        self.decision = decisions.of_config(config, self.names, several=self.answers.several, name=model)
+        decisions.check_abstaining(abstain_below, self.decision, temperature, has_names=has_names)
 
     @property
     def columns(self) -> list[str]:
@@ -60,7 +67,18 @@ class Classifier:
     @property
     def depends_on(self) -> dict:
         """What its answers depend on beside the model."""
-        return {"temperature": self.temperature} | ({} if self.answers.whole else {"columns": "top"})
+        found: dict = {"temperature": self.temperature}
+        if self.abstain_below is not None:
+            found["abstain_below"] = self.abstain_below
+        if not self.decision.is_default:
+            found["decision"] = self.decision.thresholds or self.decision.costs
+        return found | ({} if self.answers.whole else {"columns": "top"})
+
+    def summary(self, rows: int, unsure: int) -> str | None:
+        """What is to be said of `rows` answers of which so many are unsure; None: nothing."""
+        if not rows or (self.abstain_below is None and not self.decision.may_be_unsure):
+            return None
+        return promise.summary(self.name, rows, unsure, self.abstain_below)
 
     def flat(self, answer: dict) -> dict:
         """An answer as a table has it: a column `p_<label>` for each label, of many labels `top1` and so on."""
@@ -86,7 +104,9 @@ class Classifier:
             with np.errstate(over="ignore"):
                 finite: np.ndarray = np.isfinite(logits / self._divisor).all(axis=-1)  # type: ignore[assignment]
             logits[~finite] = 0.0
-            answers = self.answers(logits, self._divisor)
+            answers = self.decision.applied(
+                self.answers(logits, self._divisor), logits / self._kept, self.abstain_below
+            )
             yield from (one if fine else {"error": fault(self.name)} for one, fine in zip(answers, finite, strict=True))
 
     def _logits(self, encode: Encoder, texts: list[str], pairs: list[str] | None, batch_size: int) -> np.ndarray:

@@ -58,6 +58,25 @@ def per_label(p: Predictions) -> list[dict[str, Any]] | None:
     ]
 
 
+def decided_labels(p: Predictions, fitted: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of each label with a threshold what it gave on the validation rows (`fitted`: label, threshold, precision,
+    recall), and on `p` its precision and recall with intervals; of `p` a row that is unsure has no label."""
+    found = []
+    for one in fitted:
+        label = p.problem.ids[one["label"]]
+        given, there = p.problem.holds(p.predicted, label), p.problem.holds(p.gold, label)
+        if p.answered is not None:
+            given = given & p.answered
+        hits = (given & there).sum()
+        shares = {}
+        for name, of in (("precision", given.sum()), ("recall", there.sum())):
+            low, high = wilson(hits, of)
+            shares[name] = {"value": float(hits / of) if of else float("nan"), "low": float(low), "high": float(high)}
+        kept = {name: one[name] for name in ("label", "threshold")}
+        found.append({**kept, "validation": {name: one[name] for name in shares}, **shares})
+    return found
+
+
 def slices(p: Predictions) -> dict[str, list[dict[str, Any]]]:
     """The mean of the problem's `row_figure` by quarter of length in tokens, and of rows cut and not, if any is."""
     values, out = p.problem.row_figure(p.gold, p.predicted), {}

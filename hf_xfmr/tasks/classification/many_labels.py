@@ -33,7 +33,7 @@ class ManyLabels(Problem):
         """`Outputs` of logits [N, K]."""
         return most_likely.of_array(logits, self.several)
 
-    def figures(self, logits: Any, encoded: Any) -> dict[str, float]:
+    def figures(self, logits: Any, encoded: Any, predicted: Any = None) -> dict[str, float]:
         bad = np.flatnonzero(~np.isfinite(logits.shares).all(1))
         if bad.size:
             raise UserError(
@@ -44,7 +44,7 @@ class ManyLabels(Problem):
             f"roc_auc is left out: with {len(self.label_names):,} labels it takes every row's probabilities of all of "
             "them, which are not kept."
         )
-        return self._figures(logits, self.array(encoded))
+        return self._figures(logits, self.array(encoded), self.decided(logits) if predicted is None else predicted)
 
     def example_outputs(self, encoded: Any) -> Outputs:
         return self.sure_of(self.array(encoded))

@@ -88,8 +88,7 @@ class ManyMultiLabel(ManyLabels, MultiLabel):
     def key(self, value: Any) -> Any:
         return tuple(sorted(self.named(value)[0]))
 
-    def _figures(self, logits: Any, encoded: sparse.csr_matrix) -> dict[str, float]:
-        predicted = self.array(logits.answers)
+    def _figures(self, logits: Any, encoded: sparse.csr_matrix, predicted: sparse.csr_matrix) -> dict[str, float]:
         wrong = encoded != predicted
         right = {
             "subset_accuracy": float(self.right(encoded, predicted).mean()),
@@ -97,8 +96,8 @@ class ManyMultiLabel(ManyLabels, MultiLabel):
         }
         return right | metrics.f1(encoded.astype(int), predicted.astype(int))
 
-    def tables(self, logits: Any, encoded: sparse.csr_matrix) -> list[str]:
-        gold, predicted = (one.astype(int) for one in (encoded, self.array(logits.answers)))
+    def tables(self, encoded: sparse.csr_matrix, predicted: sparse.csr_matrix) -> list[str]:
+        gold, predicted = (one.astype(int) for one in (encoded, predicted))
         return tables.per_class_table(gold, predicted, self.label_names, file=BY_LABEL)
 
     def files(self, logits: Any, encoded: sparse.csr_matrix, train: list) -> dict[str, list[list]]:

@@ -24,15 +24,14 @@ class ManySingleLabel(ManyLabels, SingleLabel):
     def decided(self, logits: Any) -> np.ndarray:
         return logits.answers[:, 0]
 
-    def _figures(self, logits: Any, encoded: np.ndarray) -> dict[str, float]:
-        predicted = logits.answers[:, 0]
+    def _figures(self, logits: Any, encoded: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
         same = metrics.accuracy(encoded, predicted) | metrics.f1(encoded, predicted)
         return same | metrics.matthews_of_many(encoded, predicted, len(self.label_names))
 
-    def tables(self, logits: Any, encoded: np.ndarray) -> list[str]:
-        pairs = metrics.confusion_pairs(encoded, logits.answers[:, 0], len(self.label_names))
+    def tables(self, encoded: np.ndarray, predicted: np.ndarray) -> list[str]:
+        pairs = metrics.confusion_pairs(encoded, predicted, len(self.label_names))
         return [
-            *tables.per_class_table(encoded, logits.answers[:, 0], self.label_names, file=BY_LABEL),
+            *tables.per_class_table(encoded, predicted, self.label_names, file=BY_LABEL),
             *tables.top_confusions(pairs, self.label_names, file=CONFUSIONS),
         ]
 

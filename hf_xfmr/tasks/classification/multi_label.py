@@ -78,17 +78,17 @@ class MultiLabel(Problem):
     def renumbered(self, values: np.ndarray, labels: Sequence[str]) -> np.ndarray:
         return values[:, [self.ids[name] for name in labels]]
 
-    def _figures(self, logits: np.ndarray, encoded: np.ndarray) -> dict[str, float]:
+    def _figures(self, logits: np.ndarray, encoded: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
         if encoded.shape[1] < 2:
             raise UserError(
                 "a multi-label problem needs two labels at least: with one, make it a yes/no classification"
             )
-        encoded, predicted = encoded.astype(int), (logits > 0).astype(int)
+        encoded, predicted = encoded.astype(int), predicted.astype(int)
         ranking = metrics.roc_auc(encoded, logits, label_names=self.label_names)
         return metrics.accuracy(encoded, predicted) | metrics.f1(encoded, predicted) | ranking
 
-    def tables(self, logits: np.ndarray, encoded: np.ndarray) -> list[str]:
-        return tables.per_class_table(encoded, logits > 0, self.label_names)
+    def tables(self, encoded: np.ndarray, predicted: np.ndarray) -> list[str]:
+        return tables.per_class_table(encoded, predicted, self.label_names)
 
     def linear_model(self, vectors, texts: Sequence[str], encoded: np.ndarray, test: Sequence[str]):
         linear = OneVsRestClassifier(LogisticRegression(max_iter=1000))

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,18 @@ from datasets import Dataset
 
 from ...errors import UserError
 from ...writing import whole
+from .decisions import UNSURE
 from .kinds import KINDS, of_labels
 from .problem import Problem
 
 
-def write(path: Path, rows: Dataset, logits: np.ndarray, problem: Problem) -> None:
+def write(path: Path, rows: Dataset, logits: np.ndarray, problem: Problem, answers: list[str] | None = None) -> None:
     """One CSV line for each row: id, text, gold, predicted, whether it was cut, its tokens, and the probabilities: of
-    all labels, or of more than 100 the ten likeliest (see `Problem.share_columns`)."""
+    all labels, or of more than 100 the ten likeliest (see `Problem.share_columns`). `answers` are what is predicted,
+    as a decision names it; None: what the problem says of the logits."""
     columns: dict[str, list] = {name: rows[name] for name in ("id", "text", "text_pair") if name in rows.column_names}
-    columns["gold"], columns["predicted"] = problem.gold(problem.array(rows["labels"][:])), problem.predicted(logits)
+    columns["gold"] = problem.gold(problem.array(rows["labels"][:]))
+    columns["predicted"] = problem.predicted(logits) if answers is None else answers
     columns |= {"cut": rows["cut"], "tokens": rows["length"]} | problem.share_columns(logits)
     write_rows(path, chain([list(columns)], zip(*columns.values(), strict=True)))
 
@@ -37,7 +40,8 @@ class Predictions:
 
     `gold` and `predicted` [N] or [N, K] are as the problem's class says; `probabilities` is float [N, K] or None; of
     many labels there are in its place the `confidence` [N], the probability of the label predicted, and `likelihood`
-    [N], that of the gold one; `cut` bool [N] (was the text shortened?) and `tokens` int [N] or None.
+    [N], that of the gold one; `cut` bool [N] (was the text shortened?) and `tokens` int [N] or None. Where a row's
+    answer was "unsure", `predicted` is the likeliest label, and `answered` [N] says so; None: all are answered.
     """
 
     problem: Problem
@@ -51,9 +55,22 @@ class Predictions:
     tokens: np.ndarray | None = None
     confidence: np.ndarray | None = None
     likelihood: np.ndarray | None = None
+    answered: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    def only_answered(self) -> "Predictions":
+        """The rows with an answer; all, where none has one."""
+        if self.answered is None or not self.answered.any():
+            return self
+        kept = np.flatnonzero(self.answered)
+
+        def of(value: Any) -> Any:
+            return [value[place] for place in kept] if isinstance(value, list) else value[kept]
+
+        values = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("problem", "answered")}
+        return Predictions(self.problem, **{name: None if one is None else of(one) for name, one in values.items()})
 
     @property
     def labels(self) -> list[str]:
@@ -115,6 +132,14 @@ def read(
         labels = sorted({name for value in cells for name in kind.names_in(value)})
     # With a column for each label there is no need to do without.
     problem = kind(labels or ()) if scored and shares else of_labels(kind, labels or ())
+    answered = None
+    if scored and not problem.several and UNSURE not in problem.ids and UNSURE in table["predicted"]:
+        answered = np.array([value != UNSURE for value in table["predicted"]])
+        likeliest = np.stack([probability(name) for name in scored], axis=1).argmax(axis=1)
+        table["predicted"] = [
+            value if sure else problem.label_names[best]
+            for value, sure, best in zip(table["predicted"], answered, likeliest, strict=True)
+        ]
     gold, predicted = (problem.stack(column(name, problem.parse)) for name in ("gold", "predicted"))
     confidence, likelihood = (
         probability(name) if name in table and shares and not problem.several and problem.has_names else None
@@ -132,4 +157,5 @@ def read(
         tokens=np.array(column("tokens", int)) if "tokens" in table else None,
         confidence=confidence,
         likelihood=likelihood,
+        answered=answered,
     )

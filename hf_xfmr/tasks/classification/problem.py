@@ -149,8 +149,9 @@ class Problem(Judged):
 
     # Figures
 
-    def figures(self, logits: np.ndarray, encoded: np.ndarray) -> dict[str, float]:
-        """All metrics of a whole split, flat. Raises `UserError` for logits that are not finite."""
+    def figures(self, logits: np.ndarray, encoded: np.ndarray, predicted: Any = None) -> dict[str, float]:
+        """All metrics of a whole split, flat, with the answers `predicted` (None: `decided`). Raises `UserError` for
+        logits that are not finite."""
         logits = np.asarray(logits, dtype=np.float64)
         bad = np.flatnonzero(~np.isfinite(logits.reshape(len(logits), -1)).all(1))
         if bad.size:
@@ -158,12 +159,12 @@ class Problem(Judged):
                 f"the outputs for {bad.size} of {len(logits)} rows (the first is row {bad[0]}) are NaN or infinite; "
                 "training has diverged: lower the learning rate and start from the last good checkpoint"
             )
-        return self._figures(logits, np.asarray(encoded))
+        return self._figures(logits, np.asarray(encoded), self.decided(logits) if predicted is None else predicted)
 
     @abstractmethod
-    def _figures(self, logits: np.ndarray, encoded: np.ndarray) -> dict[str, float]: ...
+    def _figures(self, logits: np.ndarray, encoded: np.ndarray, predicted: Any) -> dict[str, float]: ...
 
-    def tables(self, logits: np.ndarray, encoded: np.ndarray) -> list[str]:
+    def tables(self, encoded: np.ndarray, predicted: Any) -> list[str]:
         """The lines of tables for the terminal: by label, and what was taken for what."""
         return []
 

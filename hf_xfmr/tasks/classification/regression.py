@@ -70,8 +70,8 @@ class Regression(Problem):
     def shown(self, value: float) -> str:
         return f"{value:.3g}"
 
-    def _figures(self, logits: np.ndarray, encoded: np.ndarray) -> dict[str, float]:
-        gold, predicted = encoded.astype(np.float64).reshape(-1), logits.reshape(-1)
+    def _figures(self, logits: np.ndarray, encoded: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+        gold = encoded.astype(np.float64).reshape(-1)
         correlations = metrics.pearson(gold, predicted) | metrics.spearman(gold, predicted)
         return correlations | metrics.errors(gold, predicted)
 

@@ -4,9 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import yaml
 from datasets import Dataset
 
@@ -21,7 +19,7 @@ from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
 from ...run.starting_point import check_origin, naming_model_config, new_config, of_checkpoint
 from ...training import XfmrTrainer, XfmrTrainingArguments
-from . import calibration, many_trainer, predictions, probe, report, verdict
+from . import calibration, deciding, fit_decision, measure, predictions, probe, report, verdict
 from .collate import ClassificationCollator
 from .data import ClassificationData
 from .many_labels import ManyLabels
@@ -77,6 +75,7 @@ def check(settings: ModelSettings) -> None:
     if settings.freeze_encoder and settings.lora_rank:
         raise UserError("freeze_encoder and lora_rank exclude one another: leave one of them out")
     lora.check(settings)
+    fit_decision.wish(settings)
 
 
 def load_parts(settings: ModelSettings):
@@ -150,6 +149,7 @@ def make_trainer(
     settings: ModelSettings, args: XfmrTrainingArguments, model, corpus: ClassificationData
 ) -> tuple[XfmrTrainer, dict[str, Dataset]]:
     """A trainer for the model, or for its head alone on the features of the frozen encoder; and the splits it reads."""
+    fit_decision.check(settings, corpus.problem, corpus.splits)
     splits: dict[str, Dataset] = dict(corpus.splits)
     indicators = corpus.problem.indicators
     collate: Callable = ClassificationCollator(corpus.tokenizer, indicators)
@@ -191,36 +191,28 @@ def finish(
 ) -> dict[str, dict[str, float]]:
     """Predict validation and test, print the result, and save predictions, model and report. Returns the metrics."""
     folder, problem = Path(str(trainer.args.output_dir)), corpus.problem
-    results: dict[str, dict[str, float]] = {}
-    fitted: dict | None = None
-    shown: str | None = None  # the split that is spoken of: the last
-    logits: Any = None
-    labels: Any = None
-    for name in [name for name in ("validation", "test") if name in splits]:
-        shown = name
-        labels = problem.array(corpus.splits[name]["labels"][:])
-        logits = problem.outputs(trainer.predict(splits[name]).predictions)
-        results[name] = problem.figures(logits, labels)
-        if name == "validation" and "test" in splits and problem.has_names:
-            if isinstance(trainer, ManyLabelsTrainer):
-                fitted = many_trainer.fit_temperature(trainer, splits[name], problem)
-            else:
-                fitted = calibration.fitted(problem.probabilities(np.asarray(logits, float)), labels)
-        if trainer.is_world_process_zero():
-            predictions.write(folder / f"predictions-{name}.csv", corpus.splits[name], logits, problem)
+    found = measure.of_splits(trainer, settings, corpus, splits, folder)
+    shown, results, decided = found.shown, found.results, found.decided
     if trainer.is_world_process_zero() and shown:
-        for file, table in problem.files(logits, labels, corpus.splits["train"]["labels"][:]).items():
+        for file, table in problem.files(found.logits, found.labels, corpus.splits["train"]["labels"][:]).items():
             predictions.write_rows(folder / file, table)
     history, arguments = trainer.state.log_history, trainer.args.to_dict()
-    found = verdict.of_run(problem, corpus.splits, shown, logits, against, fitted, history, arguments, settings)
-    said = [*lines(found), f"trained in {seconds:.0f} s" + (f"; on {shown}, {len(logits):,} rows:" if shown else "")]
+    told = verdict.of_run(
+        *(problem, corpus.splits, shown, found.logits, against, found.calibration, history, arguments, settings),
+        decision=decided.record,
+    )
+    rows = f"; on {shown}, {len(found.logits):,} rows:" if shown else ""
+    said = [*lines(told), f"trained in {seconds:.0f} s{rows}"]
     if shown:
-        said += [*problem.tables(logits, labels), *of_figures(results[shown], against if shown == "test" else None)]
-    say(*said, *calibration.said(fitted))
-    # None too: the checkpoint it began with may have had one.
-    config = lora.within(model).config
-    config.calibration_temperature = fitted["temperature"] if fitted and fitted["kept"] else None
+        logits, labels, answers = deciding.answered(found.logits, found.labels, found.answers)
+        said += problem.tables(labels, problem.decided(logits) if answers is None else answers)
+        said += of_figures(results[shown], against if shown == "test" else None)
+    say(*said, *calibration.said(found.calibration), *decided.said)
+    config = lora.within(model).config  # None too: the checkpoint it began with may have had them
+    config.calibration_temperature = found.temperature
     config.calibration_folded = None  # what was exported, and trained on
+    config.decision_thresholds = decided.decision.thresholds if decided.decision else None
+    config.decision_costs = decided.decision.costs if decided.decision else None
     save_and_report(
         trainer,
         settings,
@@ -233,9 +225,10 @@ def finish(
         evaluate=report.evaluate,
         label_names=problem.label_names or None,
         problem_type=problem.problem_type,
-        calibration=fitted,
+        calibration=found.calibration,
+        decision=decided.record,
         baseline={"name": against["name"], "test": against["test"]} if against else None,
-        verdict=found,
+        verdict=told,
     )
     if (
         shown and "text_pair" in corpus.splits["train"].column_names

@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field
 
 from ...data.table.settings import TableSettings
+from .fit_decision import DecisionSettings
 from .kinds import KINDS
 from .overlong import STRATEGIES
 
 
 @dataclass(kw_only=True)
-class ClassificationSettings(TableSettings):
+class ClassificationSettings(DecisionSettings, TableSettings):
     """What a recipe's user may say about the data; everything has a default."""
 
     dataset_config: str | None = field(

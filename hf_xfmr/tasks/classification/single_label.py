@@ -69,14 +69,12 @@ class SingleLabel(Problem):
         places = {name: place for place, name in enumerate(labels)}
         return np.array([places[name] for name in self.label_names])[values]
 
-    def _figures(self, logits: np.ndarray, encoded: np.ndarray) -> dict[str, float]:
-        predicted = logits.argmax(1)
+    def _figures(self, logits: np.ndarray, encoded: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
         ranking = metrics.roc_auc(encoded, softmax(logits, 1), label_names=self.label_names)
         same = metrics.accuracy(encoded, predicted) | metrics.f1(encoded, predicted)
         return same | metrics.matthews_correlation(encoded, predicted) | ranking
 
-    def tables(self, logits: np.ndarray, encoded: np.ndarray) -> list[str]:
-        predicted = logits.argmax(-1)
+    def tables(self, encoded: np.ndarray, predicted: np.ndarray) -> list[str]:
         counts = metrics.confusion(encoded, predicted, len(self.label_names))
         return [
             *tables.per_class_table(encoded, predicted, self.label_names),

@@ -22,10 +22,12 @@ class Classification(Task):
         engine: str | None = None,
         temperature: float | None = None,
         all_probabilities: bool = False,
+        abstain_below: float | None = None,
     ):
         from .classifier import Classifier
 
-        found = Classifier(model, engine=engine, temperature=temperature, all_probabilities=all_probabilities)
+        options: dict = {"all_probabilities": all_probabilities, "abstain_below": abstain_below}
+        found = Classifier(model, engine=engine, temperature=temperature, **options)
         if temperature is None and found.temperature != 1:
             print(
                 f"calibrated: logits are divided by {found.temperature:.3g}, fitted on the run's validation rows; "
@@ -38,6 +40,11 @@ class Classification(Task):
         from .report import evaluate
 
         return evaluate(folder, run)
+
+    def decide(self, folder: Path, run: dict[str, Any], wish: dict[str, Any]) -> list[str]:
+        from .redecide import redecide
+
+        return redecide(folder, run, wish)
 
     def compare(self, files: Sequence[Path], runs: Sequence[dict]) -> dict[str, Any]:
         from .comparison import compare
@@ -55,6 +62,8 @@ class Classification(Task):
             notes.append("over-long texts: this model was trained to read them in windows whose logits are averaged")
         if (temperature := config.get("calibration_temperature") or 1) != 1:
             notes.append(f"calibration: divide the logits by {temperature:.3g} for the probabilities `predict` gives")
+        if config.get("decision_thresholds") or config.get("decision_costs"):
+            notes.append("decisions: `predict` answers by decision_thresholds or decision_costs of config.json")
         return notes
 
 

@@ -11,6 +11,7 @@ from ...report import verdict
 from ...report.comparison import outcome
 from ...report.verdict import few, leaks, learning
 from .calibration import scale, worse
+from .deciding import fact
 from .problem import Problem
 from .regression import Regression
 
@@ -29,9 +30,11 @@ def of_run(
     history: Sequence[Mapping],
     arguments: Mapping[str, Any],
     settings: Any,
+    decision: Mapping[str, Any] | None = None,
 ) -> verdict.Verdict:
     """The verdict on the `logits` of a split (None: nothing is held out), with the `baseline` of `fit_baseline`, the
-    fitted `calibration`, and the log and arguments of Trainer. `settings` are the recipe's."""
+    fitted `calibration`, and the log and arguments of Trainer. `settings` are the recipe's. A `decision` that was
+    fitted is said, and left out of the comparison: a threshold for precision is no worse a model."""
     if split is None:
         return verdict.nothing_held_out()
     gold, train = problem.gold_of(problem.array(splits[split]["labels"][:])), splits["train"]["labels"][:]
@@ -60,6 +63,7 @@ def of_run(
         *_of_labels(problem, gold, ours, name, split, settings, one_answer),
         *(_of_ratings(gold, ours, split) if isinstance(problem, Regression) else []),
         *_of_temperature(problem, logits, gold, calibration, split),
+        *([fact(decision)] if decision else []),
     ]
     if split == "validation":
         heeded.append({"kind": "validation_only", "try": "--test_fraction 0.1"})

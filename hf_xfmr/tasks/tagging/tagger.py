@@ -49,6 +49,9 @@ class Tagger:
         if self.room <= self.overlap:
             raise UserError(f"{model} reads {longest} tokens, too few for a text between its special ones")
 
+    def summary(self, rows: int, unsure: int) -> None:
+        """Nothing: entities are found or not."""
+
     def __call__(
         self, texts: Iterable[str], pairs: Iterable[str] | None = None, *, batch_size: int = 64
     ) -> Iterator[dict]:

@@ -22,13 +22,17 @@ class Tagging(Task):
         engine: str | None = None,
         temperature: float | None = None,
         all_probabilities: bool = False,
+        abstain_below: float | None = None,
     ):
         from .tagger import Tagger
 
-        if temperature is not None:
-            raise UserError("temperature is for classifiers, and this model finds entities: leave it out")
-        if all_probabilities:
-            raise UserError("all_probabilities is for classifiers, and this model finds entities: leave it out")
+        told = {
+            "temperature": temperature is not None,
+            "all_probabilities": all_probabilities,
+            "abstain_below": abstain_below is not None,
+        }
+        for name in (name for name, is_told in told.items() if is_told):
+            raise UserError(f"{name} is for classifiers, and this model finds entities: leave it out")
         return Tagger(model, engine=engine)
 
     def compare(self, files: Sequence[Path], runs: Sequence[dict]) -> dict[str, Any]:
