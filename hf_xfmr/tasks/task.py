@@ -112,3 +112,16 @@ def task_of(model: str, command: str) -> Task:
         f"{model} is a {architecture}, which has no head that {command} could use: give the folder of a run of "
         f"{trained}, or train one with --model {model}"
     )
+
+
+def command_of(model: str) -> str:
+    """The command that uses a checkpoint's model, by its class. Raises `UserError` for a model that none could use."""
+    architecture = (adapted.from_pretrained(AutoConfig, model).architectures or [""])[0]
+    found = with_head(architecture)
+    if found is None or not found.command:
+        heads = ", ".join(f"train {recipes.name_of(task.recipe)}" for task in all_tasks())
+        raise UserError(
+            f"{model} is {f'a {architecture}' if architecture else 'a model of no class'}, which no command could use: "
+            f"give the folder of a run of {heads}"
+        )
+    return found.command

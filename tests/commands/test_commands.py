@@ -24,6 +24,7 @@ FUNCTIONS = {
     "fill": ("tasks.pretraining.filler", "fill"),
     "generate": ("tasks.language_modeling.generator", "generate"),
     "translate": ("tasks.translation.translator", "translate"),
+    "serve": ("serve", "serve"),
     "attention": ("explain.attention", "attention"),
     "explain": ("explain", "explain"),
     "compare": ("tasks.compare", "compare"),

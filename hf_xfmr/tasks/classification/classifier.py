@@ -32,7 +32,7 @@ class Classifier:
         self.model = adapted.to_use(AutoModelForSequenceClassification, model)
         self.model.to("cuda" if torch.cuda.is_available() else "cpu")
         config = self.model.config
-        names = [config.id2label[i] for i in range(config.num_labels)]
+        self.names = names = [config.id2label[i] for i in range(config.num_labels)]
         kind = kind_of(config.problem_type)
         self.problem = kind(names) if all_probabilities else of_labels(kind, names)
         self.text_window = getattr(config, "text_window", None) or {
@@ -86,6 +86,20 @@ class Classifier:
             logits[~finite] = 0.0
             answers = self.problem.answers(logits, self.temperature)
             yield from (one if fine else {"error": fault(self.name)} for one, fine in zip(answers, finite, strict=True))
+
+    def scores(self, texts: list[str], pairs: list[str] | None = None, *, batch_size: int = 64) -> Iterator[dict]:
+        """For each text {"scores": of each label the logit divided by the temperature}: what softmax or sigmoid makes
+        probabilities of; {"error"} where one is not finite."""
+        encode = Encoder(self.tokenizer, **{**self.text_window, "pair": pairs is not None})
+        for row in self._logits(encode, texts, pairs, batch_size) / self.temperature:
+            fine = bool(np.isfinite(row).all())
+            yield {"scores": dict(zip(self.names, row.tolist(), strict=True))} if fine else {"error": fault(self.name)}
+
+    def tokens(self, texts: list[str], pairs: list[str] | None = None) -> list[tuple[int, int]]:
+        """For each text, with its pair, how many tokens it has and how many the model reads at a time; special tokens
+        count in neither."""
+        encode = Encoder(self.tokenizer, **{**self.text_window, "pair": pairs is not None})
+        return [(count, encode.room) for count in encode(texts, pairs)["tokens"]]
 
     @torch.inference_mode()
     def _logits(self, encode: Encoder, texts: list[str], pairs: list[str] | None, batch_size: int) -> np.ndarray:
