@@ -10,9 +10,12 @@ import sys
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
-import torch
+
+if TYPE_CHECKING:
+    import torch  # imported where it is asked for: what answers without it imports this too
 
 WORDS = {
     "processor": "on another processor",
@@ -33,8 +36,10 @@ def processor_name() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def describe(device: torch.device) -> dict[str, str | int]:
+def describe(device: "torch.device") -> dict[str, str | int]:
     """The facts of `WORDS`, of computing on `device`: a GPU's name, or a processor's with the instructions used."""
+    import torch
+
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
     else:
@@ -131,6 +136,8 @@ def _read(path: str) -> str:
 
 def environment() -> dict[str, str]:
     """What a report of a fault should say: versions of what computes, reads and writes, the platform, the devices."""
+    import torch
+
     named = ("hf_xfmr", "torch", "transformers", "tokenizers", "datasets", "accelerate", "safetensors", "numpy", "peft")
     found = {}
     for name in named:

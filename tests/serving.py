@@ -75,9 +75,10 @@ def in_thread(model: Any, **options: Any) -> Iterator[Address]:
     from hf_xfmr.serve.running import take
 
     own = {name: options.pop(name) for name in ("key", "cors", "language") if name in options}
+    engine = options.pop("engine", None)
     limits = Limits(**options)
     with take("127.0.0.1", 0) as place:
-        application = Application(subject_of(str(model), limits.batch_size), limits, **own)
+        application = Application(subject_of(str(model), limits.batch_size, engine), limits, **own)
         config = uvicorn.Config(
             application.asgi, http=patient(limits.patience), ws="none", log_config=None, timeout_graceful_shutdown=5
         )
@@ -92,12 +93,14 @@ def in_thread(model: Any, **options: Any) -> Iterator[Address]:
 
 
 @contextmanager
-def process(*words: str, environment: dict | None = None, log: Any = None) -> Iterator[Address]:
-    """`hf_xfmr serve` with these words as a process. `log` is a file for its standard error."""
+def process(*words: object, environment: dict | None = None, log: Any = None, before: str = "") -> Iterator[Address]:
+    """`hf_xfmr serve` with these words as a process. `log` is a file for its standard error, `before` is Python that is
+    run in it first."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "hf_xfmr", "serve", *map(str, words), "--port", str(port)]
+    code = f"{before}\nfrom hf_xfmr.__main__ import main\nmain()"
+    command = [sys.executable, "-c", code, "serve", *map(str, words), "--port", str(port)]
     given = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", **(environment or {})}
     running = subprocess.Popen(command, env=given, stdout=subprocess.PIPE, stderr=log, text=True)
     try:

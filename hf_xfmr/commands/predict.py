@@ -7,6 +7,7 @@ again, the same command goes on with the next row.
 
 import argparse
 
+from ..engines import ENGINES
 from ..plain import json_line
 from ..predict.row import FORMATS
 from . import table
@@ -14,7 +15,7 @@ from .texts import readable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", help="a run's folder, or a model on the Hub")
+    parser.add_argument("model", help="a run's folder, one that export wrote, or a model on the Hub")
     parser.add_argument("texts", nargs="*", help="texts to read; none: --file, or standard input")
     parser.add_argument("--file", help="rows to read: .csv, .jsonl, .parquet, .xlsx, …, or .txt with a text a line")
     parser.add_argument(
@@ -26,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     table.add_arguments(parser)
     parser.add_argument("--out", help="write to this .csv or .jsonl file; a killed run goes on where it was")
     parser.add_argument("--batch_size", type=int, default=64, help="texts computed at a time (default: %(default)s)")
+    parser.add_argument(
+        "--engine", choices=ENGINES, help="what computes (default: what the folder is for, a run's: torch)"
+    )
     parser.add_argument(
         "--temperature", type=float, help="divide the logits by this (default: the one the run kept; 1: none)"
     )
@@ -52,6 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
         temperature=arguments.temperature,
         table=table.settings(arguments),
         all_probabilities=arguments.all_probabilities,
+        engine=arguments.engine,
     )
     for answer in answers:
         print(json_line(answer), flush=True)

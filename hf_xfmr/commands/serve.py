@@ -9,9 +9,12 @@ bring it as "Authorization: Bearer KEY". SIGTERM and Ctrl-C finish what was acce
 
 import argparse
 
+from ..engines import ENGINES
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="a run's folder, an exported one, or a model on the Hub")
+    parser.add_argument("--engine", choices=ENGINES, help="what computes it (default: what the folder is for)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: %(default)s, this machine)")
     parser.add_argument("--port", type=int, default=8080, help="port; 0: any that is free (default: %(default)s)")
     parser.add_argument("--batch_size", type=int, default=32, help="texts computed together (default: %(default)s)")
@@ -37,6 +40,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     serve(
         arguments.model,
+        engine=arguments.engine,
         host=arguments.host,
         port=arguments.port,
         batch_size=arguments.batch_size,

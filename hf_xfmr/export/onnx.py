@@ -12,7 +12,8 @@ from torch.export import Dim
 
 from ..errors import UserError
 from ..hub import dual
-from . import bits, parity, real_rows, stock
+from ..hub.dual import read_config
+from . import bits, calibrated, furnish, parity, real_rows, stock
 
 SHAPES = ((2, 7), (1, 1), (5, 40))  # rows and tokens the graph is run with; the first is the one it is traced with
 _MOST_ROWS = 2**16
@@ -36,6 +37,8 @@ def write(folder: Path, out: Path) -> list[str]:
             raise UserError(f"ONNX needs the package {package}: pip install 'hf_xfmr[export]'")
     kind = dual.kind(folder)
     model = parity.load(kind, folder)
+    temperature = calibrated.temperature_of(folder)
+    calibrated.fold(model, temperature, [parity.inputs(model, *SHAPES[0])])
     given = parity.inputs(model, *SHAPES[0])
     expected = parity.outputs(model, given)
     longest = model.config.max_position_embeddings
@@ -61,13 +64,15 @@ def write(folder: Path, out: Path) -> list[str]:
         assert program is not None
         program.save(out / "model.onnx")
     stock.lay_out_beside(kind, folder, out)
+    furnish.furnish(kind, folder, out, engine="onnx", temperature=temperature)
     apart, tensors, over = _check(out / "model.onnx", folder, model)
     bytes_ = sum(path.stat().st_size for path in out.glob("model.onnx*"))
     return [
         f"model.onnx: {bytes_ / 2**20:,.1f} MiB; inputs {', '.join(given)}; outputs {', '.join(expected)}",
         f"onnxruntime computes what {kind.own_class} does, to {apart:.1g}, with any number of rows and up to "
         f"{longest:,} tokens; compared over {over}, and all {tensors:,} tensors of the model bit for bit",
-        *stock.left_to_users(model.config),
+        *calibrated.note(temperature),
+        *stock.left_to_users(read_config(out)),
     ]
 
 

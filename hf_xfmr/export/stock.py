@@ -2,13 +2,15 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import transformers
 
 from ..hub import dual
 from ..tasks.task import all_tasks
-from . import parity, real_rows
+from . import calibrated, furnish, parity, real_rows
 
 _MODEL = ("*.safetensors", "*.safetensors.index.json", "generation_config.json")
 _TOKENIZER = (
@@ -20,25 +22,30 @@ _TOKENIZER = (
 def write(folder: Path, out: Path) -> list[str]:
     """Tensors bit for bit, tokenizer, and a config that says what the stock class is."""
     kind = dual.kind(folder)
+    temperature = calibrated.temperature_of(folder)
     lay_out(kind, folder, out)
+    calibrated.fold_files(out, temperature)
+    furnish.furnish(kind, folder, out, engine="torch", temperature=temperature)
     ours, theirs = parity.load(kind, folder), load(kind, out)
     what, most = f"transformers' {kind.stock_class}", parity.longest(ours)
     real, real_words = real_rows.inputs(folder, ours)
-    apart = 0.0
-    for given in (parity.inputs(ours, 2, min(16, most)), parity.inputs(ours, 1, most, seed=1), real):
-        if given is not None:
-            found = parity.difference(what, parity.outputs(theirs, given), parity.outputs(ours, given), given)
-            apart = max(apart, found)
+    every = [parity.inputs(ours, 2, min(16, most)), parity.inputs(ours, 1, most, seed=1)]
+    every += [] if real is None else [real]
+    calibrated.fold(ours, temperature, every)
+    apart = max(
+        parity.difference(what, parity.outputs(theirs, given), parity.outputs(ours, given), given) for given in every
+    )
     tensors = parity.same_tensors(what, theirs, ours)
     over = f"a row of all {most:,} positions" + (f" and {real_words}" if real_words else "")
     return [
         f"{kind.stock_class} computes what {kind.own_class} does, to {apart:.1g}, over random rows, {over}; all "
         f"{tensors} tensors are the same, bit for bit",
-        *left_to_users(ours.config),
+        *calibrated.note(temperature),
+        *left_to_users(dual.read_config(out)),
     ]
 
 
-def left_to_users(config) -> list[str]:
+def left_to_users(config: Mapping[str, Any]) -> list[str]:
     """What `python -m hf_xfmr predict` does around a model, and other programs do not."""
     return [note for task in all_tasks() for note in task.left_to_users(config)]
 

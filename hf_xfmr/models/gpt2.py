@@ -314,7 +314,7 @@ def last_token(x: Tensor, attention_mask: Tensor | None) -> Tensor:
         return x[:, -1]
     places = torch.arange(x.size(1), device=x.device)
     last = (places * (attention_mask[:, -x.size(1) :] != 0)).argmax(1)
-    return x[torch.arange(len(x), device=x.device), last]
+    return x.gather(1, last[:, None, None].expand(-1, 1, x.size(2))).squeeze(1)
 
 
 class XfmrGPT2ForTokenClassification(XfmrGPT2PreTrainedModel):

@@ -11,7 +11,7 @@ from ..data.table.reading import Reading
 from ..errors import UserError
 from ..plain import printable
 from ..progress import progress
-from .row import Columns, Row
+from .row import Columns, Row, of_texts
 
 if TYPE_CHECKING:
     from ..data.table.settings import TableSettings
@@ -36,6 +36,7 @@ def predict(
     temperature: float | None = None,
     table: "TableSettings | None" = None,
     all_probabilities: bool = False,
+    engine: str | None = None,
 ) -> Iterator[dict]:
     """Classify or rate texts, or find the entities in them: {"id", "text", …} for each, in their order.
 
@@ -43,11 +44,10 @@ def predict(
     standard input. Answers are yielded; with `out`, a .csv or .jsonl file, they are written there instead, and a call
     that was killed goes on with the next row when it is made again. `temperature` divides the logits; None: by the one
     the run kept. `table` says how the file is written, where that is not found. Of more than 100 labels an answer has
-    the ten likeliest, with `all_probabilities` all. Raises `UserError` for what can't be read or written, and in the
-    end for rows that had no answer.
+    the ten likeliest, with `all_probabilities` all. `engine` computes the model; None: what its folder is for (see
+    `engines.find`). Raises `UserError` for what can't be read or written, and in the end for rows that had no answer.
     """
-    from ..run import ranges  # heavy
-    from .rows import of_texts, read
+    from ..run import ranges
 
     if texts and file:
         raise UserError("texts and --file are both given: leave one of them out")
@@ -60,6 +60,8 @@ def predict(
     def rows() -> Iterable[Row]:
         if texts:
             return of_texts(texts)
+        from .rows import read  # heavy, and not there where a model is only served
+
         return _some(read(file, kind=format, columns=columns, table=table, reading=reading), reading.path)
 
     total = None
@@ -75,7 +77,7 @@ def predict(
                     raise
         print(printable(reading.line()), file=sys.stderr, flush=True)
         reading = Reading(str(file))
-    predictor = load(model, temperature, all_probabilities)
+    predictor = load(model, temperature, all_probabilities, engine)
     many = batch_size * WINDOW if file else batch_size
     if out is None:
         return _answered(predictor, rows(), many, batch_size)
@@ -104,11 +106,16 @@ def _some(rows: Iterable[Row], name: str) -> Iterator[Row]:
         raise UserError(f"{name}: has no rows; nothing to read")
 
 
-def load(name: str, temperature: float | None = None, all_probabilities: bool = False) -> "Predictor":
-    """What reads texts with the model in a folder or on the Hub."""
+def load(
+    name: str, temperature: float | None = None, all_probabilities: bool = False, engine: str | None = None
+) -> "Predictor":
+    """What reads texts with the model in a run's folder, an exported one or on the Hub, whatever its task. `engine`
+    computes it; None: what the folder is for."""
     from ..tasks.task import task_of
 
-    predictor = task_of(name, "predict").predictor(name, temperature=temperature, all_probabilities=all_probabilities)
+    predictor = task_of(name, "predict", engine).predictor(
+        name, engine=engine, temperature=temperature, all_probabilities=all_probabilities
+    )
     assert predictor is not None
     return predictor
 

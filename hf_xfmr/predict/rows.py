@@ -20,8 +20,7 @@ from ..data.table.settings import TableSettings
 from ..data.table.stream import text_of
 from ..data.wording import listed
 from ..errors import UserError
-from ..plain import is_unicode
-from .row import BY_NAME, FORMATS, Columns, Row
+from .row import BY_NAME, FORMATS, Columns, Row, row_of
 
 
 def read(
@@ -168,7 +167,7 @@ def _lines(file: Iterable[str], name: str, columns: Columns) -> Iterator[Row]:
     if any(columns):
         raise UserError(f"{name}: a text file has no columns; leave {_option(columns)} out")
     for number, line in enumerate(file):
-        yield _row(str(number), line.rstrip("\r\n"), None)
+        yield row_of(str(number), line.rstrip("\r\n"), None)
 
 
 def _table(
@@ -233,18 +232,7 @@ def _of(number: int, row: dict, columns: Columns) -> Row:
         return Row(name, _written(text), pair if isinstance(pair, str) else None, _not_text(columns.text, text))
     if columns.pair and not isinstance(pair, str):
         return Row(name, text, _written(pair), _not_text(columns.pair, pair))
-    return _row(name, text, pair)
-
-
-def of_texts(texts: Iterable[str]) -> Iterator[Row]:
-    """Texts as rows, whose ids are their numbers."""
-    return (_row(str(number), text, None) for number, text in enumerate(texts))
-
-
-def _row(name: str, text: str, pair: str | None) -> Row:
-    if not is_unicode(text + (pair or "")):
-        return Row(name, text, pair, "half a character (a lone surrogate) in its text")
-    return Row(name, text, pair, None if text.strip() and (pair is None or pair.strip()) else "no text")
+    return row_of(name, text, pair)
 
 
 def _written(value) -> str:

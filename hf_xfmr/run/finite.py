@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from ..errors import UserError
 
@@ -14,9 +13,9 @@ class NotFinite(Exception):
     """A model gave a number that is not finite."""
 
 
-def check(model: str, row: str, *numbers: Tensor) -> None:
-    """Raises `UserError` that names the model and the row whose numbers are not finite."""
-    if not all(bool(torch.isfinite(one).all()) for one in numbers):
+def check(model: str, row: str, *numbers: Any) -> None:
+    """Raises `UserError` that names the model and the row whose numbers, arrays, are not finite."""
+    if not all(bool(np.isfinite(np.asarray(one)).all()) for one in numbers):
         raise error(model, row)
 
 
@@ -37,6 +36,8 @@ def fault(model: str) -> str:
 def watched(model: Any) -> Iterator[None]:
     """Raises `NotFinite` within, as soon as the model gives logits of a last token that are not finite: before they are
     sampled from, or the largest of them is looked for."""
+
+    import torch  # heavy
 
     def look(module, given, output) -> None:
         logits = output.logits if hasattr(output, "logits") else output[0]

@@ -5,16 +5,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import torch
-from accelerate.utils import DynamoBackend
-from transformers import TrainingArguments, get_scheduler
-from transformers.activations import ACT2FN
-from transformers.integrations import integration_utils
-
 from ..errors import UserError
-from ..plain import one_line, some
-from .packages import install
-from .trainer_options import check_checkpointing, check_optimizer, check_unused
+from ..plain import some
 
 # field: (least, most, in words); a bound that is itself too little or too much is in EXCLUDED
 AT_LEAST_1 = (1, None, "at least 1")
@@ -99,70 +91,6 @@ def _shown(value: float) -> str:
     return f"{value:,}" if abs(value) < 10**40 else f"a number of {len(str(value)):,} digits"
 
 
-def check_settings(*settings: Any) -> None:
-    """The same for all fields of a recipe's settings and arguments; and for Trainer's also what it would come upon only
-    when it trains: the end of the run, trackers, the optimizer, the learning rate's course, early stopping."""
-    for one in settings:
-        check(**vars(one))
-        if isinstance(one, TrainingArguments):
-            _check_arguments(one)
-
-
-def _check_arguments(args: Any) -> None:
-    if args.max_steps != -1 and args.max_steps < 1:
-        raise UserError(f"max_steps is {args.max_steps}; it must be at least 1, or -1 to train num_train_epochs")
-    known = list(integration_utils.INTEGRATION_TO_CALLBACK)
-    for name in [args.report_to] if isinstance(args.report_to, str) else args.report_to or []:
-        if name not in (*known, "none", "all"):
-            raise UserError(f"report_to is '{name}'{_nearest(name, [*known, 'none', 'all'])}")
-        if name in known and name not in integration_utils.get_available_reporting_integrations():
-            raise UserError(f"report_to is '{name}', whose package is not installed: {install(name)}, or give none")
-    if args.metric_for_best_model == "":
-        raise UserError("metric_for_best_model is ''; give the name of a figure, or leave it out")
-    if args.early_stopping_patience is not None and not args.metric_for_best_model:
-        raise UserError("early_stopping_patience needs a figure to watch: add --metric_for_best_model loss")
-    if args.dataloader_persistent_workers and not args.dataloader_num_workers:
-        raise UserError("dataloader_persistent_workers needs workers: add --dataloader_num_workers 1, or leave it out")
-    _check_compiling(args)
-    check_optimizer(args)
-    check_checkpointing(args)
-    check_unused(args)
-    _check_schedule(args)
-
-
-def _check_compiling(args: Any) -> None:
-    if not args.torch_compile:
-        return
-    backends, modes = [one.value.lower() for one in DynamoBackend], list(torch._inductor.list_mode_options())
-    for name, value, known in (
-        ("torch_compile_backend", args.torch_compile_backend, backends),
-        ("torch_compile_mode", args.torch_compile_mode, [*modes, "default"]),
-    ):
-        if value is not None and str(value).lower() not in known:
-            raise UserError(f"{name} is '{value}'{_nearest(str(value), known)}")
-
-
-def _check_schedule(args: Any) -> None:
-    """Make the learning rate's course for an optimizer of one number."""
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=args.learning_rate or 1.0)
-    kind, options = _value(args.lr_scheduler_type), args.lr_scheduler_kwargs or {}
-    if not isinstance(options, dict):
-        raise UserError(f"lr_scheduler_kwargs is {options!r}; it must be a {{key: value, …}}")
-    check(**{f"lr_scheduler_kwargs: {name}": value for name, value in options.items()})
-    try:
-        course = get_scheduler(
-            kind, optimizer, num_warmup_steps=1, num_training_steps=10, scheduler_specific_kwargs=dict(options)
-        )
-        if isinstance(course, torch.optim.lr_scheduler.LambdaLR):
-            for step in range(12):  # one past the end
-                for rate in course.lr_lambdas:
-                    if not math.isfinite(rate(step)):
-                        raise ValueError(f"it gives {rate(step)} at step {step} of 10")
-    except (ValueError, TypeError, KeyError, AssertionError, ArithmeticError) as error:
-        shown = f" with lr_scheduler_kwargs {options}" if options else ""
-        raise UserError(f"lr_scheduler_type {kind}{shown} can't be used: {one_line(error)}") from error
-
-
 def check_best(args: Any, names: Iterable[str]) -> None:
     """Raises `UserError` for a metric_for_best_model that is none of the figures that an evaluation gives."""
     asked = "loss" if args.metric_for_best_model is None else args.metric_for_best_model.removeprefix("eval_")
@@ -174,10 +102,12 @@ def check_best(args: Any, names: Iterable[str]) -> None:
 def check_model_config(values: Mapping[str, Any]) -> None:
     """Raises `UserError` for a field of a model's config that no model can have. What is no number is left to the
     config itself."""
+    from transformers.activations import ACT2FN  # heavy
+
     for name, value in values.items():
         shown = f"model_config: {name}"
         if name in ("hidden_act", "activation_function") and value not in ACT2FN:
-            raise UserError(f"{shown} is '{value}'{_nearest(str(value), list(ACT2FN))}")
+            raise UserError(f"{shown} is '{value}'{nearest(str(value), list(ACT2FN))}")
         if isinstance(value, bool) or not isinstance(value, int | float):
             continue
         if name.endswith("token_id"):
@@ -192,10 +122,7 @@ def check_model_config(values: Mapping[str, Any]) -> None:
             raise UserError(f"{shown} is {value}; it must be a finite number")
 
 
-def _nearest(name: str, known: list[str]) -> str:
+def nearest(name: str, known: list[str]) -> str:
+    """The end of a sentence on an unknown name: which was meant, or what there is."""
     near = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean '{near[0]}'?" if near else f"; it can be {some(sorted(known))}"
-
-
-def _value(kind: Any) -> str:
-    return str(getattr(kind, "value", kind))

@@ -27,6 +27,7 @@ CONNECTIONS = 4096  # at a time
 def serve(
     model: str,
     *,
+    engine: str | None = None,
     host: str = "127.0.0.1",
     port: int = 8080,
     batch_size: int = 32,
@@ -42,10 +43,10 @@ def serve(
 ) -> None:
     """Answer HTTP with the model in a folder or on the Hub until SIGTERM or Ctrl-C, then finish what was accepted.
 
-    The numbers are those of `limits.Limits`: rows, milliseconds, characters, bytes and seconds. `cors` are origins
-    whose pages may ask, `language` is that of the page at /, en or zh. Where HF_XFMR_API_KEY is set, requests bring it
-    as `Authorization: Bearer`. Raises `UserError` for numbers that can't be, an address that can't be had, and a model
-    that no command could use.
+    `engine` computes it; None: what the folder is for. The numbers are those of `limits.Limits`: rows, milliseconds,
+    characters, bytes and seconds. `cors` are origins whose pages may ask, `language` is that of the page at /, en or
+    zh. Where HF_XFMR_API_KEY is set, requests bring it as `Authorization: Bearer`. Raises `UserError` for numbers that
+    can't be, an address that can't be had, and a model that no command could use.
     """
     from .limits import Limits
 
@@ -64,21 +65,21 @@ def serve(
         raise UserError(NEEDS) from None
     from .running import run, take
 
-    subject = subject_of(model, batch_size)
+    subject = subject_of(model, batch_size, engine)
     with take(host, port) as place:
         if key is None and host not in AT_HOME:
             print(f"{host} can be reached from elsewhere, and no key is asked for: set {KEY} to have one", flush=True)
         run(subject, limits, place, key=key, cors=cors, language=language)
 
 
-def subject_of(model: str, batch_size: int) -> "Subject":
+def subject_of(model: str, batch_size: int, engine: str | None = None) -> "Subject":
     """What answers with a model, not loaded yet. Raises `UserError` for a model that no command could use."""
     from ..tasks.task import command_of
     from .continuing import Continuing
     from .subjects import Filling, Predicting, Translating
 
     kinds: dict[str, Any] = {kind.command: kind for kind in (Predicting, Filling, Translating, Continuing)}
-    return kinds[command_of(model)](model, batch_size)
+    return kinds[command_of(model, engine)](model, batch_size, engine)
 
 
 def _key() -> str | None:

@@ -91,6 +91,7 @@ class Batcher:
         self.queue: deque[Entry] = deque()
         self.changed = threading.Condition()
         self.is_ready = self.is_stopping = False
+        self.is_patient = True  # rows wait for company
         self.rate = 0.0  # rows a second
         self.thread = threading.Thread(target=self._work, name="model", daemon=True)
 
@@ -102,10 +103,16 @@ class Batcher:
         self.is_ready = True
         self.metrics.ready.set(1)
 
+    def hurry(self) -> None:
+        """Compute what was accepted without waiting for more."""
+        with self.changed:
+            self.is_patient = False
+            self.changed.notify_all()
+
     def stop(self) -> None:
         """Compute what was accepted, and end."""
         with self.changed:
-            self.is_stopping = True
+            self.is_stopping, self.is_patient = True, False
             self.changed.notify_all()
         self.thread.join()
 
@@ -186,7 +193,7 @@ class Batcher:
                 first = self.queue[0].job
                 mates = sum(1 for entry in self.queue if entry.job.key == first.key)
                 left = first.since + self.limits.max_wait_ms / 1000 - time.monotonic()
-                if mates >= self.limits.batch_size or left <= 0 or mates < len(self.queue) or self.is_stopping:
+                if mates >= self.limits.batch_size or left <= 0 or mates < len(self.queue) or not self.is_patient:
                     return self._take(first.key)
                 self.changed.wait(left)
 

@@ -3,7 +3,7 @@
 import logging
 import signal
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -61,7 +61,7 @@ def run(
 
     application = Application(subject, limits, key=key, cors=cors, language=language, ended=ended)
     log.logger().setLevel(logging.INFO)
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             application.asgi,
             http=patient(limits.patience),
@@ -74,8 +74,9 @@ def run(
             backlog=BACKLOG,
             timeout_keep_alive=max(1, round(limits.patience)),
             timeout_graceful_shutdown=round(limits.timeout + limits.patience) + 1,
-        )
+        ),
     )
+    server.asked_to_end = application.batcher.hurry
     _allow_connections()
     before = {number: signal.signal(number, _nothing) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -86,6 +87,16 @@ def run(
     if failed:
         raise failed[0]
     log.line("stopped")
+
+
+class _Server(uvicorn.Server):
+    """Tells of the signal that ends it."""
+
+    asked_to_end: Callable[[], None]
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        super().handle_exit(sig, frame)
+        self.asked_to_end()
 
 
 def _nothing(number: int, frame: Any) -> None:

@@ -32,8 +32,8 @@ class Subject:
 
     command: str
 
-    def __init__(self, model: str, batch_size: int):
-        self.model, self.batch_size = model, batch_size
+    def __init__(self, model: str, batch_size: int, engine: str | None = None):
+        self.model, self.batch_size, self.engine = model, batch_size, engine
 
     def load(self) -> None:
         """Read the model. Raises `UserError` as the command does."""
@@ -62,7 +62,7 @@ class Predicting(Subject):
     def load(self) -> None:
         from ..predict import load
 
-        self.predictor = predictor = cast(Any, load(self.model))
+        self.predictor = predictor = cast(Any, load(self.model, engine=self.engine))
         self.finds_entities = self.predictor.columns is None
         self.reads_pairs = None if self.finds_entities else predictor.text_window.get("pair")
 

@@ -4,15 +4,16 @@ import importlib
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from transformers import AutoConfig
-
-from ..data.part import Part
+from .. import engines
 from ..errors import UserError
-from ..report import Evaluation
-from ..run import adapted, recipes
+from ..run import recipes
 from ..run.console import this_program
+
+if TYPE_CHECKING:
+    from ..data.part import Part
+    from ..report import Evaluation
 
 LOOKED_AT = 50_000  # most rows of a split that a look at a bare dataset reads again
 NAMES = ("classification", "tagging", "translation", "language_modeling", "pretraining")  # the folders here
@@ -39,7 +40,7 @@ class Look(NamedTuple):
     splits that a check looks at (`label_names` None: ratings, or no labels), `recipe` and `flags` train on it."""
 
     lines: list[str]
-    parts: Mapping[str, Part]
+    parts: "Mapping[str, Part]"
     label_names: list[str] | None
     recipe: str
     flags: list[str]
@@ -56,14 +57,20 @@ class Task:
     answers: str | None = None  # the file that a run leaves of its answers to a `{split}`, for `compare`
 
     def predictor(
-        self, model: str, *, temperature: float | None = None, all_probabilities: bool = False
+        self,
+        model: str,
+        *,
+        engine: str | None = None,
+        temperature: float | None = None,
+        all_probabilities: bool = False,
     ) -> Predictor | None:
-        """Reads texts with the model in a folder or on the Hub. `temperature` divides its logits; None: its own.
+        """Reads texts with the model in a folder or on the Hub. `engine` computes it; None: what the folder is for (see
+        `engines.find`). `temperature` divides its logits; None: its own.
         `all_probabilities`: of every label, however many there are.
         Raises `UserError` for a temperature that can't be, or where there is nothing to divide."""
         return None
 
-    def evaluate(self, folder: Path, run: dict[str, Any]) -> Evaluation | None:
+    def evaluate(self, folder: Path, run: dict[str, Any]) -> "Evaluation | None":
         """What a run's answers in its folder add to its report, given its run.json; None: nothing."""
         return None
 
@@ -79,7 +86,7 @@ class Task:
         it could learn from. Raises `UserError` for what is its own, but wrong or to be asked about."""
         return None
 
-    def left_to_users(self, config: Any) -> list[str]:
+    def left_to_users(self, config: Mapping[str, Any]) -> list[str]:
         """What `predict` does around a model of this config, and other programs do not."""
         return []
 
@@ -94,10 +101,12 @@ def with_head(architecture: str) -> Task | None:
     return next((task for task in all_tasks() if architecture.endswith(task.heads or ("/",))), None)
 
 
-def task_of(model: str, command: str) -> Task:
+def task_of(model: str, command: str, engine: str | None = None) -> Task:
     """The task whose models `command` uses and that a checkpoint's model was trained for, by its class; the first of
-    them, if its config says no class. Raises `UserError` for a model that another command uses, or none."""
-    architecture = (adapted.from_pretrained(AutoConfig, model).architectures or [""])[0]
+    them, if its config says no class. Raises `UserError` for a model that another command uses, or none, and as
+    `engines.find`."""
+    place = engines.find(model, engine)
+    architecture = _architecture(model) if place.manifest is None else place.manifest.told["class"]
     fitting = [task for task in all_tasks() if task.command == command]
     if not architecture:
         return fitting[0]
@@ -114,9 +123,11 @@ def task_of(model: str, command: str) -> Task:
     )
 
 
-def command_of(model: str) -> str:
-    """The command that uses a checkpoint's model, by its class. Raises `UserError` for a model that none could use."""
-    architecture = (adapted.from_pretrained(AutoConfig, model).architectures or [""])[0]
+def command_of(model: str, engine: str | None = None) -> str:
+    """The command that uses a checkpoint's model, by its class. Raises `UserError` for a model that none could use, and
+    as `engines.find`."""
+    place = engines.find(model, engine)
+    architecture = _architecture(model) if place.manifest is None else place.manifest.told["class"]
     found = with_head(architecture)
     if found is None or not found.command:
         heads = ", ".join(f"train {recipes.name_of(task.recipe)}" for task in all_tasks())
@@ -125,3 +136,12 @@ def command_of(model: str) -> str:
             f"give the folder of a run of {heads}"
         )
     return found.command
+
+
+def _architecture(model: str) -> str:
+    """The class of a checkpoint's model; empty where its config says none."""
+    from transformers import AutoConfig  # heavy
+
+    from ..run import adapted
+
+    return (adapted.from_pretrained(AutoConfig, model).architectures or [""])[0]

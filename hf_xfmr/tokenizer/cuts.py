@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from .kinds import unigram_normalizer, unigram_splits
+from .unigram import unigram_normalizer, unigram_splits
 
 HAN = "一-鿿"
 STOPS = "。！？；，、"

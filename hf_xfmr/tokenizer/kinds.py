@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 
 import sentencepiece
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
 from ..errors import UserError
 from ..processes import once
+from .unigram import unigram_normalizer, unigram_splits
 from .words import count_words, read
 
 BERT_TOKENS = {
@@ -151,24 +152,6 @@ def _bpe(texts: Iterator[str], vocab_size: int, lowercase: bool, min_frequency: 
     tokenizer.model = _merge(models.BPE(), trainers.BpeTrainer, counts, tokens, vocab_size, min_frequency)
     tokenizer.decoder = decoders.ByteLevel()
     return tokenizer
-
-
-def unigram_normalizer(lowercase: bool) -> normalizers.Normalizer:
-    return normalizers.Sequence(
-        [
-            normalizers.NFKC(),
-            *([normalizers.Lowercase()] if lowercase else []),
-            normalizers.Replace(Regex(r"[\s▁]+"), " "),
-            normalizers.Strip(),
-        ]
-    )
-
-
-def unigram_splits() -> pre_tokenizers.PreTokenizer:
-    """Punctuation and symbols apart from letters, which SentencePiece does too: fewer distinct words to learn from, and
-    the name of a byte token, written out in a text, cannot be taken for the token."""
-    symbols = Regex(r"▁?[[\p{P}\p{S}]&&[^▁]]+")
-    return pre_tokenizers.Sequence([pre_tokenizers.Metaspace(), pre_tokenizers.Split(symbols, "isolated")])
 
 
 def _unigram(texts: Iterator[str], vocab_size: int, lowercase: bool, min_frequency: int) -> Tokenizer:

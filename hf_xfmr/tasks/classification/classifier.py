@@ -1,68 +1,70 @@
-"""Classify or rate texts with a fine-tuned model."""
+"""Classify or rate texts with a fine-tuned model, whatever computes it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 import numpy as np
-import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from ... import engines
 from ...errors import UserError
-from ...run import adapted
 from ...run.finite import fault
-from .collate import ClassificationCollator
-from .kinds import kind_of, of_labels
-from .many_labels import ManyLabels
+from .answers import Rating, of_kind
 from .overlong import Encoder
 
+HEAD = "AutoModelForSequenceClassification"
 WINDOW = 16  # batches that are put in order of length at a time
 
 
 class Classifier:
-    """A fine-tuned sequence classifier and its tokenizer, from one folder or Hub name.
+    """A fine-tuned sequence classifier and its tokenizer, from a run's folder, an exported one or a Hub name.
 
-    Logits are divided by `temperature`; None: by the one the run kept, if it did (`calibration_temperature` in the
-    config). With more than 100 labels an answer has the probabilities of the ten likeliest, unless
-    `all_probabilities`. Raises `UserError` for a temperature that is not above 0.
+    `engine` computes it; None: what the folder is for (see `engines.find`). Logits are divided by `temperature`; None:
+    by the one the run kept, if it did (`calibration_temperature` in the config). With more than 100 labels an answer
+    has the probabilities of the ten likeliest, unless `all_probabilities`. Raises `UserError` for a temperature that is
+    not above 0.
     """
 
-    def __init__(self, model: str, *, temperature: float | None = None, all_probabilities: bool = False):
+    def __init__(
+        self,
+        model: str,
+        *,
+        engine: str | None = None,
+        temperature: float | None = None,
+        all_probabilities: bool = False,
+    ):
         self.name = model
-        self.tokenizer = adapted.from_pretrained(AutoTokenizer, model)
-        self.model = adapted.to_use(AutoModelForSequenceClassification, model)
-        self.model.to("cuda" if torch.cuda.is_available() else "cpu")
-        config = self.model.config
-        self.names = names = [config.id2label[i] for i in range(config.num_labels)]
-        kind = kind_of(config.problem_type)
-        self.problem = kind(names) if all_probabilities else of_labels(kind, names)
-        self.text_window = getattr(config, "text_window", None) or {
-            "max_length": min(config.max_position_embeddings, self.tokenizer.model_max_length)
+        self.engine = engines.rows(model, HEAD, engine)
+        self.tokenizer, config = self.engine.tokenizer, self.engine.config
+        self.names = engines.labels(config)
+        self.answers = of_kind(config.get("problem_type"), self.names, all_probabilities=all_probabilities)
+        self.text_window = config.get("text_window") or {
+            "max_length": min(engines.positions(config), self.tokenizer.model_max_length)
         }
-        kept = getattr(config, "calibration_temperature", None) or 1.0
+        # An export's logits are divided already, by this.
+        divided = config.get("calibration_folded") or 1.0
+        kept = (config.get("calibration_temperature") or 1.0) * divided
         self.temperature = float(kept if temperature is None else temperature)
         if not 0 < self.temperature < float("inf"):
             raise UserError(
                 f"temperature is {temperature}; it must be above 0 (1: probabilities as the model gives them)"
             )
-        if not self.problem.has_names:
-            self.temperature = 1.0
+        if isinstance(self.answers, Rating):
+            self.temperature = divided = 1.0
+        self._divisor = self.temperature / divided
 
     @property
     def columns(self) -> list[str]:
         """The names under which `flat` gives an answer."""
-        return self.problem.columns
+        return self.answers.columns
 
     @property
     def depends_on(self) -> dict:
         """What its answers depend on beside the model."""
-        return {"temperature": self.temperature} | ({"columns": "top"} if isinstance(self.problem, ManyLabels) else {})
+        return {"temperature": self.temperature} | ({} if self.answers.whole else {"columns": "top"})
 
     def flat(self, answer: dict) -> dict:
         """An answer as a table has it: a column `p_<label>` for each label, of many labels `top1` and so on."""
-        if isinstance(self.problem, ManyLabels):
-            return self.problem.flat(answer)
-        shares = {f"p_{name}": share for name, share in answer.get("probabilities", {}).items()}
-        return {name: value for name, value in answer.items() if name != "probabilities"} | shares
+        return self.answers.flat(answer)
 
     def __call__(
         self, texts: Iterable[str], pairs: Iterable[str] | None = None, *, batch_size: int = 64
@@ -82,16 +84,16 @@ class Classifier:
             beside = None if others is None else list(islice(others, len(some)))
             logits = self._logits(encode, some, beside, batch_size)
             with np.errstate(over="ignore"):
-                finite: np.ndarray = np.isfinite(logits / self.temperature).all(axis=-1)  # type: ignore[assignment]
+                finite: np.ndarray = np.isfinite(logits / self._divisor).all(axis=-1)  # type: ignore[assignment]
             logits[~finite] = 0.0
-            answers = self.problem.answers(logits, self.temperature)
+            answers = self.answers(logits, self._divisor)
             yield from (one if fine else {"error": fault(self.name)} for one, fine in zip(answers, finite, strict=True))
 
     def scores(self, texts: list[str], pairs: list[str] | None = None, *, batch_size: int = 64) -> Iterator[dict]:
         """For each text {"scores": of each label the logit divided by the temperature}: what softmax or sigmoid makes
         probabilities of; {"error"} where one is not finite."""
         encode = Encoder(self.tokenizer, **{**self.text_window, "pair": pairs is not None})
-        for row in self._logits(encode, texts, pairs, batch_size) / self.temperature:
+        for row in self._logits(encode, texts, pairs, batch_size) / self._divisor:
             fine = bool(np.isfinite(row).all())
             yield {"scores": dict(zip(self.names, row.tolist(), strict=True))} if fine else {"error": fault(self.name)}
 
@@ -101,15 +103,25 @@ class Classifier:
         encode = Encoder(self.tokenizer, **{**self.text_window, "pair": pairs is not None})
         return [(count, encode.room) for count in encode(texts, pairs)["tokens"]]
 
-    @torch.inference_mode()
     def _logits(self, encode: Encoder, texts: list[str], pairs: list[str] | None, batch_size: int) -> np.ndarray:
-        """[N, C] float32 in the order of the texts, computed in batches of like lengths, the longest first."""
-        columns, collate = encode(texts, pairs), ClassificationCollator(self.tokenizer)
-        order = sorted(range(len(texts)), key=lambda row: -columns["kept"][row])
-        logits = np.empty((len(texts), self.model.config.num_labels), np.float32)
+        """[N, C] float32 in the order of the texts, computed in batches of like lengths, the longest first. Of a text
+        in several windows the mean of theirs."""
+        columns = encode(texts, pairs)
+        found = [columns[name] for name in encode.columns]
+        place: Sequence[int] = range(len(texts))
+        if encode.over_long == "windows":
+            place = [row for row, windows in enumerate(found[0]) for _ in windows]
+            found = [[one for windows in column for one in windows] for column in found]
+        ids, types = found[0], found[1] if len(found) > 1 else None
+        order = sorted(range(len(ids)), key=lambda row: -len(ids[row]))
+        logits = np.empty((len(ids), len(self.names)), np.float32)
         for start in range(0, len(order), batch_size):
             batch = order[start : start + batch_size]
-            inputs = collate([{name: columns[name][row] for name in encode.columns} for row in batch])
-            inputs = {name: tensor.to(self.model.device) for name, tensor in inputs.items()}
-            logits[batch] = self.model(**inputs).logits.float().cpu().numpy()
-        return logits
+            logits[batch] = self.engine(
+                [ids[row] for row in batch], None if types is None else [types[row] for row in batch]
+            )
+        if len(ids) == len(texts):
+            return logits
+        sums = np.zeros((len(texts), logits.shape[1]), np.float32)
+        np.add.at(sums, place, logits)
+        return sums / np.bincount(place)[:, None].astype(np.float32)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datasets import ClassLabel, LargeList, List, Value
 
 from ...errors import UserError
+from .answers import WHOLE
 from .many_multi import ManyMultiLabel
 from .many_single import ManySingleLabel
-from .most_likely import WHOLE
 from .multi_label import MultiLabel
 from .problem import Problem
 from .regression import Regression

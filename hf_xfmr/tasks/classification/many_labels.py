@@ -9,7 +9,7 @@ from transformers.utils import logging
 
 from ...errors import UserError
 from . import most_likely, tables
-from .most_likely import KEPT, Outputs
+from .most_likely import Outputs
 from .problem import Problem
 from .ratios import precision_recall_f1
 
@@ -22,7 +22,7 @@ FIGURES = ("precision", "recall", "f1")
 
 
 class ManyLabels(Problem):
-    """A mixin for a kind of problem with more than `most_likely.WHOLE` labels, of which `logits` are `Outputs`."""
+    """A mixin for a kind of problem with more than `answers.WHOLE` labels, of which `logits` are `Outputs`."""
 
     label_names: list[str]
 
@@ -58,27 +58,6 @@ class ManyLabels(Problem):
             columns[f"top{place + 1}"] = [self.label_names[label] for label in logits.labels[:, place]]
             columns[f"top{place + 1}_probability"] = [f"{share:.6f}" for share in logits.shares[:, place]]
         return columns
-
-    @property
-    def top_columns(self) -> list[str]:
-        """The columns of an answer's likeliest labels in a table."""
-        return [name for place in range(1, KEPT + 1) for name in (f"top{place}", f"top{place}_probability")]
-
-    def flat(self, answer: dict) -> dict:
-        """An answer with the names of `columns`."""
-        pairs = enumerate(answer.get("probabilities", {}).items(), start=1)
-        top = {
-            f"top{place}{end}": value
-            for place, pair in pairs
-            for end, value in zip(("", "_probability"), pair, strict=True)
-        }
-        return {name: value for name, value in answer.items() if name not in ("probabilities", "other_labels")} | top
-
-    def top(self, outputs: Outputs, row: int) -> dict[str, Any]:
-        """The probabilities of a row's likeliest labels by name, and how many labels are not among them."""
-        pairs = zip(outputs.labels[row], outputs.shares[row], strict=True)
-        shares = {self.label_names[label]: round(float(share), 6) for label, share in pairs}
-        return {"probabilities": shares, "other_labels": len(self.label_names) - len(shares)}
 
     # What is shown of the labels
 

@@ -1,7 +1,7 @@
 """Any number of labels a row, of very many: a row is the ids of its labels, not a 0 or 1 for each of all."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,15 +58,6 @@ class ManyMultiLabel(ManyLabels, MultiLabel):
         counts = {name: found[number] for number, name in enumerate(self.label_names)}
         none = sum(not row for row in encoded)
         return f"labels of train: {', '.join([*counted(counts, len(encoded)), f'rows without a label {none:,}'])}"
-
-    @property
-    def columns(self) -> list[str]:
-        return ["label", *self.top_columns]
-
-    def answers(self, logits: np.ndarray, temperature: float) -> Iterator[dict]:
-        outputs = self.of_logits(logits / temperature)
-        for row, label in enumerate(self.predicted(outputs)):
-            yield {"label": label, **self.top(outputs, row)}
 
     def decided(self, logits: Any) -> sparse.csr_matrix:
         return self.array(logits.answers)

@@ -1,6 +1,6 @@
 """One label a row, of very many: what occurs is counted, and no table of all labels by all labels is made."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,16 +20,6 @@ DRAWN = 24  # labels in the picture of confusions
 
 class ManySingleLabel(ManyLabels, SingleLabel):
     """`gold` and `predicted` are int [N], class ids; `logits` are `Outputs`."""
-
-    @property
-    def columns(self) -> list[str]:
-        return ["label", "probability", *self.top_columns]
-
-    def answers(self, logits: np.ndarray, temperature: float) -> Iterator[dict]:
-        outputs = self.of_logits(logits / temperature)
-        for row, label in enumerate(self.predicted(outputs)):
-            found = self.top(outputs, row)
-            yield {"label": label, "probability": found["probabilities"][label], **found}
 
     def decided(self, logits: Any) -> np.ndarray:
         return logits.answers[:, 0]

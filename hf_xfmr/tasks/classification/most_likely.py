@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from ...models.losses import IGNORE
+from .answers import KEPT
 
-WHOLE = 100  # the most labels of which everything is written: probabilities, tables, confusions
-KEPT = 10  # of more labels, those whose probabilities an answer has
 CALIBRATED = 10_000_000  # logits on which a temperature is fitted
 
 

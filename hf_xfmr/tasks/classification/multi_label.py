@@ -1,6 +1,6 @@
 """Any number of labels a row: a sigmoid each, F1, a threshold for each label."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from ...plain import some
 from ...report import contests
 from . import metrics, tables
 from .judged import ByLabel
-from .problem import Problem, Refuse, counted, shares_of
+from .problem import Problem, Refuse, counted
 from .ratios import mean, precision_recall_f1, ratio
 
 
@@ -50,14 +50,6 @@ class MultiLabel(Problem):
         counts = {name: int(n) for name, n in zip(self.label_names, np.sum(encoded, axis=0), strict=True)}
         none = sum(not any(row) for row in encoded)
         return f"labels of train: {', '.join([*counted(counts, len(encoded)), f'rows without a label {none:,}'])}"
-
-    @property
-    def columns(self) -> list[str]:
-        return ["label", *(f"p_{name}" for name in self.label_names)]
-
-    def answers(self, logits: np.ndarray, temperature: float) -> Iterator[dict]:
-        for label, row in zip(self.predicted(logits), self.probabilities(logits / temperature), strict=True):
-            yield {"label": label, "probabilities": shares_of(self.label_names, row)}
 
     def decided(self, logits: Any) -> np.ndarray:
         return logits >= 0

@@ -3,7 +3,7 @@ figures. All that depends on the kind is asked of this one object; single_label.
 the kinds, and kinds.py finds the one at hand."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,7 +21,7 @@ Drawn = tuple[np.ndarray, np.ndarray]  # figures' values [F], and those of each 
 class Problem(Judged):
     """Labels and logits of one kind. `labels` are the distinct values in order of their ids; none for regression.
 
-    Of more than `most_likely.WHOLE` labels many_single.py and many_multi.py are the kinds.
+    Of more than `answers.WHOLE` labels many_single.py and many_multi.py are the kinds.
 
     Arrays of N rows and K labels: `logits` [N, K] ([N, 1] for regression); `gold` and `predicted` as `gold_type` says.
     """
@@ -82,7 +82,7 @@ class Problem(Judged):
         rows. Raises `UserError` unless every row has one label."""
         raise UserError(f"class weights need one label a row, but this is {self.problem_type}; leave class_weights out")
 
-    # From logits to answers
+    # From logits to answers; what `predict` says of a row stands in answers.py
 
     @property
     def indicators(self) -> int | None:
@@ -96,15 +96,6 @@ class Problem(Judged):
     def outputs(self, predictions: Any) -> Any:
         """What a trainer predicted, as all that follows takes it for `logits`: these, or of many labels `Outputs`."""
         return np.asarray(predictions)
-
-    @property
-    @abstractmethod
-    def columns(self) -> list[str]:
-        """The names of an answer's values in a table."""
-
-    @abstractmethod
-    def answers(self, logits: np.ndarray, temperature: float) -> Iterator[dict]:
-        """Of each row what `predict` says, with probabilities of the logits divided by the temperature."""
 
     @abstractmethod
     def predicted(self, logits: np.ndarray) -> list:

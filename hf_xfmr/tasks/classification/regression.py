@@ -1,7 +1,7 @@
 """A number a row, as a rating: squared error, correlations."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,13 +51,6 @@ class Regression(Problem):
         values = np.array(encoded)
         spread = f"sd {values.std():.3g}, from {values.min():.4g} to {values.max():.4g}"
         return f"ratings of train: mean {values.mean():.3g}, {spread}"
-
-    @property
-    def columns(self) -> list[str]:
-        return ["value"]
-
-    def answers(self, logits: np.ndarray, temperature: float) -> Iterator[dict]:
-        yield from ({"value": value} for value in self.predicted(logits))
 
     def decided(self, logits: Any) -> np.ndarray:
         return np.asarray(logits, float).reshape(-1)

@@ -218,7 +218,9 @@ def finish(
         said += [*problem.tables(logits, labels), *of_figures(results[shown], against if shown == "test" else None)]
     say(*said, *calibration.said(fitted))
     # None too: the checkpoint it began with may have had one.
-    lora.within(model).config.calibration_temperature = fitted["temperature"] if fitted and fitted["kept"] else None
+    config = lora.within(model).config
+    config.calibration_temperature = fitted["temperature"] if fitted and fitted["kept"] else None
+    config.calibration_folded = None  # what was exported, and trained on
     save_and_report(
         trainer,
         settings,

@@ -1,7 +1,7 @@
 """One label a row, of two or more: softmax, accuracy, a confusion matrix."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from ...report import bootstrap, contests
 from . import metrics, tables
 from .judged import ByLabel
-from .problem import Drawn, Problem, counted, shares_of
+from .problem import Drawn, Problem, counted
 from .ratios import of_table
 
 THRESHOLDS = [t / 10 for t in range(1, 10)]
@@ -46,15 +46,6 @@ class SingleLabel(Problem):
             len(encoded) / (len(count) * count[label]) if count[label] else 0.0
             for label in range(len(self.label_names))
         ]
-
-    @property
-    def columns(self) -> list[str]:
-        return ["label", "probability", *(f"p_{name}" for name in self.label_names)]
-
-    def answers(self, logits: np.ndarray, temperature: float) -> Iterator[dict]:
-        for label, row in zip(self.predicted(logits), self.probabilities(logits / temperature), strict=True):
-            shares = shares_of(self.label_names, row)
-            yield {"label": label, "probability": shares[label], "probabilities": shares}
 
     def decided(self, logits: Any) -> np.ndarray:
         return logits.argmax(-1)

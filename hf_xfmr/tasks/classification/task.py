@@ -1,7 +1,7 @@
 """What is asked of classification from outside."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,17 @@ class Classification(Task):
     looks_in_turn = 3
     answers = "predictions-{split}.csv"
 
-    def predictor(self, model: str, *, temperature: float | None = None, all_probabilities: bool = False):
+    def predictor(
+        self,
+        model: str,
+        *,
+        engine: str | None = None,
+        temperature: float | None = None,
+        all_probabilities: bool = False,
+    ):
         from .classifier import Classifier
 
-        found = Classifier(model, temperature=temperature, all_probabilities=all_probabilities)
+        found = Classifier(model, engine=engine, temperature=temperature, all_probabilities=all_probabilities)
         if temperature is None and found.temperature != 1:
             print(
                 f"calibrated: logits are divided by {found.temperature:.3g}, fitted on the run's validation rows; "
@@ -42,11 +49,11 @@ class Classification(Task):
 
         return look(name, words)
 
-    def left_to_users(self, config: Any) -> list[str]:
+    def left_to_users(self, config: Mapping[str, Any]) -> list[str]:
         notes = []
-        if (getattr(config, "text_window", None) or {}).get("over_long") == "windows":
+        if (config.get("text_window") or {}).get("over_long") == "windows":
             notes.append("over-long texts: this model was trained to read them in windows whose logits are averaged")
-        if temperature := getattr(config, "calibration_temperature", None):
+        if (temperature := config.get("calibration_temperature") or 1) != 1:
             notes.append(f"calibration: divide the logits by {temperature:.3g} for the probabilities `predict` gives")
         return notes
 

@@ -15,7 +15,14 @@ class Tagging(Task):
     looks_in_turn = 1
     answers = "predictions-{split}.jsonl"
 
-    def predictor(self, model: str, *, temperature: float | None = None, all_probabilities: bool = False):
+    def predictor(
+        self,
+        model: str,
+        *,
+        engine: str | None = None,
+        temperature: float | None = None,
+        all_probabilities: bool = False,
+    ):
         from .tagger import Tagger
 
         if temperature is not None:

@@ -1,0 +1,111 @@
+"""What computes a model's numbers: PyTorch, ONNX Runtime or CTranslate2. Predictors ask one of these, and know none.
+
+| engine        | reads                                                         | computes                            |
+|---------------|---------------------------------------------------------------|-------------------------------------|
+| `torch`       | a run's folder, a stock checkpoint, an adapter, a Hub name     | all                                 |
+| `onnx`        | a folder of `export --to onnx`                                 | rows: predict, fill                 |
+| `ctranslate2` | a folder of `export --to ctranslate2`                          | texts: generate, translate          |
+
+A folder that was exported says which engine it is for in its manifest.json (see `manifest.py`). The last two import
+neither torch nor transformers.
+"""
+
+import importlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from ..errors import UserError
+from . import manifest
+from .manifest import ENGINES, Manifest
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_MODULES = {"torch": "pytorch", "onnx": "onnx", "ctranslate2": "ctranslate2"}
+
+
+class Rows(Protocol):
+    """A model that reads rows of token ids; what is made of its numbers is no concern of its own."""
+
+    config: Mapping[str, Any]  # what config.json says
+    tokenizer: Any  # transformers', or `tokens.Tokenizer`, which answers the same calls
+
+    def __call__(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> "np.ndarray":
+        """The logits of a batch, float32: [B, C] of its rows, or [B, T, C] of their tokens, where T is the longest
+        row's number of them, and what stands behind a shorter row's last one means nothing. `ids` are rows with their
+        special tokens, none empty, `types` their token types (None: all 0)."""
+        ...
+
+
+class Place(NamedTuple):
+    """Which engine reads a model, and where: the folder or Hub name, and its manifest where it was exported."""
+
+    engine: str
+    model: str
+    manifest: Manifest | None
+
+
+def find(model: str, engine: str | None = None) -> Place:
+    """The place of a model in a folder or on the Hub; `engine` None: what the folder is for. A run's folder asked for
+    another engine is its export beside it, FOLDER-onnx.
+
+    Raises `UserError` for an unknown engine, an export for another one, a run that was not exported, or trained again
+    since it was; and for a manifest that can't be read.
+    """
+    if engine is not None and engine not in ENGINES:
+        raise UserError(f"engine is '{engine}'; it can be {', '.join(ENGINES)}")
+    found = manifest.read(model) if os.path.isdir(model) else None
+    own = "torch" if found is None else found.engine
+    if engine in (None, own):
+        return Place(own, model, found)
+    if found is not None and own != "torch":
+        raise UserError(
+            f"{model} was exported for the engine {own}, and {engine} is asked for: leave --engine out, or give the "
+            "run's folder"
+        )
+    assert engine is not None
+    beside = f"{Path(model)}-{engine}"
+    if not os.path.isdir(beside):
+        where = "" if os.path.isdir(model) else ", once it is a folder here,"
+        raise UserError(
+            f"{model} is not there for the engine {engine}: write it{where} with hf_xfmr export {model} --to {engine}"
+        )
+    found = manifest.read(beside)
+    if found is None or found.engine != engine:
+        raise UserError(
+            f"{beside} is beside {model}, but no folder that export --to {engine} wrote: remove it, or give the one "
+            "meant by its own name"
+        )
+    found.check_source(model)
+    return Place(engine, beside, found)
+
+
+def rows(model: str, head: str, engine: str | None = None) -> Rows:
+    """The model in a folder or on the Hub, ready to read rows; `head` is the Auto class of what is asked of it, as
+    AutoModelForSequenceClassification. Raises `UserError` as `find`, for an engine that reads no rows, a model with
+    another head, and a folder that is damaged."""
+    place = find(model, engine)
+    if place.engine == "ctranslate2":
+        raise UserError(
+            f"{model} is for CTranslate2, which writes texts and reads no rows: use generate or translate, or export "
+            "the run with --to onnx"
+        )
+    if place.manifest is not None:
+        place.manifest.check(head)
+    module = importlib.import_module(f".{_MODULES[place.engine]}", __name__)
+    return module.Rows(place.model, head)
+
+
+def labels(config: Mapping[str, Any]) -> list[str]:
+    """The names of a model's labels, in the order of their ids; transformers' own where it names none."""
+    named = config.get("id2label") or {}
+    count = len(named) or config.get("num_labels") or 2
+    by_id = {int(number): str(name) for number, name in named.items()}
+    return [by_id.get(number, f"LABEL_{number}") for number in range(count)]
+
+
+def positions(config: Mapping[str, Any]) -> int:
+    """The most tokens that a model reads."""
+    return config.get("max_position_embeddings") or config["n_positions"]

@@ -1,0 +1,55 @@
+"""An ONNX graph under ONNX Runtime, on the processor; neither torch nor transformers is imported."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..data.regular import read_json
+from ..errors import UserError
+from ..plain import one_line
+from . import tokens
+from .batches import inputs
+
+GRAPH = "model.onnx"
+
+
+class Rows:
+    """As `engines.Rows`, of a folder that `export --to onnx` wrote."""
+
+    def __init__(self, folder: str, head: str):
+        self.config = read_json(Path(folder) / "config.json", "config")
+        self.tokenizer = tokens.load(folder)
+        self.session = session(Path(folder) / GRAPH)
+        self.names = {one.name for one in self.session.get_inputs()}
+
+    def __call__(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> np.ndarray:
+        if types is None and "token_type_ids" in self.names:
+            types = [[0] * len(row) for row in ids]
+        given = inputs(ids, types, self.tokenizer.pad_token_id or 0, self.tokenizer.pad_token_type_id)
+        return self.session.run(["logits"], {name: one for name, one in given.items() if name in self.names})[0]
+
+
+def session(graph: Path):
+    """ONNX Runtime with a graph, on as many threads as OMP_NUM_THREADS says, or as there are cores for this process.
+    Raises `UserError` for a graph that can't be read, or where the package is missing."""
+    try:
+        import onnxruntime
+    except ImportError:
+        raise UserError(
+            "the engine onnx needs the package onnxruntime: pip install 'hf_xfmr[export]' or onnxruntime alone"
+        ) from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads()
+    options.log_severity_level = 3  # errors, which are raised too
+    try:
+        return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its own kinds, which are not public
+        raise UserError(f"{graph} can't be read by ONNX Runtime ({one_line(error)[:200]}): export it again") from error
+
+
+def threads() -> int:
+    """As many as OMP_NUM_THREADS says, or as there are cores for this process."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return int(told) if told.isdecimal() and int(told) else len(os.sched_getaffinity(0))

@@ -1,0 +1,80 @@
+"""What an exported folder holds beside the model: a tokenizer that stands alone, how it is to be used, the manifest."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoTokenizer
+
+from ..engines import manifest, tokens
+from ..errors import UserError
+from ..hub import dual
+from ..run import loading
+from . import calibrated, real_rows
+
+SAID = ("The quick brown fox jumps, 12.5 times?", "Ünïcode, naïve café", "机器学习很有趣。", "a" * 50 + " \t\n b")
+
+
+def furnish(
+    kind: dual.Kind, folder: Path, out: Path, *, engine: str, temperature: float = 1.0, precision: str = "float32"
+) -> None:
+    """Complete the files of an export in `out` of the run in `folder`; what the model itself is made of is there.
+
+    `temperature` is what its logits were divided by. The manifest comes last: no file may change after it.
+    """
+    calibrated.say_in_config(out, temperature)
+    _tokenizer(folder, out)
+    manifest.write(
+        out,
+        {
+            "engine": engine,
+            "head": kind.auto_class,
+            "class": kind.stock_class,
+            "precision": precision,
+            "from": {
+                "folder": folder.resolve().name,
+                "class": kind.own_class,
+                "weights": manifest.weights_hash(folder),
+            },
+        },
+    )
+
+
+def _tokenizer(folder: Path, out: Path) -> None:
+    """The tokenizer as transformers makes it of its files, in one that `tokenizers` reads alone, and in its config what
+    a row may be long, and what it is made of. One without a backend of that kind (Marian's) stays as it is."""
+    path = out / "tokenizer_config.json"
+    if not path.is_file():
+        return
+    told = json.loads(path.read_text(encoding="utf-8"))
+    if longest := _longest(folder, told):
+        told["model_max_length"] = longest
+    tokenizer: Any = loading.from_pretrained(AutoTokenizer, str(folder))
+    if getattr(tokenizer, "backend_tokenizer", None) is not None:
+        told["model_input_names"] = list(tokenizer.model_input_names)
+        backend = tokenizer.backend_tokenizer
+        backend.no_padding()
+        backend.no_truncation()
+        backend.save(str(out / "tokenizer.json"))
+    path.write_text(json.dumps(told, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    if getattr(tokenizer, "backend_tokenizer", None) is not None:
+        _compare(tokenizer, out, [row[0] for row in real_rows.texts(folder)[0]])
+
+
+def _longest(folder: Path, told: dict) -> int | None:
+    """The tokens of a row: as it was trained, or as many as the model has positions for."""
+    config = dual.read_config(folder)
+    window = (config.get("text_window") or {}).get("max_length")
+    most = config.get("max_position_embeddings") or config.get("n_positions")
+    known = [one for one in (window, most, told.get("model_max_length")) if isinstance(one, int)]
+    return min(known) if known else None
+
+
+def _compare(tokenizer: Any, out: Path, texts: list[str]) -> None:
+    alone = tokens.load(out)
+    for text in (*SAID, *texts):
+        if tokenizer(text, verbose=False)["input_ids"] != alone(text)["input_ids"]:
+            raise UserError(
+                f"{type(tokenizer).__name__} reads {text[:40]!r} otherwise than its tokenizer.json does, so that only "
+                "Python with transformers could use it; nothing was written"
+            )

@@ -1,0 +1,177 @@
+"""One predictor, several engines: an exported folder answers as the run does, where torch can't be imported."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from oracles import TINY, fresh_process
+from transformers import BertTokenizer
+
+import hf_xfmr
+from hf_xfmr import engines
+from hf_xfmr.engines import manifest
+from hf_xfmr.errors import UserError
+from hf_xfmr.export import export
+from hf_xfmr.predict import load
+
+pytest.importorskip("onnxruntime")
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghij", "good", "bad", "film", "好"]
+# What stands in for an installation without them: whoever imports one fails.
+WITHOUT = """
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {names}:
+            raise ImportError(name + " is not to be imported here")
+sys.meta_path.insert(0, Refuse())
+"""
+HEAVY = ("torch", "transformers", "datasets", "pyarrow", "sklearn", "scipy", "matplotlib", "accelerate", "peft")
+
+
+def without(code: str, names=HEAVY) -> str:
+    """What a process prints in which nothing of `names` can be imported."""
+    return fresh_process(WITHOUT.format(names=names) + code)
+
+
+def classifier(folder, *, labels, temperature=None):
+    """A run's folder with a small BERT, as classify_bert.py leaves it."""
+    BertTokenizer(vocab={word: i for i, word in enumerate(WORDS)}, model_max_length=16).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = hf_xfmr.XfmrBertConfig(
+        **{**TINY["bert"], "vocab_size": len(WORDS)},
+        id2label=dict(enumerate(labels)),
+        label2id={name: number for number, name in enumerate(labels)},
+        problem_type="single_label_classification",
+        initializer_range=0.5,
+    )
+    config.text_window = {"max_length": 16, "over_long": "head", "overlap": None, "pair": False}
+    config.calibration_temperature = temperature
+    hf_xfmr.XfmrBertForSequenceClassification(config).save_pretrained(folder)
+    return folder
+
+
+def texts(count: int) -> list[str]:
+    draw = np.random.default_rng(0)
+    return [" ".join(draw.choice(WORDS[5:], draw.integers(1, 60))) for _ in range(count)]
+
+
+def same(found: list[dict], expected: list[dict]) -> None:
+    """The same answers, with probabilities to five places."""
+    assert len(found) == len(expected)
+    for a, b in zip(found, expected, strict=True):
+        assert a.keys() == b.keys()
+        assert a.get("label") == b.get("label")
+        assert a.get("value", 0) == pytest.approx(b.get("value", 0), abs=1e-4)
+        assert a.get("probabilities", {}) == pytest.approx(b.get("probabilities", {}), abs=1e-5)
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    """A run's folder, and its export; writing a graph takes seconds, so that one does for many tests."""
+    run = classifier(tmp_path_factory.mktemp("both") / "run", labels=("a", "b", "c"), temperature=1.7)
+    return run, export(run, "onnx")[0]
+
+
+def told(folder, **config):
+    """The folder with another config."""
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **config}))
+    manifest.renew(folder)
+    return folder
+
+
+WINDOW = {"max_length": 16, "over_long": "windows", "overlap": None, "pair": False}
+KINDS = {
+    "windows": {"text_window": WINDOW},
+    "pairs": {"text_window": {**WINDOW, "pair": True, "over_long": "head+tail"}},
+    "several": {"problem_type": "multi_label_classification"},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_onnx_folder_answers_as_the_run_without_torch(kind, both, tmp_path):
+    run, out = (told(shutil.copytree(one, tmp_path / one.name), **KINDS[kind]) for one in both)
+    rows, pairs = texts(40), texts(41)[1:] if kind == "pairs" else None
+    said = without(
+        f"""
+import json
+from hf_xfmr.predict import load
+rows, pairs = json.loads({json.dumps(json.dumps([rows, pairs]))})
+print(json.dumps([[list(load({str(out)!r}, temperature)(rows, pairs, batch_size=8)) for temperature in (None, 1, 3)],
+                  load({str(out)!r}).columns]))
+"""
+    )
+    found, columns = json.loads(said.splitlines()[-1])
+    for answers, temperature in zip(found, (None, 1, 3), strict=True):
+        ours = load(str(run), temperature)
+        same(answers, list(ours(rows, pairs, batch_size=8)))
+        assert columns == ours.columns
+
+
+def test_the_folder_says_what_it_is_and_a_run_s_export_beside_it_is_found(both, tmp_path):
+    run, out = (shutil.copytree(one, tmp_path / one.name) for one in both)
+    assert engines.find(str(run)).engine == "torch"
+    assert engines.find(str(run), "onnx").model == str(out) == str(tmp_path / "run-onnx")
+    assert engines.find(str(out)).engine == "onnx"
+    with pytest.raises(UserError, match="was exported for the engine onnx, and torch is asked for"):
+        engines.find(str(out), "torch")
+    with pytest.raises(UserError, match="engine is 'tf'; it can be torch, onnx, ctranslate2"):
+        engines.find(str(run), "tf")
+    model = hf_xfmr.XfmrBertForSequenceClassification.from_pretrained(run)
+    with torch.no_grad():
+        model.classifier.bias += 1
+    model.save_pretrained(run)
+    with pytest.raises(UserError, match="was written from other weights than"):
+        engines.find(str(run), "onnx")
+    shutil.rmtree(out)
+    with pytest.raises(UserError, match=r"write it with hf_xfmr export .*run --to onnx"):
+        engines.find(str(run), "onnx")
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def edit(path):
+    path.write_text(path.read_text().replace('"a"', '"z"'))
+
+
+def write_list(path):
+    path.write_text("[1]")
+
+
+def renewed(change):
+    def both(path):
+        change(path)
+        manifest.renew(path.parent)
+
+    return both
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "said"),
+    [
+        ("model.onnx", lambda path: path.unlink(), "lacks model.onnx, which its manifest.json names"),
+        ("tokenizer.json", lambda path: path.unlink(), "lacks tokenizer.json"),
+        ("model.onnx", truncate, r"model.onnx is not the file that was exported, by its hash"),
+        ("config.json", edit, r"config.json is not the file that was exported, by its hash"),
+        ("model.onnx", renewed(truncate), "can't be read by ONNX Runtime"),
+        ("tokenizer.json", renewed(truncate), "tokenizer.json can't be read"),
+        ("manifest.json", write_list, "holds a list, not an object"),
+        ("manifest.json", lambda path: path.write_text('{"engine": "tf"}'), "engine is"),
+        (
+            "manifest.json",
+            lambda path: path.write_text('{"engine": "onnx", "files": []}'),
+            "which export does not write",
+        ),
+    ],
+)
+def test_a_damaged_folder_is_one_sentence(file, damage, said, both, tmp_path):
+    folder = shutil.copytree(both[1], tmp_path / "damaged")
+    damage(folder / file)
+    with pytest.raises(UserError, match=said) as caught:
+        load(str(folder))
+    assert "\n" not in str(caught.value)
