@@ -16,6 +16,7 @@ NAME = "manifest.json"
 ENGINES = ("torch", "onnx", "ctranslate2")
 WEIGHTS = "*.safetensors"
 _KINDS = {"engine": str, "head": str, "class": str, "precision": str, "from": dict, "versions": dict, "files": dict}
+ALSO = {"AutoModelForMaskedLM": ("AutoModelForPreTraining",)}  # heads that answer for another
 _PACKAGES = ("hf_xfmr", "torch", "transformers", "tokenizers", "onnx", "onnxruntime", "ctranslate2")
 
 
@@ -34,7 +35,7 @@ class Manifest:
 
     def check(self, head: str) -> None:
         """Raises `UserError` for a model with another head, and a file that is missing or another than was written."""
-        if self.told["head"] != head:
+        if self.told["head"] not in (head, *ALSO.get(head, ())):
             raise UserError(
                 f"{self.folder} is a {self.told['class']}, and what is asked of it takes an {head}: give the folder of "
                 "a run that was trained for this"

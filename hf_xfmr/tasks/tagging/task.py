@@ -29,7 +29,7 @@ class Tagging(Task):
             raise UserError("temperature is for classifiers, and this model finds entities: leave it out")
         if all_probabilities:
             raise UserError("all_probabilities is for classifiers, and this model finds entities: leave it out")
-        return Tagger(model)
+        return Tagger(model, engine=engine)
 
     def compare(self, files: Sequence[Path], runs: Sequence[dict]) -> dict[str, Any]:
         from .comparison import compare

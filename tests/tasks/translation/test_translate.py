@@ -321,7 +321,7 @@ def test_a_marian_checkpoint_is_fine_tuned_and_saved_as_one(tmp_path, marian):
     )
     stock = MarianMTModel.from_pretrained(tmp_path / "run").eval()
     texts = ["the number 12", "the number 3"]
-    expected = Translator(stock, TokenizerPair(stock_tokenizer, stock_tokenizer))(texts)
+    expected = Translator(Writer(stock), TokenizerPair(stock_tokenizer, stock_tokenizer))(texts)
     assert load_translator(str(tmp_path / "run"))(texts) == expected
 
 
