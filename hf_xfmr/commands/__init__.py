@@ -17,6 +17,7 @@ SECTIONS = {  # in the order in which a user meets them; a file of this folder e
         "fill": "fill in masked words with a BERT",
         "generate": "continue prompts with a GPT-2",
         "translate": "translate texts",
+        "serve": "answer HTTP with a model, and a page to try it",
     },
     "understand": {
         "compare": "two runs on the same rows: which is better, or chance",

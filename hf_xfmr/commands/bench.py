@@ -3,19 +3,23 @@
     python -m hf_xfmr bench --quick
     python -m hf_xfmr bench data
     python -m hf_xfmr bench lora
+    python -m hf_xfmr bench serve --model FOLDER
 
 Every row is a ratio: stock's median time by ours, of steps taken in turns in one process. Prints a table and the
 machine's measured ceilings; writes bench.json and bench.svg. --quick takes shallower models of the same widths.
 `data` times instead the reading of a table of a million rows (--quick: 100,000) beside pyarrow's, and writes data.json.
-`lora` prints CPU time and memory of LoRA beside full fine-tuning.
+`lora` prints CPU time and memory of LoRA beside full fine-tuning. `serve` asks servers of a classifier in turns, by 64
+clients at a time: ours, a plain FastAPI with stock's pipeline, and LitServe where it is installed.
 """
 
 import argparse
 from pathlib import Path
 
+from ..errors import UserError
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", nargs="?", choices=("models", "data", "lora"), default="models", help="default: models")
+    parser.add_argument("what", nargs="?", choices=("models", "data", "lora", "serve"), default="models", help="default: models")
     parser.add_argument("--quick", action="store_true", help="2 layers in place of 12, fewer turns, one precision")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="only these contests")
     parser.add_argument(
@@ -25,6 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="default: both where bfloat16 is fast; with --quick that alone",
     )
     parser.add_argument("--turns", type=int, default=15, help="most turns a contest (default 15)")
+    parser.add_argument("--model", help="serve: the folder of a run of train classify")
+    parser.add_argument("--onnx", help="serve: its export, which is served too")
+    parser.add_argument("--clients", type=int, default=64, help="serve: how many ask at a time (default 64)")
+    parser.add_argument("--requests", type=int, default=1000, help="serve: texts asked a turn (default 1000)")
+    parser.add_argument("--litserve", metavar="PYTHON", help="serve: an interpreter that has litserve")
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder of bench.json and bench.svg")
 
 
@@ -38,6 +47,21 @@ def run(arguments: argparse.Namespace) -> None:
         from ..bench.lora import bench_lora
 
         bench_lora(quick=arguments.quick, turns=arguments.turns, only=arguments.only)
+        return
+    if arguments.what == "serve":
+        from ..bench.serve import bench_serve
+
+        if not arguments.model:
+            raise UserError("bench serve needs a classifier: --model FOLDER, a run of train classify")
+        bench_serve(
+            arguments.model,
+            onnx=arguments.onnx,
+            clients=arguments.clients,
+            requests=arguments.requests,
+            turns=min(arguments.turns, 3),
+            python=arguments.litserve,
+            out=arguments.out,
+        )
         return
     from ..bench.contests import bench
 

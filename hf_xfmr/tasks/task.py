@@ -133,6 +133,21 @@ def task_of(model: str, command: str, engine: str | None = None) -> Task:
     )
 
 
+def command_of(model: str, engine: str | None = None) -> str:
+    """The command that uses a checkpoint's model, by its class. Raises `UserError` for a model that none could use, and
+    as `engines.find`."""
+    place = engines.find(model, engine)
+    architecture = _architecture(model) if place.manifest is None else place.manifest.told["class"]
+    found = with_head(architecture)
+    if found is None or not found.command:
+        heads = ", ".join(f"train {recipes.name_of(task.recipe)}" for task in all_tasks())
+        raise UserError(
+            f"{model} is {f'a {architecture}' if architecture else 'a model of no class'}, which no command could use: "
+            f"give the folder of a run of {heads}"
+        )
+    return found.command
+
+
 def _architecture(model: str) -> str:
     """The class of a checkpoint's model; empty where its config says none."""
     from transformers import AutoConfig  # heavy

@@ -24,6 +24,7 @@ FUNCTIONS = {
     "fill": ("tasks.pretraining.filler", "fill"),
     "generate": ("tasks.language_modeling.generator", "generate"),
     "translate": ("tasks.translation.translator", "translate"),
+    "serve": ("serve", "serve"),
     "attention": ("explain.attention", "attention"),
     "explain": ("explain", "explain"),
     "compare": ("tasks.compare", "compare"),
@@ -37,7 +38,7 @@ FUNCTIONS = {
     "env": ("machine", "environment"),
 }
 # Where words come from, how answers are written, which function is called, and what Python says by `TableSettings`.
-OF_THE_COMMAND_LINE = {"generate": {"file"}, "compare": {"json"}, "bench": {"what"}}
+OF_THE_COMMAND_LINE = {"generate": {"file"}, "compare": {"json"}, "bench": {"what", "model", "onnx", "clients", "requests", "litserve"}}
 OF_THE_COMMAND_LINE["predict"] = {one.name for one in dataclasses.fields(TableSettings)}
 
 

@@ -109,6 +109,20 @@ class Classifier:
             )
             yield from (one if fine else {"error": fault(self.name)} for one, fine in zip(answers, finite, strict=True))
 
+    def scores(self, texts: list[str], pairs: list[str] | None = None, *, batch_size: int = 64) -> Iterator[dict]:
+        """For each text {"scores": of each label the logit divided by the temperature}: what softmax or sigmoid makes
+        probabilities of; {"error"} where one is not finite."""
+        encode = Encoder(self.tokenizer, **{**self.text_window, "pair": pairs is not None})
+        for row in self._logits(encode, texts, pairs, batch_size) / self._divisor:
+            fine = bool(np.isfinite(row).all())
+            yield {"scores": dict(zip(self.names, row.tolist(), strict=True))} if fine else {"error": fault(self.name)}
+
+    def tokens(self, texts: list[str], pairs: list[str] | None = None) -> list[tuple[int, int]]:
+        """For each text, with its pair, how many tokens it has and how many the model reads at a time; special tokens
+        count in neither."""
+        encode = Encoder(self.tokenizer, **{**self.text_window, "pair": pairs is not None})
+        return [(count, encode.room) for count in encode(texts, pairs)["tokens"]]
+
     def _logits(self, encode: Encoder, texts: list[str], pairs: list[str] | None, batch_size: int) -> np.ndarray:
         """[N, C] float32 in the order of the texts, computed in batches of like lengths, the longest first. Of a text
         in several windows the mean of theirs."""

@@ -1,0 +1,61 @@
+"""What /info says: which model this is, of what versions, and by the hash of each of its files."""
+
+import hashlib
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from .limits import Limits
+
+PACKAGES = ("torch", "transformers", "tokenizers", "onnxruntime", "ctranslate2", "fastapi", "uvicorn")
+FILES = ("*.safetensors", "*.onnx", "model.bin", "config.json", "tokenizer.json", "*.spm", "manifest.json")
+
+
+def about(model: str, said: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    """`said` is what the model says of itself. Beside it stand the fields that text-embeddings-inference has."""
+    info = {
+        "model_id": name_of(model),
+        "model_sha": None,
+        "version": __version__,
+        "max_client_batch_size": limits.max_texts,
+        "max_batch_requests": limits.batch_size,
+        "max_concurrent_requests": limits.max_queue,
+        "auto_truncate": True,
+        **said,
+        "versions": versions(),
+        "hashes": hashes(Path(model)),
+    }
+    if labels := said.get("labels"):
+        ids = {str(number): name for number, name in enumerate(labels)}
+        info["model_type"] = {
+            "classifier": {"id2label": ids, "label2id": {name: number for number, name in enumerate(labels)}}
+        }
+    return info
+
+
+def name_of(model: str) -> str:
+    """A folder's own name, without where it lies on this machine; a Hub name as it is."""
+    folder = Path(model)
+    return folder.resolve().name if folder.is_dir() else model
+
+
+def versions() -> dict[str, str]:
+    """The versions that are installed of what computes and answers."""
+    found = {"hf_xfmr": __version__, "python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """sha256 of the files that a model is made of, those in its folder; none of a name on the Hub."""
+    found = {}
+    for path in sorted({path for pattern in FILES for path in folder.glob(pattern)} if folder.is_dir() else ()):
+        with path.open("rb") as file:
+            found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
