@@ -52,7 +52,8 @@ def lay_out(kind: dual.Kind, folder: Path, out: Path) -> None:
 def lay_out_beside(kind: dual.Kind, folder: Path, out: Path) -> None:
     """The config and the tokenizer, without tensors."""
     config = dual.read_config(folder)
-    config |= {"model_type": kind.config_class.stock_model_type, "architectures": [kind.stock_class]}
+    config |= {"model_type": kind.stock_model_type, "architectures": [kind.stock_class]}
+    config.pop("stock_model_type", None)
     config.pop("auto_map", None)
     (out / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     copy(folder, out, _TOKENIZER)

@@ -58,7 +58,9 @@ def packing(subject: Subject, rows: Rows) -> Outcome:
         return Outcome(difference(_pairs_in_a_row(subject, rows), alone(subject, rows)), TOLERANCE)
     encoder = subject.model.base_model
     row = torch.cat(rows.ids).unsqueeze(0)  # (1, N)
-    together = encoder(input_ids=row, position_ids=_positions(rows.ids)).last_hidden_state.squeeze(0)
+    together = encoder(
+        input_ids=row, position_ids=_positions(rows.ids) + subject.first_position
+    ).last_hidden_state.squeeze(0)
     apart = [encoder(input_ids=ids.unsqueeze(0)).last_hidden_state.squeeze(0) for ids in rows.ids]
     return Outcome(difference(together.split([len(ids) for ids in rows.ids]), apart), TOLERANCE)
 
