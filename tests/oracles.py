@@ -191,6 +191,8 @@ def same_as_stock(ours, stock, what: str = "") -> None:
 def same_gradients(ours: torch.nn.Module, stock: torch.nn.Module) -> None:
     """Asserts that each parameter of ours has the gradient of its namesake in the stock model, as `same_as_stock`."""
     theirs = to_own_names(ours, {name: p.grad for name, p in stock.named_parameters() if p.grad is not None})
+    tied = ours.all_tied_weights_keys  # of one parameter with two names stock may give either
+    theirs = {tied.get(name, name): gradient for name, gradient in theirs.items()}
     mine = {name: p.grad for name, p in ours.named_parameters() if p.grad is not None}
     assert sorted(mine) == sorted(theirs)
     for name, gradient in mine.items():

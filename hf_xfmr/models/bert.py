@@ -69,8 +69,8 @@ class XfmrBertConfig(StockConfig, PreTrainedConfig):
         super().__post_init__(**kwargs)
         if self.is_decoder or self.add_cross_attention:
             raise ValueError(
-                "is_decoder and add_cross_attention make BERT a decoder, which XfmrBert is not: use transformers' "
-                "BertLMHeadModel for such a checkpoint"
+                f"is_decoder and add_cross_attention make an encoder a decoder, which {type(self).__name__} has no "
+                "model for: use transformers' own (BertLMHeadModel, RobertaForCausalLM) for such a checkpoint"
             )
 
 

@@ -75,6 +75,12 @@ class StockConfig:
         if (kind := kwargs.pop("model_type", None)) in self.stock_kinds:
             self.stock_model_type = kind
         super().__post_init__(**kwargs)
+        # a field of transformers 4, which 5 has forgotten and passes over
+        if (positions := getattr(self, "position_embedding_type", None)) not in (None, "absolute"):
+            raise ValueError(
+                f"position_embedding_type is {positions!r}, and positions are added to words here, 'absolute', as in "
+                "transformers from 5 on: take a checkpoint of that kind, or transformers 4"
+            )
 
     @property
     def first_position(self) -> int:

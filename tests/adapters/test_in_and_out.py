@@ -61,7 +61,7 @@ BY_STOCKS_NAMES = {
     "bert, products": ("bert", "LoHaConfig", {"target_modules": ["intermediate.dense"]}),
     "bert, turned": ("bert", "OFTConfig", {"target_modules": ["attention.self.key"]}),
     "xlm-roberta, nothing said": ("xlm-roberta", "LoraConfig", {}),
-    "distilbert, nothing said": ("distilbert", "LoraConfig", {}),
+    "distilbert, one word": ("distilbert", "LoraConfig", {"target_modules": ["v_lin"]}),
     "distilbert, stock's words": (
         "distilbert",
         "LoraConfig",
