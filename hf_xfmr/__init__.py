@@ -1,4 +1,4 @@
-"""The 2017 Transformer, BERT and GPT-2 from shared parts, as Hugging Face models.
+"""The 2017 Transformer, BERT, RoBERTa, DistilBERT and GPT-2 from shared parts, as Hugging Face models.
 
 Importing this package makes every `AutoModel…` give these classes for folders they saved, and
 `pipeline("xfmr-translation")` known; like `import transformers` it imports nothing else until it is used. `classify`,
@@ -25,12 +25,30 @@ if TYPE_CHECKING:
         XfmrBertForTokenClassification,
         XfmrBertModel,
     )
+    from .models.distilbert import (
+        XfmrDistilBertConfig,
+        XfmrDistilBertForMaskedLM,
+        XfmrDistilBertForMultipleChoice,
+        XfmrDistilBertForQuestionAnswering,
+        XfmrDistilBertForSequenceClassification,
+        XfmrDistilBertForTokenClassification,
+        XfmrDistilBertModel,
+    )
     from .models.gpt2 import (
         XfmrGPT2Config,
         XfmrGPT2ForCausalLM,
         XfmrGPT2ForSequenceClassification,
         XfmrGPT2ForTokenClassification,
         XfmrGPT2Model,
+    )
+    from .models.roberta import (
+        XfmrRobertaConfig,
+        XfmrRobertaForMaskedLM,
+        XfmrRobertaForMultipleChoice,
+        XfmrRobertaForQuestionAnswering,
+        XfmrRobertaForSequenceClassification,
+        XfmrRobertaForTokenClassification,
+        XfmrRobertaModel,
     )
     from .models.transformer import XfmrConfig, XfmrForConditionalGeneration, XfmrModel
     from .predict.batches import Predict
@@ -53,6 +71,13 @@ __all__ = [
     "XfmrBertForTokenClassification",
     "XfmrBertModel",
     "XfmrConfig",
+    "XfmrDistilBertConfig",
+    "XfmrDistilBertForMaskedLM",
+    "XfmrDistilBertForMultipleChoice",
+    "XfmrDistilBertForQuestionAnswering",
+    "XfmrDistilBertForSequenceClassification",
+    "XfmrDistilBertForTokenClassification",
+    "XfmrDistilBertModel",
     "XfmrForConditionalGeneration",
     "XfmrGPT2Config",
     "XfmrGPT2ForCausalLM",
@@ -60,6 +85,13 @@ __all__ = [
     "XfmrGPT2ForTokenClassification",
     "XfmrGPT2Model",
     "XfmrModel",
+    "XfmrRobertaConfig",
+    "XfmrRobertaForMaskedLM",
+    "XfmrRobertaForMultipleChoice",
+    "XfmrRobertaForQuestionAnswering",
+    "XfmrRobertaForSequenceClassification",
+    "XfmrRobertaForTokenClassification",
+    "XfmrRobertaModel",
     "XfmrTrainer",
     "XfmrTrainingArguments",
     "adopt",
@@ -77,7 +109,9 @@ __all__ = [
 
 _HOMES = {  # of a name's beginning, longest first
     "XfmrBert": "models.bert",
+    "XfmrDistilBert": "models.distilbert",
     "XfmrGPT2": "models.gpt2",
+    "XfmrRoberta": "models.roberta",
     "XfmrTrain": "training.trainer",
     "Xfmr": "models.transformer",
     "TranslationPipeline": "tasks.translation.pipeline",

@@ -17,6 +17,8 @@ from typing import Any
 # what is asked for by name: a config by its model type, the models by that config
 CONFIGS = {
     "xfmr_bert": ("hf_xfmr.models.bert", "XfmrBertConfig"),
+    "xfmr_roberta": ("hf_xfmr.models.roberta", "XfmrRobertaConfig"),
+    "xfmr_distilbert": ("hf_xfmr.models.distilbert", "XfmrDistilBertConfig"),
     "xfmr_gpt2": ("hf_xfmr.models.gpt2", "XfmrGPT2Config"),
     "xfmr": ("hf_xfmr.models.transformer", "XfmrConfig"),
 }

@@ -14,13 +14,25 @@ from safetensors.torch import load_file
 import hf_xfmr
 from hf_xfmr.models.stock import to_own_names
 
+_BERT = {
+    "vocab_size": 99,
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 48,
+    "max_position_embeddings": 40,
+}
 TINY = {
-    "bert": {
+    "bert": _BERT,
+    "roberta": _BERT,
+    "xlm-roberta": _BERT,
+    "camembert": _BERT,
+    "distilbert": {
         "vocab_size": 99,
-        "hidden_size": 32,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "intermediate_size": 48,
+        "dim": 32,
+        "n_layers": 2,
+        "n_heads": 4,
+        "hidden_dim": 48,
         "max_position_embeddings": 40,
     },
     "gpt2": {
@@ -80,6 +92,14 @@ BERT_HEADS = {
         "ForMultipleChoice",
     )
 }  # (stock class, our class)
+
+KIN = {"Roberta": "Roberta", "XLMRoberta": "Roberta", "Camembert": "Roberta", "DistilBert": "DistilBert"}
+KIN_SUFFIXES = tuple(suffix for suffix in BERT_HEADS if suffix not in ("ForPreTraining", "ForNextSentencePrediction"))
+
+
+def kin_classes(family: str, suffix: str) -> tuple[type, type]:
+    """(stock class, our class) of one of BERT's kin, as `Roberta`, and a head, as `ForMaskedLM`."""
+    return getattr(transformers, family + suffix), getattr(hf_xfmr, f"Xfmr{KIN[family]}{suffix}")
 
 
 def twin(our_class: type, stock: transformers.PreTrainedModel) -> transformers.PreTrainedModel:
@@ -171,6 +191,8 @@ def same_as_stock(ours, stock, what: str = "") -> None:
 def same_gradients(ours: torch.nn.Module, stock: torch.nn.Module) -> None:
     """Asserts that each parameter of ours has the gradient of its namesake in the stock model, as `same_as_stock`."""
     theirs = to_own_names(ours, {name: p.grad for name, p in stock.named_parameters() if p.grad is not None})
+    tied = ours.all_tied_weights_keys  # of one parameter with two names stock may give either
+    theirs = {tied.get(name, name): gradient for name, gradient in theirs.items()}
     mine = {name: p.grad for name, p in ours.named_parameters() if p.grad is not None}
     assert sorted(mine) == sorted(theirs)
     for name, gradient in mine.items():

@@ -1,4 +1,5 @@
-"""Run a script that was written for stock BERT, GPT-2 or Marian on these models instead; no file is changed.
+"""Run a script that was written for stock BERT (RoBERTa, DistilBERT), GPT-2 or Marian on these models instead; no file
+is changed.
 
 `adopt()` makes `AutoModel…` and the names in `transformers` (`BertForSequenceClassification`, `GPT2LMHeadModel`,
 `MarianMTModel`, …) give our classes for stock configs in this process, and `release()` takes that back. Configs stay
@@ -23,11 +24,11 @@ from ..registration import config_classes
 
 logger = logging.getLogger(__name__)
 
+_KINDS = [kind for config_class in config_classes() for kind in kinds(config_class)]
 SERVED: dict[str, type] = {
-    kind.stock_class: getattr(sys.modules[config_class.__module__], kind.own_class)
-    for config_class in config_classes()
-    for kind in kinds(config_class)
+    kind.stock_class: getattr(sys.modules[kind.config_class.__module__], kind.own_class) for kind in _KINDS
 }  # stock's name -> our class
+_FAMILIES = [kind.stock_class for kind in _KINDS if kind.auto_class == "AutoModel"]  # BertModel and the like
 
 # Arguments of from_pretrained that go by the names of stock's modules, or replace them.
 _NOT_SERVED = ("quantization_config", "load_in_8bit", "load_in_4bit", "gguf_file", "tp_plan", "device_mesh")
@@ -160,7 +161,7 @@ def adopt() -> None:
     if _undo:
         return
     stock_classes = {name: getattr(transformers, name) for name in SERVED}
-    for family in ("BertModel", "GPT2Model", "MarianModel"):
+    for family in _FAMILIES:
         for stock_class in _without_counterpart(stock_classes[family]):
             _tell_of(stock_class)
     for name, our_class in SERVED.items():

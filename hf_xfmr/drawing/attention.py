@@ -70,7 +70,7 @@ def pair_weights(
 
 
 def check_length(text: str, ids: Sequence[int], model) -> None:
-    longest = model.config.max_position_embeddings
+    longest = getattr(model.config, "longest_row", model.config.max_position_embeddings)
     if len(ids) > longest:
         raise UserError(f"{text[:40]!r}… has {len(ids)} tokens, more than the model's {longest}: give a shorter one")
 

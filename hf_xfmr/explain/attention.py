@@ -73,9 +73,12 @@ def draw(
     drawn."""
     how: dict[str, Any] = {"word": word, "layer": layer, "head": head, "words": WORDS[language]}
     kind = loading.from_pretrained(AutoConfig, name).model_type
-    family = next((one for one in config_classes() if kind in (one.model_type, one.stock_model_type)), None)
+    family = next((one for one in config_classes() if one.reads(kind)), None)
     if family is None:
-        raise UserError(f"{name} is a {kind}; attention is drawn of a Transformer (Marian's too), a BERT or a GPT-2")
+        raise UserError(
+            f"{name} is a {kind}; attention is drawn of a Transformer (Marian's too), a BERT, RoBERTa, DistilBERT "
+            "or GPT-2"
+        )
     if family.is_encoder_decoder:
         return _draw_transformer(name, sentence, target, **how)
     if sentence is None:

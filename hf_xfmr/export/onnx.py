@@ -46,7 +46,7 @@ def write(folder: Path, out: Path) -> list[str]:
     calibrated.fold(model, temperature, [parity.inputs(model, *SHAPES[0])])
     given = parity.inputs(model, *SHAPES[0])
     expected = parity.outputs(model, given)
-    longest = model.config.max_position_embeddings
+    longest = model.config.longest_row
     rows, length = Dim("batch", min=1, max=_MOST_ROWS), Dim("length", min=1, max=longest)
     target = Dim("target_length", min=1, max=longest)
 

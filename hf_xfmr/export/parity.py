@@ -34,7 +34,7 @@ def load(kind: Kind, folder: Path):
 def inputs(model, rows: int, length: int, *, seed: int = 0) -> dict[str, Tensor]:
     """Random inputs of `rows` rows of `length` tokens, int64, every second one with padding on the right.
 
-    input_ids and attention_mask [rows, length] ([rows, 2, length] for multiple choice); token_type_ids for a BERT;
+    input_ids and attention_mask [rows, length] ([rows, 2, length] for multiple choice); token_type_ids where there are;
     decoder_input_ids [rows, length + 1] for an encoder-decoder.
     """
     config, draw = model.config, torch.Generator().manual_seed(seed)
@@ -49,7 +49,7 @@ def inputs(model, rows: int, length: int, *, seed: int = 0) -> dict[str, Tensor]
     kept = max(1, length * 2 // 3)
     given["attention_mask"][1::2, ..., kept:] = 0
     given["input_ids"][1::2, ..., kept:] = padding
-    if config.stock_model_type == "bert":
+    if hasattr(config, "type_vocab_size"):
         given["token_type_ids"] = torch.randint(0, config.type_vocab_size, shape, generator=draw)
     if config.is_encoder_decoder:
         given["decoder_input_ids"] = ids(config.decoder_vocab_size, rows, length + 1)
@@ -58,7 +58,7 @@ def inputs(model, rows: int, length: int, *, seed: int = 0) -> dict[str, Tensor]
 
 def longest(model) -> int:
     """The tokens of a row that has all positions; a target has one token more than its source here."""
-    return model.config.max_position_embeddings - bool(model.config.is_encoder_decoder)
+    return model.config.longest_row - bool(model.config.is_encoder_decoder)
 
 
 def same_tensors(what: str, theirs, ours) -> int:
@@ -83,7 +83,8 @@ def _same(a: Tensor, b: Tensor) -> bool:
 @torch.inference_mode()
 def outputs(model, given: dict[str, Tensor]) -> dict[str, Tensor]:
     """The tensors a model returns for inputs, without a cache."""
-    options = {} if model.config.model_type in ("bert", "xfmr_bert") else {"use_cache": False}
+    generates = model.config.is_encoder_decoder or model.config.model_type in ("gpt2", "xfmr_gpt2")
+    options = {"use_cache": False} if generates else {}
     return {name: value for name, value in model(**given, **options).items() if isinstance(value, Tensor)}
 
 

@@ -55,7 +55,7 @@ def inputs(folder: Path, model) -> tuple[dict[str, Tensor] | None, str]:
     tokenizer = loading.from_pretrained(AutoTokenizer, str(folder))
     encoded = [tokenizer(*row, truncation=True, max_length=most) for row in rows]
     given = _padded([one["input_ids"] or [padding] for one in encoded], most, padding)
-    if config.stock_model_type == "bert":
+    if hasattr(config, "type_vocab_size"):
         kinds = [one.get("token_type_ids") or [0] * len(one["input_ids"]) for one in encoded]
         given["token_type_ids"] = _padded(kinds, most, 0)["input_ids"]
     return given, f"{len(rows)} texts of {name}"

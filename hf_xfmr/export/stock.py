@@ -66,7 +66,8 @@ def lay_out_beside(kind: dual.Kind, folder: Path, out: Path) -> None:
 def config_text(kind: dual.Kind, folder: Path) -> str:
     """What the stock checkpoint's config.json says."""
     config = dual.read_config(folder)
-    config |= {"model_type": kind.config_class.stock_model_type, "architectures": [kind.stock_class]}
+    config |= {"model_type": kind.stock_model_type, "architectures": [kind.stock_class]}
+    config.pop("stock_model_type", None)
     config.pop("auto_map", None)
     if "Classification" in kind.auto_class and not config.get(
         "id2label"

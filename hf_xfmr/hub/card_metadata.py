@@ -67,7 +67,7 @@ def metadata(
         license=license or UNKNOWN,
         library_name="transformers",
         pipeline_tag=tag,
-        tags=["hf_xfmr", kind.config_class.stock_model_type],
+        tags=["hf_xfmr", kind.stock_model_type],
         base_model=base_model(base),
         datasets=[settings["dataset"]] if on_hub(settings.get("dataset")) else None,
         metrics=list(dict.fromkeys(_METRICS[name] for name in scores if name in _METRICS)) or None,

@@ -34,6 +34,7 @@ class Kind:
     """What a model folder holds: its config class, and one model class under its three names."""
 
     config_class: Any  # one of registration.py's
+    stock_model_type: str  # bert
     auto_class: str  # AutoModelForSequenceClassification
     own_class: str  # XfmrBertForSequenceClassification
     stock_class: str  # BertForSequenceClassification
@@ -44,24 +45,28 @@ def kind(folder: Path) -> Kind:
     config = read_config(folder)
     architecture = (config.get("architectures") or [None])[0]
     for config_class in config_classes():
-        if config.get("model_type") in (config_class.model_type, config_class.stock_model_type):
-            for one in kinds(config_class):
+        if config_class.reads(config.get("model_type")):
+            # Of a name that stock has for the same architecture, first those of the checkpoint's own.
+            named = config.get("stock_model_type", config["model_type"])
+            for one in sorted(kinds(config_class), key=lambda one: one.stock_model_type != named):
                 if architecture in (one.own_class, one.stock_class):
                     return one
     raise UserError(
         f"{folder}/config.json is of a {config.get('model_type')!r} model, class {architecture!r}: what can be pushed "
-        "or exported is a BERT, GPT-2 or Transformer that hf_xfmr saved"
+        "or exported is a BERT, RoBERTa, DistilBERT, GPT-2 or Transformer that hf_xfmr saved"
     )
 
 
 def kinds(config_class: Any) -> list[Kind]:
-    """Our model classes of an architecture, each with its stock counterpart."""
-    stock_config = transformers.CONFIG_MAPPING[config_class.stock_model_type]
+    """Our model classes of an architecture, each with its stock counterpart, under each name that stock has for it."""
     found = []
-    for auto_class, path in config_class.auto_classes.items():
-        if auto_class != "AutoConfig":
-            stock = getattr(transformers, auto_class)._model_mapping[stock_config]
-            found.append(Kind(config_class, auto_class, path.split(".")[-1], stock.__name__))
+    for stock_model_type in (config_class.stock_model_type, *config_class.stock_kinds):
+        stock_config = transformers.CONFIG_MAPPING[stock_model_type]
+        for auto_class, path in config_class.auto_classes.items():
+            if auto_class != "AutoConfig":
+                stock = getattr(transformers, auto_class)._model_mapping[stock_config]
+                own = path.split(".")[-1]
+                found.append(Kind(config_class, stock_model_type, auto_class, own, stock.__name__))
     return found
 
 
@@ -78,7 +83,8 @@ def stage(folder: Path, into: Path) -> list[str]:
     Returns what stays behind, as names in `folder`. Raises `UserError` as `kind`, and if there are no tensors.
     """
     what, config = kind(folder), read_config(folder)
-    config |= {"model_type": what.config_class.stock_model_type, "architectures": [what.stock_class]}
+    config |= {"model_type": what.stock_model_type, "architectures": [what.stock_class]}
+    config.pop("stock_model_type", None)
     config["auto_map"] = dict(what.config_class.auto_classes)
     into.mkdir(parents=True, exist_ok=True)
     (into / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -118,13 +118,14 @@ def check_config(folder: Path, config: dict[str, Any]) -> None:
     kind = config.get("model_type")
     if not isinstance(kind, str):
         raise UserError(
-            f'{path} has no model_type: add "model_type": "bert", "gpt2" or "marian", whichever the checkpoint is of'
+            f'{path} has no model_type: add "model_type": "bert" ("roberta", "distilbert", "gpt2", "marian"), '
+            "whichever the checkpoint is of"
         )
-    if kind not in transformers.CONFIG_MAPPING and not any(kind == one.model_type for one in config_classes()):
+    if kind not in transformers.CONFIG_MAPPING and not any(one.reads(kind) for one in config_classes()):
         code = ", and code that comes with a checkpoint (auto_map) is not run" if "auto_map" in config else ""
         raise UserError(
             f"{path} is of the model_type {kind!r}, which neither hf_xfmr nor transformers {transformers.__version__} "
-            f"knows{code}: give a BERT, a GPT-2 or a Marian"
+            f"knows{code}: give a BERT, RoBERTa, DistilBERT, GPT-2 or Marian"
         )
     for name in sizes.ALL:
         value = config.get(name)

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-WIDTHS = ("hidden_size", "n_embd", "d_model")
-LAYERS = ("num_hidden_layers", "n_layer", "encoder_layers", "decoder_layers")
-INNER = ("intermediate_size", "n_inner", "encoder_ffn_dim", "decoder_ffn_dim")
+WIDTHS = ("hidden_size", "n_embd", "d_model", "dim")
+LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "encoder_layers", "decoder_layers")
+INNER = ("intermediate_size", "n_inner", "hidden_dim", "encoder_ffn_dim", "decoder_ffn_dim")
 HEADS = {  # and the width that each number of heads has to divide
     "num_attention_heads": "hidden_size",
     "n_head": "n_embd",
+    "n_heads": "dim",
     "encoder_attention_heads": "d_model",
     "decoder_attention_heads": "d_model",
 }
@@ -37,5 +38,5 @@ def parameters(config: Mapping[str, Any]) -> int:
         decoder = 8 * width + 2 * (config.get("decoder_ffn_dim") or 4 * width)  # which has two attentions
         blocks = largest("encoder_layers") * encoder + largest("decoder_layers") * decoder
         return width * (words + positions + blocks)  # its positions are no weights, but a table of that size
-    inner = largest(*INNER[:2]) or 4 * width
-    return width * (words + positions + largest("num_hidden_layers", "n_layer") * (4 * width + 2 * inner))
+    inner = largest(*INNER[:3]) or 4 * width
+    return width * (words + positions + largest(*LAYERS[:3]) * (4 * width + 2 * inner))

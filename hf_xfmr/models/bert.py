@@ -69,13 +69,15 @@ class XfmrBertConfig(StockConfig, PreTrainedConfig):
         super().__post_init__(**kwargs)
         if self.is_decoder or self.add_cross_attention:
             raise ValueError(
-                "is_decoder and add_cross_attention make BERT a decoder, which XfmrBert is not: use transformers' "
-                "BertLMHeadModel for such a checkpoint"
+                f"is_decoder and add_cross_attention make an encoder a decoder, which {type(self).__name__} has no "
+                "model for: use transformers' own (BertLMHeadModel, RobertaForCausalLM) for such a checkpoint"
             )
 
 
 class Embeddings(nn.Module):
     """Word + position + segment (figure 2), then norm and dropout."""
+
+    first = 0  # the row of `position` that a text begins with
 
     def __init__(self, config: XfmrBertConfig):
         super().__init__()
@@ -90,6 +92,10 @@ class Embeddings(nn.Module):
         words = given if given.is_floating_point() else self.word(given)
         x = words + self.segment(token_type_ids) + self.position(position_ids)
         return self.dropout(self.norm(x))
+
+    def places(self, given: Tensor, rows: Tensor | None, past: int = 0) -> Tensor:
+        """The rows of `position` for a batch, as `packing.positions` counts them."""
+        return positions(given, rows, past)
 
 
 class Block(GradientCheckpointingLayer):
@@ -135,8 +141,8 @@ class XfmrBertModel(XfmrBertPreTrainedModel):
     past_key_values are keys and values that stand before the text, as those that prefix tuning trains: every word sees
     them, attention_mask (B, P + T) begins with theirs, and the text's positions count on from P. They are added to.
 
-    `read`, for a head that looks at a few places only: False for pooler_output alone, or (B, T) bool. The last block is
-    spared the other tokens, whose last_hidden_state may then be zeros, wherever padding can be dropped.
+    `read`, for a head that looks at a few places only: False for [CLS] alone, or (B, T) bool. The last block is spared
+    the other tokens, whose last_hidden_state may then be zeros, wherever padding can be dropped.
     """
 
     def __init__(self, config: XfmrBertConfig, add_pooling_layer: bool = True):
@@ -161,14 +167,14 @@ class XfmrBertModel(XfmrBertPreTrainedModel):
         **kwargs: Unpack[TransformersKwargs],
     ) -> BaseModelOutputWithPooling:
         given = either(input_ids, inputs_embeds)
-        rows, past = None, 0
+        rows, past, start = None, 0, self.embeddings.first
         if past_key_values is None:
-            rows = packed_rows(given.shape[:2], position_ids, attention_mask, kwargs.get("cu_seq_lens_q"))
+            rows = packed_rows(given.shape[:2], position_ids, attention_mask, kwargs.get("cu_seq_lens_q"), start)
         else:
             kwargs["cache"] = getattr(past_key_values, "self_attention_cache", past_key_values)
             past = past_key_values.get_seq_length()
         if position_ids is None:
-            position_ids = positions(given, rows, past)
+            position_ids = self.embeddings.places(given, rows, past)
         if token_type_ids is None:
             token_type_ids = torch.zeros_like(position_ids)
 
@@ -178,12 +184,13 @@ class XfmrBertModel(XfmrBertPreTrainedModel):
             if read is not True:
                 real = real_tokens(given, attention_mask)
                 packing = Packing(real, rows) if packing is None else packing
-                read = read | F.one_hot(first(real), real.size(1)).bool() if self.pooler is not None else read
+                if read is False or self.pooler is not None:
+                    read = read | F.one_hot(first(real), real.size(1)).bool()
                 last = Packing(real * read, rows)
         if packing is not None:
             given, position_ids = packing.pack(given), packing.pack(position_ids)  # (1, N) each
             token_type_ids = packing.pack(token_type_ids)
-        check_positions(position_ids, self.config.max_position_embeddings)
+        check_positions(position_ids, self.config.max_position_embeddings, start)
         x = self.embeddings(given, position_ids, token_type_ids)  # (B, T, E), or packed (1, N, E)
         if packing is not None:
             mask = packing.spans()
@@ -282,7 +289,9 @@ class XfmrBertForPreTraining(XfmrBertPreTrainedModel):
         words is known (`num_items_in_batch`): there a row's next-sentence loss counts by its share of them.
         """
         read = labels != IGNORE if self.training and labels is not None and next_sentence_label is not None else True
-        out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, read=read, **kwargs)
+        out = self.base_model(
+            input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, read=read, **kwargs
+        )
         follows = self.nsp_head(out.pooler_output)  # (B, 2)
         loss = None
         if labels is not None and next_sentence_label is not None:
@@ -326,7 +335,9 @@ class XfmrBertForMaskedLM(XfmrBertPreTrainedModel):
         """labels (B, T): the masked words, -100 elsewhere. In training with labels the logits are None: only the
         masked words are scored."""
         read = labels != IGNORE if self.training and labels is not None else True
-        out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, read=read, **kwargs)
+        out = self.base_model(
+            input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, read=read, **kwargs
+        )
         loss = None if labels is None else self.mlm_head.loss(out.last_hidden_state, labels, num_items_in_batch)
         logits = self.mlm_head(out.last_hidden_state) if loss is None or not self.training else None  # (B, T, vocab)
         return MaskedLMOutput(loss, logits, out.hidden_states, out.attentions)
@@ -354,7 +365,9 @@ class XfmrBertForNextSentencePrediction(XfmrBertPreTrainedModel):
         **kwargs: Unpack[TransformersKwargs],
     ) -> NextSentencePredictorOutput:
         """labels (B,): 0 if B follows A, 1 if it is random."""
-        out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, read=False, **kwargs)
+        out = self.base_model(
+            input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, read=False, **kwargs
+        )
         logits = self.nsp_head(out.pooler_output)  # (B, 2)
         loss = None if labels is None else cross_entropy(logits, labels, num_items_in_batch)
         return NextSentencePredictorOutput(loss, logits, out.hidden_states, out.attentions)
@@ -392,12 +405,26 @@ class XfmrBertForSequenceClassification(XfmrBertPreTrainedModel):
         A long text may come as several windows: window_row (W,) int64 then says of each input row which text it is
         from (0 to B - 1, ascending), and the logits (B, num_labels) are the means over a text's windows.
         """
-        out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, read=False, **kwargs)
-        logits = self.classifier(self.dropout(out.pooler_output))  # (B, num_labels)
+        out = self.base_model(
+            input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, read=False, **kwargs
+        )
+        logits = self.scores(out, attention_mask)  # (B, num_labels)
         if window_row is not None:
             logits = mean_by_row(logits, window_row)  # (W, num_labels) -> (B, num_labels)
         loss = None if labels is None else sequence_classification_loss(logits, labels, self.config, num_items_in_batch)
         return SequenceClassifierOutput(loss, logits, out.hidden_states, out.attentions)
+
+    def scores(self, out: BaseModelOutputWithPooling, attention_mask: Tensor | None) -> Tensor:
+        return self.head(self.features(out, attention_mask))
+
+    def features(self, out: BaseModelOutputWithPooling, attention_mask: Tensor | None) -> Tensor:
+        """What the layers that classify read of a text, (B, E)."""
+        pooled: Tensor = out.pooler_output
+        return pooled
+
+    def head(self, x: Tensor) -> Tensor:
+        """Those layers: (B, E) to (B, num_labels)."""
+        return self.classifier(self.dropout(x))
 
 
 def mean_by_row(x: Tensor, row: Tensor) -> Tensor:
@@ -433,10 +460,14 @@ class XfmrBertForMultipleChoice(XfmrBertPreTrainedModel):
             None if t is None else t.flatten(0, 1)
             for t in (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds)
         ]
-        out = self.bert(*flat, read=False, **kwargs)
-        logits = self.classifier(self.dropout(out.pooler_output)).view(-1, choices)
+        out = self.base_model(*flat, read=False, **kwargs)
+        logits = self.scores(out, flat[1]).view(-1, choices)
         loss = None if labels is None else cross_entropy(logits, labels, num_items_in_batch)
         return MultipleChoiceModelOutput(loss, logits, out.hidden_states, out.attentions)
+
+    scores = XfmrBertForSequenceClassification.scores
+    features = XfmrBertForSequenceClassification.features
+    head = XfmrBertForSequenceClassification.head
 
 
 class XfmrBertForTokenClassification(XfmrBertPreTrainedModel):
@@ -461,7 +492,7 @@ class XfmrBertForTokenClassification(XfmrBertPreTrainedModel):
         **kwargs: Unpack[TransformersKwargs],
     ) -> TokenClassifierOutput:
         """labels (B, T): -100 where there is none. logits (B, T, num_labels)."""
-        out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
+        out = self.base_model(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
         logits = self.classifier(self.dropout(out.last_hidden_state))
         loss = None if labels is None else cross_entropy(logits, labels, num_items_in_batch)
         return TokenClassifierOutput(loss, logits, out.hidden_states, out.attentions)
@@ -491,8 +522,8 @@ class XfmrBertForQuestionAnswering(XfmrBertPreTrainedModel):
     ) -> QuestionAnsweringModelOutput:
         """start_positions and end_positions (B,); positions beyond the text do not count. Both logits (B, T), the
         lowest number at padding, which is no answer (stock classes score it)."""
-        out = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
-        start, end = self.qa_outputs(out.last_hidden_state).unbind(-1)  # (B, T) each
+        out = self.base_model(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
+        start, end = self.scores(out.last_hidden_state).unbind(-1)  # (B, T) each
         text = real_tokens(start, attention_mask)
         start, end = (logits.masked_fill(~text, torch.finfo(logits.dtype).min) for logits in (start, end))
         loss = None
@@ -501,6 +532,9 @@ class XfmrBertForQuestionAnswering(XfmrBertPreTrainedModel):
             end_loss = cross_entropy(end, within_text(end_positions, text), num_items_in_batch)
             loss = (start_loss + end_loss) / 2
         return QuestionAnsweringModelOutput(loss, start, end, out.hidden_states, out.attentions)
+
+    def scores(self, x: Tensor) -> Tensor:
+        return self.qa_outputs(x)  # (B, T, E) -> (B, T, 2)
 
 
 def within_text(positions: Tensor, text: Tensor) -> Tensor:
@@ -511,7 +545,7 @@ def within_text(positions: Tensor, text: Tensor) -> Tensor:
 
 # On disk the tensors keep the names `transformers` gives them; here they have ours. Applied on load, undone on save.
 # Each rule must hold on its own in both directions: no right-hand side may occur inside another.
-_BERT_NAMES = {
+ENCODER_NAMES = {
     "embeddings.word_embeddings.": "embeddings.word.",
     "embeddings.position_embeddings.": "embeddings.position.",
     "embeddings.token_type_embeddings.": "embeddings.segment.",
@@ -526,6 +560,8 @@ _BERT_NAMES = {
     "(?<!attention).output.dense.": ".feed_forward.down.",
     "(?<!attention).output.LayerNorm.": ".feed_forward_norm.",
     "pooler.dense.": "pooler.",
+}
+_HEAD_NAMES = {
     "cls.predictions.transform.dense.": "mlm_head.dense.",
     "cls.predictions.transform.LayerNorm.": "mlm_head.norm.",
     "cls.predictions.decoder.": "mlm_head.decoder.",
@@ -539,7 +575,7 @@ _OLD_NAMES = [  # of Google's original files
 
 register(
     XfmrBertConfig,
-    [*_OLD_NAMES, *renamings(_BERT_NAMES)],
+    [*_OLD_NAMES, *renamings(ENCODER_NAMES | _HEAD_NAMES)],
     AutoModel=XfmrBertModel,
     AutoModelForPreTraining=XfmrBertForPreTraining,
     AutoModelForMaskedLM=XfmrBertForMaskedLM,

@@ -118,15 +118,17 @@ def either(input_ids: Tensor | None, inputs_embeds: Tensor | None, prefix: str =
     return given[0]
 
 
-def check_positions(position_ids: Tensor, limit: int) -> None:
-    """Raises `ValueError` if a token stands beyond the `limit` positions a model has. A GPU, a compiled graph or an
-    exported one can't be asked without cost, and fails in its own words."""
+def check_positions(position_ids: Tensor, limit: int, first: int = 0) -> None:
+    """Raises `ValueError` if a token stands beyond the `limit` positions a model has, of which a text begins with
+    number `first`. A GPU, a compiled graph or an exported one can't be asked without cost, and fails in its own
+    words."""
     if position_ids.device.type == "cpu" and not torch.compiler.is_compiling() and position_ids.numel():
-        length = int(position_ids.max()) + 1
-        if length > limit:
+        length = int(position_ids.max()) + 1 - first
+        if length > limit - first:
+            told = f" of {limit:,}, the first {first:,} of which stand for no place" if first else ""
             raise ValueError(
-                f"a row has {length:,} tokens, more than the {limit:,} positions this model has "
-                "(max_position_embeddings): cut it or split it into several rows"
+                f"a row has {length:,} tokens, more than the {limit - first:,} positions this model has "
+                f"(max_position_embeddings{told}): cut it or split it into several rows"
             )
 
 

@@ -154,11 +154,12 @@ def packed_rows(
     position_ids: Tensor | None,
     attention_mask: Tensor | None = None,
     cu_seq_lens: Tensor | None = None,
+    first: int = 0,
 ) -> Tensor | None:
     """Number the sequences of each row that the caller packed: [B, T] int64; None if every row is one sequence.
 
-    `cu_seq_lens` [n + 1] are boundaries in the flattened batch; or `position_ids` [B, T] count 0, 1, 2, ... anew for
-    each sequence. Positions that count in any other way (at real tokens) say nothing about sequences.
+    `cu_seq_lens` [n + 1] are boundaries in the flattened batch; or `position_ids` [B, T] count `first`, `first` + 1,
+    ... anew for each sequence. Positions that count in any other way (at real tokens) say nothing about sequences.
     """
     if cu_seq_lens is not None:
         starts = torch.zeros(shape.numel(), dtype=torch.int64, device=cu_seq_lens.device)
@@ -169,7 +170,7 @@ def packed_rows(
     if position_ids is None:
         return None
     position_ids = position_ids.expand(shape)
-    starts, follows = position_ids[:, 1:] == 0, position_ids[:, 1:] == position_ids[:, :-1] + 1
+    starts, follows = position_ids[:, 1:] == first, position_ids[:, 1:] == position_ids[:, :-1] + 1
     if attention_mask is not None and attention_mask.dim() == 2:
         real = attention_mask != 0
         begun = real.cumsum(1)[:, :-1] > 0  # the first real token of a row starts no further sequence

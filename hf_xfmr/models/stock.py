@@ -42,6 +42,7 @@ class StockConfig:
     """Mixin for configs: reads a stock `config.json` of the same architecture, and writes where our code is."""
 
     stock_model_type: str
+    stock_kinds: tuple[str, ...] = ()  # further names that stock has for the same architecture
     stock_defaults: dict = {}  # what a stock `config.json` means by the fields it leaves out, where ours would differ
     auto_classes: dict[str, str] = {}  # "AutoModelForMaskedLM" -> "bert.XfmrBertForMaskedLM", filled by `register`
 
@@ -50,20 +51,46 @@ class StockConfig:
         config, kwargs = super().get_config_dict(pretrained_model_name_or_path, **kwargs)
         kind = config.get("model_type", cls.model_type)
         cls.check_kind(kind, pretrained_model_name_or_path)
-        defaults = cls.stock_defaults if kind == cls.stock_model_type else {}
+        defaults = {} if kind == cls.model_type else cls.stock_defaults
+        if kind in cls.stock_kinds:
+            config["stock_model_type"] = kind
         return {**defaults, **config, "model_type": cls.model_type}, kwargs
 
     @classmethod
+    def reads(cls, kind) -> bool:
+        """Whether a `model_type` is ours, or what stock calls this architecture."""
+        return kind in (cls.model_type, cls.stock_model_type, *cls.stock_kinds)
+
+    @classmethod
     def check_kind(cls, kind: str, name) -> None:
-        if kind not in (cls.model_type, cls.stock_model_type):
+        if not cls.reads(kind):
+            told = ", ".join(f"'{one}'" for one in (cls.stock_model_type, *cls.stock_kinds))
             raise CheckpointError(
-                f"{name} is a checkpoint of kind '{kind}'; {cls.__name__} reads '{cls.stock_model_type}' and "
-                f"'{cls.model_type}'. Name another checkpoint, or load this one with the class of its kind."
+                f"{name} is a checkpoint of kind '{kind}'; {cls.__name__} reads {told} and '{cls.model_type}'. "
+                "Name another checkpoint, or load this one with the class of its kind."
             )
 
     def __post_init__(self, **kwargs):
-        kwargs.pop("model_type", None)  # a stock one would hide ours, by which the table of names is found
+        # a stock one would hide ours, by which the table of names is found
+        if (kind := kwargs.pop("model_type", None)) in self.stock_kinds:
+            self.stock_model_type = kind
         super().__post_init__(**kwargs)
+        # a field of transformers 4, which 5 has forgotten and passes over
+        if (positions := getattr(self, "position_embedding_type", None)) not in (None, "absolute"):
+            raise ValueError(
+                f"position_embedding_type is {positions!r}, and positions are added to words here, 'absolute', as in "
+                "transformers from 5 on: take a checkpoint of that kind, or transformers 4"
+            )
+
+    @property
+    def first_position(self) -> int:
+        """The number of a text's first position, as position_ids give it."""
+        return 0
+
+    @property
+    def longest_row(self) -> int:
+        """The tokens that a row may have, special tokens included."""
+        return self.max_position_embeddings - self.first_position
 
     def save_pretrained(self, save_directory, push_to_hub: bool = False, **kwargs):
         self.auto_map = dict(self.auto_classes)  # every head, not only the one being saved
@@ -138,7 +165,8 @@ class StockModel:
         them; and for a file that is cut off or damaged. Of an adapter's folder that holds for its base model, and for
         the adapter. With `output_loading_info=True` what is missing and left over is returned, not judged."""
         config = kwargs.get("config")
-        if isinstance(config, PreTrainedConfig) and not isinstance(config, cls.config_class):
+        own = isinstance(config, cls.config_class) and config.model_type == cls.config_class.model_type
+        if isinstance(config, PreTrainedConfig) and not own:
             cls.config_class.check_kind(config.model_type, f"the config given for {pretrained_model_name_or_path}")
             kwargs["config"] = cls.config_class.from_dict(config.to_dict())
             kwargs["config"]._attn_implementation = config._attn_implementation
@@ -229,6 +257,8 @@ class StockModel:
                 f"{type(self).__name__} would compute noise. The file is incomplete or of another architecture."
             )
         others = tuple(prefix for head in self.heads if not self._has(head) for prefix in self._prefixes(head))
+        # A head that is new takes nothing of one that has its name and other parts.
+        others += tuple(prefix for head in new for prefix in self._prefixes(head))
         strange = [
             key for key in unexpected if not (f"{key}.".startswith(others) or re.search(self.tables_on_disk, key))
         ]

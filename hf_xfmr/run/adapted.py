@@ -157,9 +157,11 @@ def _config(name: str, folder: Path) -> Any:
 
 def _own_class(name: str, kind: Any) -> Any:
     for one in config_classes():
-        if kind in (one.model_type, one.stock_model_type):
+        if one.reads(kind):
             return one
-    raise UserError(f"model: {name} is an adapter of a {kind!r}; give one of a BERT, a GPT-2 or a Marian")
+    raise UserError(
+        f"model: {name} is an adapter of a {kind!r}; give one of a BERT, RoBERTa, DistilBERT, GPT-2 or Marian"
+    )
 
 
 def _count_labels(folder: Path) -> int | None:

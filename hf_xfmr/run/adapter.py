@@ -44,6 +44,7 @@ def _write_config(model: Any, path: Path) -> None:
     """Under stock's names, so that code without hf_xfmr reads the labels there."""
     fields = model.config.to_dict()
     fields.pop("auto_map", None)  # no code lies beside it
+    fields.pop("stock_model_type", None)
     fields |= {"model_type": model.config.stock_model_type, "architectures": [_stock_class(model)]}
     path.write_text(json.dumps(fields, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
@@ -63,4 +64,5 @@ def _say_stock_class(path: Path, model: Any) -> None:
 
 
 def _stock_class(model: Any) -> str:
-    return next(one.stock_class for one in kinds(type(model.config)) if one.own_class == type(model).__name__)
+    named = type(model).__name__, model.config.stock_model_type
+    return next(one.stock_class for one in kinds(type(model.config)) if (one.own_class, one.stock_model_type) == named)

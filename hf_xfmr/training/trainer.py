@@ -16,7 +16,7 @@ from transformers.trainer_utils import EvalLoopOutput
 
 from ..errors import UserError
 from ..hub.training import HubArguments, PushesToHub
-from ..models.bert import XfmrBertForPreTraining, XfmrBertForQuestionAnswering, real_tokens, within_text
+from ..models.bert import XfmrBertForPreTraining, real_tokens, within_text
 from ..models.gpt2 import XfmrGPT2ForCausalLM
 from ..models.losses import IGNORE, has_one_label, next_tokens
 from ..models.stock import StockModel
@@ -127,9 +127,9 @@ class XfmrTrainer(SpeedAndMemory, FiniteSteps, PushesToHub, ManyProcesses):
         # the model within an adapter, if there is one
         base = next((one for one in self.model.modules() if isinstance(one, PreTrainedModel)), None)
         self._predicts_next_tokens = isinstance(base, XfmrGPT2ForCausalLM)
-        self._answers_questions = isinstance(base, XfmrBertForQuestionAnswering)
+        self._answers_questions = isinstance(base, StockModel) and hasattr(base, "qa_outputs")
         # which one number of items does not make a mean of
-        self._has_two_losses = isinstance(base, XfmrBertForQuestionAnswering | XfmrBertForPreTraining)
+        self._has_two_losses = self._answers_questions or isinstance(base, XfmrBertForPreTraining)
         self._is_asked = isinstance(base, StockModel) or base is None  # whether its loss heeds the number of items
         # GPT2LMHeadModel's loss shifts the labels, but has no `loss_type`, by which Trainer would know.
         if type(base).__name__ in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values():
@@ -270,7 +270,7 @@ def _targets(batch) -> torch.Tensor:
 
 
 def _ends(batch) -> torch.Tensor:
-    """Where answers begin, then where they end, as `XfmrBertForQuestionAnswering` counts them: [2 B], -100 for none."""
+    """Where answers begin, then where they end, as BERT and its kin count them: [2 B], -100 for none."""
     inputs = batch["input_ids"] if "input_ids" in batch else batch["inputs_embeds"]
     text = real_tokens(inputs, batch.get("attention_mask"))  # (B, T)
     return torch.cat([within_text(batch[name], text) for name in ("start_positions", "end_positions")])

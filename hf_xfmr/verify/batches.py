@@ -57,7 +57,8 @@ class Collator:
             both = self._padded([ids for row in rows for ids in (row["ids"], row["other"])])
             batch = {name: tensor.unflatten(0, (-1, 2)) for name, tensor in both.items()}
         elif self.side == "left":
-            batch["position_ids"] = (batch["attention_mask"].cumsum(1) - 1).clamp(min=0)
+            counted = (batch["attention_mask"].cumsum(1) - 1).clamp(min=0)
+            batch["position_ids"] = counted + self.subject.first_position
         for name in [name for name in rows[0] if name not in ("ids", "other")]:
             one = [row[name] for row in rows]
             per_token = one[0].dim() == 1 and self.subject.task not in PER_ROW

@@ -58,7 +58,9 @@ def packing(subject: Subject, rows: Rows) -> Outcome:
         return Outcome(difference(_pairs_in_a_row(subject, rows), alone(subject, rows)), TOLERANCE)
     encoder = subject.model.base_model
     row = torch.cat(rows.ids).unsqueeze(0)  # (1, N)
-    together = encoder(input_ids=row, position_ids=_positions(rows.ids)).last_hidden_state.squeeze(0)
+    together = encoder(
+        input_ids=row, position_ids=_positions(rows.ids) + subject.first_position
+    ).last_hidden_state.squeeze(0)
     apart = [encoder(input_ids=ids.unsqueeze(0)).last_hidden_state.squeeze(0) for ids in rows.ids]
     return Outcome(difference(together.split([len(ids) for ids in rows.ids]), apart), TOLERANCE)
 
@@ -109,6 +111,8 @@ def stock_gradients(subject: Subject, rows: Rows) -> Outcome:
         expected = to_own_names(
             subject.model, {name: p.grad for name, p in twin.model.named_parameters() if p.grad is not None}
         )
+        tied = subject.model.all_tied_weights_keys  # of one parameter with two names stock may give either
+        expected = {tied.get(name, name): gradient for name, gradient in expected.items()}
         found = {name: p.grad for name, p in subject.model.named_parameters() if p.grad is not None}
         if found.keys() != expected.keys():
             raise ValueError(f"{sorted(found.keys() ^ expected.keys())[0]} has a gradient in one class only")

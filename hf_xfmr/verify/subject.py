@@ -13,25 +13,33 @@ from transformers import AutoConfig, PreTrainedModel
 
 from .. import machine
 from ..errors import UserError
-from ..models import bert, gpt2, transformer
+from ..models import bert, distilbert, gpt2, roberta, transformer
 from ..run import loading
 from .outcome import Inapplicable
 
 # where our classes are, how their names begin, and how those of stock do
 FAMILIES = {
     "bert": (bert, "XfmrBert", "Bert"),
+    "roberta": (roberta, "XfmrRoberta", "Roberta"),
+    "xlm-roberta": (roberta, "XfmrRoberta", "XLMRoberta"),
+    "camembert": (roberta, "XfmrRoberta", "Camembert"),
+    "distilbert": (distilbert, "XfmrDistilBert", "DistilBert"),
     "gpt2": (gpt2, "XfmrGPT2", "GPT2"),
     "marian": (transformer, "Xfmr", "Marian"),
 }
 OTHER_NAMES = {"LMHeadModel": "ForCausalLM", "MTModel": "ForConditionalGeneration"}  # GPT2LMHeadModel, MarianMTModel
 # What a checkpoint without a head is verified with; of these only the first is new.
-USUAL_HEADS = {"bert": "ForSequenceClassification", "gpt2": "ForCausalLM", "marian": "ForConditionalGeneration"}
+USUAL_HEADS = {
+    **dict.fromkeys(FAMILIES, "ForSequenceClassification"),
+    "gpt2": "ForCausalLM",
+    "marian": "ForConditionalGeneration",
+}
 SHARE = 0.8  # of the memory and disk that are free
 
 
 @dataclass
 class Subject:
-    """A model class with the checkpoint's weights. `family` is bert, gpt2 or marian, `task` the end of the class's
+    """A model class with the checkpoint's weights. `family` is one of `FAMILIES`, `task` the end of the class's
     name; `scratch` an empty folder of its own."""
 
     name: str
@@ -86,7 +94,16 @@ class Subject:
 
     @property
     def positions(self) -> int:
-        return self.config.max_position_embeddings
+        return self._own_config.longest_row
+
+    @property
+    def first_position(self) -> int:
+        """The number of a text's first position, as position_ids give it."""
+        return self._own_config.first_position
+
+    @cached_property
+    def _own_config(self):
+        return _config_class(self.family).from_dict(self.config.to_dict())
 
     def saved(self) -> Path:
         """A folder with the kept model, saved by its own class."""
@@ -111,10 +128,9 @@ def first(value):
     return value[0] if isinstance(value, list) else value
 
 
-def _kinds(family: str) -> tuple[str, str]:
+def _config_class(family: str) -> Any:
     module, prefix, _ = FAMILIES[family]
-    config = getattr(module, f"{prefix}Config")
-    return config.model_type, config.stock_model_type
+    return getattr(module, f"{prefix}Config")
 
 
 def find_class(name: str) -> Any:
@@ -125,10 +141,10 @@ def find_class(name: str) -> Any:
 
 
 def _family(name: str) -> str:
-    kind = loading.from_pretrained(AutoConfig, name).model_type
-    family = next((one for one in FAMILIES if kind in _kinds(one)), None)
-    if family is None:
-        raise UserError(f"{name} is of kind '{kind}'; known are bert, gpt2, marian and what we saved")
+    config = loading.from_pretrained(AutoConfig, name)
+    family = getattr(config, "stock_model_type", config.model_type)
+    if family not in FAMILIES:
+        raise UserError(f"{name} is of kind '{family}'; known are {', '.join(FAMILIES)} and what we saved")
     return family
 
 
@@ -159,6 +175,6 @@ def find(name: str, scratch: Path) -> tuple[Subject, Subject]:
         subjects.append(Subject(model_class.__name__, model_class, family, task, source, folder, is_stock, is_bare))
     ours, theirs = subjects
     ours.twin, theirs.twin = theirs, ours
-    if is_bare and family == "bert":  # the head is new: stock takes ours
+    if is_bare and USUAL_HEADS[family] == "ForSequenceClassification":  # the head is new: stock takes ours
         theirs.source = str(ours.saved())
     return ours, theirs

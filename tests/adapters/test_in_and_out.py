@@ -16,6 +16,8 @@ import hf_xfmr
 FAMILIES = {
     "gpt2": ("GPT2LMHeadModel", "XfmrGPT2ForCausalLM", "CAUSAL_LM"),
     "bert": ("BertForSequenceClassification", "XfmrBertForSequenceClassification", "SEQ_CLS"),
+    "xlm-roberta": ("XLMRobertaForSequenceClassification", "XfmrRobertaForSequenceClassification", "SEQ_CLS"),
+    "distilbert": ("DistilBertForSequenceClassification", "XfmrDistilBertForSequenceClassification", "SEQ_CLS"),
     "marian": ("MarianMTModel", "XfmrForConditionalGeneration", "SEQ_2_SEQ_LM"),
 }
 # name -> family, PEFT's config class, and what is given to it in stock's words
@@ -58,6 +60,13 @@ BY_STOCKS_NAMES = {
     "bert, scaled": ("bert", "IA3Config", {}),
     "bert, products": ("bert", "LoHaConfig", {"target_modules": ["intermediate.dense"]}),
     "bert, turned": ("bert", "OFTConfig", {"target_modules": ["attention.self.key"]}),
+    "xlm-roberta, nothing said": ("xlm-roberta", "LoraConfig", {}),
+    "distilbert, one word": ("distilbert", "LoraConfig", {"target_modules": ["v_lin"]}),
+    "distilbert, stock's words": (
+        "distilbert",
+        "LoraConfig",
+        {"target_modules": ["out_lin", "lin1"], "modules_to_save": ["pre_classifier"]},
+    ),
     "marian": (
         "marian",
         "LoraConfig",

@@ -4,7 +4,7 @@ import peft
 import pytest
 import torch
 import transformers
-from oracles import BERT_HEADS, tiny_stock, twin
+from oracles import BERT_HEADS, KIN_SUFFIXES, kin_classes, tiny_stock, twin
 from transformers import GPT2LMHeadModel
 
 import hf_xfmr
@@ -12,6 +12,7 @@ from hf_xfmr.adapters.names import Names
 
 STOCK_AND_OURS = [
     *BERT_HEADS.values(),
+    *(kin_classes(family, suffix) for family in ("Roberta", "DistilBert") for suffix in KIN_SUFFIXES),
     (GPT2LMHeadModel, hf_xfmr.XfmrGPT2ForCausalLM),
     (transformers.GPT2ForSequenceClassification, hf_xfmr.XfmrGPT2ForSequenceClassification),
     (transformers.GPT2ForTokenClassification, hf_xfmr.XfmrGPT2ForTokenClassification),
@@ -38,7 +39,12 @@ def test_each_module_has_its_place_in_stocks_model(stock_class, our_class):
         for name, module in stock.named_modules(remove_duplicate=False)
         if next(module.parameters(recurse=False), None) is not None
     }
-    there -= {"cls.predictions", "model.encoder.embed_positions", "model.decoder.embed_positions"}
+    there -= {
+        "cls.predictions",
+        "lm_head" if "lm_head.dense" in there else "",
+        "model.encoder.embed_positions",
+        "model.decoder.embed_positions",
+    }
     there -= {"encoder.embed_positions", "decoder.embed_positions"}  # computed here, no weight
     assert {place.stock for place in places} == there
     assert len({(place.stock, place.part) for place in places}) == len(places)

@@ -10,6 +10,7 @@ import torch
 import transformers
 
 import hf_xfmr
+from hf_xfmr.registration import config_classes
 
 sys.path.insert(0, str(Path(__file__).parent))
 import suite
@@ -29,7 +30,7 @@ def pick(stock: str, ours: str) -> type:
 
 
 if OURS:  # the suite finds out by a class's name which labels it takes
-    for config_class in (hf_xfmr.XfmrBertConfig, hf_xfmr.XfmrGPT2Config, hf_xfmr.XfmrConfig):
+    for config_class in config_classes():
         for auto_class, path in config_class.auto_classes.items():
             if auto_class != "AutoConfig":
                 names = getattr(transformers, auto_class)._model_mapping._model_mapping
@@ -73,6 +74,32 @@ class BertTester(Tester):
     def prepare_config_and_inputs_for_common(self):
         config, inputs = super().prepare_config_and_inputs_for_common()
         return config, {"token_type_ids": ids_tensor([self.batch_size, self.seq_length], 16), **inputs}
+
+
+class RobertaTester(BertTester):
+    config_class = pick("RobertaConfig", "XfmrRobertaConfig")
+
+
+class XLMRobertaTester(BertTester):
+    config_class = pick("XLMRobertaConfig", "XfmrRobertaConfig")
+    sizes = BertTester.sizes | ({"stock_model_type": "xlm-roberta"} if OURS else {})
+
+
+class CamembertTester(BertTester):
+    config_class = pick("CamembertConfig", "XfmrRobertaConfig")
+    sizes = BertTester.sizes | ({"stock_model_type": "camembert"} if OURS else {})
+
+
+class DistilBertTester(Tester):
+    config_class = pick("DistilBertConfig", "XfmrDistilBertConfig")
+    sizes = {
+        "vocab_size": 99,
+        "dim": 32,
+        "n_layers": 2,
+        "n_heads": 4,
+        "hidden_dim": 37,
+        "max_position_embeddings": 512,
+    }
 
 
 class GPT2Tester(Tester):
@@ -173,6 +200,43 @@ class Bert(Cases, unittest.TestCase):
             inputs["labels"] = torch.zeros_like(inputs["input_ids"])
             inputs["next_sentence_label"] = torch.zeros_like(inputs["input_ids"][:, 0])
         return inputs
+
+
+def kin(family: str, ours: str, kind: type) -> dict:
+    """What is tested of one of BERT's kin: its heads, and those that pipelines take."""
+    tasks = ("SequenceClassification", "MultipleChoice", "TokenClassification", "QuestionAnswering")
+    heads = {head: pick(family + head, ours + head) for head in ("Model", "ForMaskedLM", *(f"For{t}" for t in tasks))}
+    pipelines = {
+        "feature-extraction": heads["Model"],
+        "fill-mask": heads["ForMaskedLM"],
+        "text-classification": heads["ForSequenceClassification"],
+        "token-classification": heads["ForTokenClassification"],
+        "zero-shot": heads["ForSequenceClassification"],
+    }
+    width = "dim" if family == "DistilBert" else "hidden_size"
+    return {
+        "kind": kind,
+        "tokenizer_kind": "wordpiece",
+        "config_values": {width: 37},
+        "all_model_classes": tuple(heads.values()),
+        "pipeline_model_mapping": pipelines,
+    }
+
+
+class Roberta(Cases, unittest.TestCase):
+    vars().update(kin("Roberta", "XfmrRoberta", RobertaTester))
+
+
+class XLMRoberta(Cases, unittest.TestCase):
+    vars().update(kin("XLMRoberta", "XfmrRoberta", XLMRobertaTester))
+
+
+class Camembert(Cases, unittest.TestCase):
+    vars().update(kin("Camembert", "XfmrRoberta", CamembertTester))
+
+
+class DistilBert(Cases, unittest.TestCase):
+    vars().update(kin("DistilBert", "XfmrDistilBert", DistilBertTester))
 
 
 class GPT2(Cases, GenerationTesterMixin, unittest.TestCase):

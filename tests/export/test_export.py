@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from oracles import BERT_HEADS, fresh_process, same_tensors, tiny_stock, twin
+from oracles import BERT_HEADS, fresh_process, kin_classes, same_tensors, tiny_stock, twin
 from transformers import AutoTokenizer, GPT2LMHeadModel, MarianMTModel
 
 import hf_xfmr
@@ -26,6 +26,12 @@ def char_tokenizer(texts=TEXTS):
 
 def bert(folder, head: str):
     stock, ours = BERT_HEADS[head]
+    twin(ours, tiny_stock(stock)).save_pretrained(folder)
+    return folder
+
+
+def kin(folder, family: str, head: str):
+    stock, ours = kin_classes(family, head)
     twin(ours, tiny_stock(stock)).save_pretrained(folder)
     return folder
 
@@ -58,7 +64,16 @@ def transformer(folder, *, shared: bool = True, **config):
     return folder
 
 
-@pytest.mark.parametrize("make", [lambda f: bert(f, "ForSequenceClassification"), gpt2, transformer])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda f: bert(f, "ForSequenceClassification"),
+        lambda f: kin(f, "Camembert", "ForSequenceClassification"),
+        lambda f: kin(f, "DistilBert", "ForMaskedLM"),
+        gpt2,
+        transformer,
+    ],
+)
 def test_a_stock_folder_holds_no_code_and_loads_without_us(make, tmp_path):
     folder = make(tmp_path / "run")
     shutil.copy(hf_xfmr.__file__, folder / "extra.py")

@@ -7,15 +7,22 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
-from oracles import BERT_HEADS, tiny_stock
+from oracles import BERT_HEADS, KIN, KIN_SUFFIXES, kin_classes, tiny_stock
 
 from hf_xfmr import verify
 from hf_xfmr.errors import UserError
 from hf_xfmr.verify import forward, generation, outcome, rows, saving, subject, training
 
 OTHERS = ("GPT2LMHeadModel", "GPT2ForSequenceClassification", "GPT2ForTokenClassification", "MarianMTModel")
-CLASSES = [stock.__name__ for stock, _ in BERT_HEADS.values()] + list(OTHERS)
-QUICK = ("BertForSequenceClassification", "GPT2LMHeadModel", "MarianMTModel")
+KIN_CLASSES = [kin_classes(family, suffix)[0].__name__ for family in KIN for suffix in KIN_SUFFIXES]
+CLASSES = [stock.__name__ for stock, _ in BERT_HEADS.values()] + list(OTHERS) + KIN_CLASSES
+QUICK = (
+    "BertForSequenceClassification",
+    "GPT2LMHeadModel",
+    "MarianMTModel",
+    "XLMRobertaModel",
+    "DistilBertForMaskedLM",
+)
 SAVED = "saved, loaded in a new process = before"
 PACKED, CUT, EVALUATED = (
     "packed = each row alone",
