@@ -10,6 +10,7 @@ from ..models.stock import StockModel, stock_names
 from . import fused
 from .fused import Untranslatable
 from .names import Names, Place
+from .shared import takes_apart
 
 PREFIX = "base_model.model."  # PEFT's, of the model within
 
@@ -64,10 +65,20 @@ def to_stock(names: Names, config: Any, adapter: str, state: dict[str, Tensor]) 
             tensors, rank, alpha = fused.join(method, adapter, parts)
         if rank:
             ranks[path] = rank, alpha
+            if takes_apart(config) and not _are_one(parts, adapter):
+                raise Untranslatable(
+                    f"{config.init_lora_weights} began with query, key and value each by itself: target_modules="
+                    f"[{path.rpartition('.')[2]!r}] begins with them as the one matrix that stock has"
+                )
         for rest, tensor in tensors.items():
             tensor = tensor.t().contiguous() if _is_turned(places[0], rest) else tensor
             stock[f"{prefix}{path}.{rest}"] = tensor
     return stock, ranks
+
+
+def _are_one(parts: list[tuple[Any, dict[str, Tensor]]], adapter: str) -> bool:
+    """Whether all parts of a matrix share their input, as where stock's name for it was targeted."""
+    return all(own and layer.lora_A[adapter] is parts[0][0].lora_A[adapter] for layer, own in parts)
 
 
 def _method(config: Any) -> str:

@@ -25,7 +25,7 @@ from ..registration import config_classes
 from . import conversion, words
 from .fused import Untranslatable
 from .names import Names
-from .shared import share_inputs
+from .shared import beginning_plain, share_inputs
 from .targets import in_our_words
 
 logger = logging.getLogger(__name__)
@@ -86,13 +86,13 @@ def _inject(before, self, model, adapter_name, *args, **kwargs):
     config = self.peft_config[adapter_name]
     if kwargs.get("state_dict"):
         kwargs["state_dict"] = conversion.to_own(names, config, kwargs["state_dict"])
-    with in_our_words(self, config, names) as found:
+    with in_our_words(self, config, names) as found, beginning_plain(config) as way:
         try:
             result = before(self, model, adapter_name, *args, **kwargs)
         except NoMatchingPeftModuleError as error:
             raise NoMatchingPeftModuleError(f"{error} {_what_there_is(names)}") from None
     if not _apart.get():
-        share_inputs(model, names, config, adapter_name, found)
+        share_inputs(model, names, config, adapter_name, found, way)
     return result
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..plain import code, markdown
+from ..report.language import LANGUAGES, say, speaking
 from . import card_metadata, card_tables, card_usage, dual
 from .folder import ADAPTER
 
@@ -20,40 +21,64 @@ def base_of(folder: Path) -> str:
 def hub_base(folder: Path) -> str | None:
     """The base model's name on the Hub; None for one that is known as a folder of this machine alone."""
     run, base = _read(folder.parent / RUN[0]), base_of(folder)
-    return card_metadata.base_model((run.get("settings") or {}).get("model")) or card_metadata.base_model(base)
+    named = base if base and "/" not in base and not Path(base).exists() else None  # gpt2: a run writes folders whole
+    return card_metadata.base_model((run.get("settings") or {}).get("model")) or card_metadata.base_model(base) or named
 
 
 def render(folder: Path, marks: tuple[str, str], *, license: str | None, language: str | None, base: str | None) -> str:
     """README.md of an adapter's folder, our part of it between two `marks`. `base` is the model it belongs to; None:
     as its config or its run has it."""
-    kind, config, adapter = dual.kind(folder), dual.read_config(folder), _read(folder / ADAPTER)
+    kind, config = dual.kind(folder), dual.read_config(folder)
     run, figures = (_read(folder.parent / name) for name in RUN)
     settings: dict[str, Any] = run.get("settings") or {}
     scores = card_tables.scores(figures)
     split = figures.get("split") or ("test" if (figures.get("metrics") or {}).get("test") else "validation")
+    texts = [str(one.get("text") or "") for one in figures.get("worst") or []]
     metadata = card_metadata.metadata(
-        folder.resolve().parent, kind, settings, scores, split=split, license=license, language=language, texts=()
+        folder.resolve().parent, kind, settings, scores, split=split, license=license, language=language, texts=texts
     )
     metadata.library_name, metadata.base_model = "peft", base or hub_base(folder) or base_of(folder)
     metadata.tags = [*(metadata.tags or []), "lora"]
-    data = card_metadata.called(settings.get("dataset"))
-    base, task = str(metadata.base_model), card_metadata.TASKS[kind.auto_class][1].lower()
-    parts = [
-        f"# {markdown(folder.resolve().parent.name)}: adapter",
-        f"A LoRA adapter of {code(base)}, of rank {adapter.get('r')}: {task} "
-        f"with {kind.stock_class}{f', trained on {code(data)}' if data else ''}. It holds the updates, and the layers "
-        "that the base model has not; the base model is loaded beside it.",
-        "## How to load it",
-        "With `transformers` and `peft`:",
-        f"```python\n{usage(kind, base)}\n```",
-        f"With hf_xfmr installed: `hf_xfmr {_command(kind)} {card_usage.PLACE} …`.",
-    ]
-    if rows := card_tables.results(scores, (figures.get("baseline") or {}).get(split) or {}, _have_intervals(scores)):
-        parts += ["## Results", f"{split}, of the run that trained it:", rows] if scores else []
-    if training := card_tables.training(run, settings):
-        parts += ["## Training", card_tables.table(training)]
-    parts += ["## Limits", card_usage.limits(kind, config, settings, scores, license)]
+    page = str(figures["language"]) if figures.get("language") in LANGUAGES else "en"
+    with speaking(page):
+        parts = _parts(folder, kind, run, figures, base=str(metadata.base_model), split=split)
+        parts += [f"## {say('Limits')}", card_usage.limits(kind, config, settings, scores, license)]
     return f"---\n{metadata}\n---\n\n{marks[0]}\n" + "\n\n".join(parts) + f"\n{marks[1]}\n\n## Notes\n"
+
+
+def _parts(folder: Path, kind: dual.Kind, run: Mapping, figures: Mapping, *, base: str, split: str) -> list[str]:
+    """What the card says of the adapter, in the language that is spoken."""
+    settings: dict[str, Any] = run.get("settings") or {}
+    scores, data = card_tables.scores(figures), card_metadata.called(settings.get("dataset"))
+    words = {"task": say(card_metadata.TASKS[kind.auto_class][1]), "model": kind.stock_class, "base": code(base)}
+    words["rank"] = str(_read(folder / ADAPTER).get("r"))
+    if data:
+        summary = say(
+            "{task} with {model}: a LoRA adapter of {base}, of rank {rank}, trained on {data}.",
+            data=code(data),
+            **words,
+        )
+    else:
+        summary = say("{task} with {model}: a LoRA adapter of {base}, of rank {rank}.", **words)
+    parts = [
+        f"# {markdown(folder.resolve().parent.name)}: {say('adapter')}",
+        summary,
+        say("It holds the updates, and the layers that the base model has not; the base model is loaded beside it."),
+        f"## {say('How to load it')}",
+        say("With `transformers` and `peft`:"),
+        f"```python\n{usage(kind, base)}\n```",
+        f"{say('With hf_xfmr installed:')} `hf_xfmr {_command(kind)} {card_usage.PLACE} …`",
+    ]
+    baseline = (figures.get("baseline") or {}).get(split) or {}
+    if rows := card_tables.results(scores, baseline, _have_intervals(scores)):
+        parts += (
+            [f"## {say('Results')}", say("{split}, of the run that trained it:", split=say(split)), rows]
+            if scores
+            else []
+        )
+    if training := card_tables.training(run, settings):
+        parts += [f"## {say('Training')}", card_tables.table(training)]
+    return parts
 
 
 def usage(kind: dual.Kind, base: str) -> str:

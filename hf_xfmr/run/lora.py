@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -42,6 +43,17 @@ def check(settings: Any) -> None:
             "lora_rank needs a checkpoint (--model): of a model from scratch the updates would be all that learns"
         )
     package()
+
+
+def check_push(settings: Any, args: Any) -> None:
+    """Raises `UserError` where the run would end with an adapter alone that nobody else can load: pushed, and of a
+    base model that lies in a folder here."""
+    alone = getattr(settings, "lora_rank", None) is not None and not settings.lora_merge
+    if args.push_to_hub and alone and settings.model and Path(settings.model).exists():
+        raise UserError(
+            f"push_to_hub would send an adapter of {settings.model}, which nobody else has: push that model first "
+            "(hf_xfmr push) and give its name on the Hub as --model; or leave lora_merge out, and the merged model goes"
+        )
 
 
 def package() -> Any:

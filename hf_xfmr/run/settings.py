@@ -20,7 +20,7 @@ from ..hub.training import fetch_checkpoint
 from ..processes import is_main
 from ..training import lock
 from ..training.trainer import XfmrTrainingArguments
-from . import arguments, beginnings, best, help, kinds, program, ranges, said, yaml_text
+from . import arguments, beginnings, best, help, kinds, lora, program, ranges, said, yaml_text
 from .call import Call
 
 Given = Sequence[str] | Call | None  # a command line, a call from Python, or this program's own arguments
@@ -100,6 +100,7 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
     except (ValueError, TypeError) as error:
         raise UserError(f"{config or 'the flags'}: {' '.join(str(error).split())}") from error
     arguments.check_settings(settings, args)
+    lora.check_push(settings, args)
     args.settled = decided  # said where training begins
     args.recipe = Path(str(sys.modules[settings_class.__module__].__file__)).stem
     args.call = str(call) if call else None

@@ -9,12 +9,13 @@ from ..data.regular import read_json
 from ..errors import UserError
 from ..hub import card
 from ..plain import one_line
+from ..run.lora import FOLDER
 from .task import all_tasks
 
 
 def rewrite(folder: str | Path, *, language: str | None = None) -> list[Path]:
-    """Write report.html, report.json and, where the folder holds a model, README.md into a run's folder anew, in
-    `language`, en or zh (None: as the run said). Returns what was written.
+    """Write report.html, report.json and, where the folder holds a model or adapter/, README.md into a run's folder
+    anew, in `language`, en or zh (None: as the run said). Returns what was written.
 
     Raises `UserError` if the folder is no finished run, a file of it can't be read, or for another language.
     """
@@ -44,4 +45,6 @@ def _rewritten(folder: Path, language: str | None) -> list[Path]:
     written = [report.write(folder, evaluate, language=language)]
     if (folder / "config.json").exists():
         written.append(card.write(folder))
+    if (folder / FOLDER / "adapter_config.json").exists():
+        written.append(card.write(folder / FOLDER))
     return written

@@ -47,6 +47,11 @@ BY_STOCKS_NAMES = {
         },
     ),
     "excluded": ("gpt2", "LoraConfig", {"target_modules": ["c_attn", "c_fc"], "exclude_modules": ["h.0.mlp.c_fc"]}),
+    "a part of the matrix": (
+        "gpt2",
+        "LoraConfig",
+        {"init_lora_weights": "pissa", "use_dora": True, "target_modules": ["c_attn", "c_fc"]},
+    ),
     "scaled": ("gpt2", "IA3Config", {}),
     "norms": ("gpt2", "LNTuningConfig", {}),
     "tokens": ("gpt2", "LoraConfig", {"trainable_token_indices": {"wte": [3, 9]}}),

@@ -131,3 +131,53 @@ def test_a_weighted_sum_of_adapters_and_their_singular_vectors():
             logits[name] = model(ids).logits
     assert (logits["svd"] - logits["cat"]).abs().max() < 1e-4
     assert (logits["one"] - logits["cat"]).abs().max() > 1e-2
+
+
+@pytest.mark.parametrize(("way", "target"), [("pissa", "c_attn"), ("olora", "c_attn"), ("pissa_niter_4", "query")])
+def test_what_begins_with_a_part_of_the_matrix_begins_at_the_model_and_comes_back(way, target, tmp_path, caplog):
+    """Stock has no OLoRA of a transposed matrix; by our name each matrix begins by itself, which stock has not."""
+    ids = torch.tensor([[5, 6, 7, 8]])
+    model = gpt2().eval()
+    model.save_pretrained(tmp_path / "base")
+    plain = model(ids).logits
+    config = peft.LoraConfig(init_lora_weights=way, target_modules=[target], r=4)
+    torch.manual_seed(0)
+    tuned = peft.get_peft_model(model, config)
+    assert torch.allclose(tuned(ids).logits, plain, atol=1e-5)
+    assert config.init_lora_weights == way
+    b = [p for name, p in tuned.named_parameters() if "lora_B" in name]
+    assert all(one.abs().max() > 0 for one in b)
+    with torch.no_grad():
+        b[0].mul_(2)
+    tuned.save_pretrained(tmp_path / "tuned")
+    kept = "pissa_niter_4 began with query, key and value each by itself: target_modules=['c_attn'] begins with them"
+    assert (kept in caplog.text) == (target == "query")
+    torch.manual_seed(0)
+    base = hf_xfmr.XfmrGPT2ForCausalLM.from_pretrained(tmp_path / "base")
+    again = peft.PeftModel.from_pretrained(base, tmp_path / "tuned").eval()
+    assert not torch.allclose(tuned(ids).logits, plain, atol=1e-3)
+    assert torch.allclose(again(ids).logits, tuned(ids).logits, atol=1e-5)
+
+
+def test_adapters_are_swapped_in_place(tmp_path):
+    """PEFT's hotswap, of adapters in stock's form and of another rank."""
+    from peft.utils.hotswap import hotswap_adapter, prepare_model_for_compiled_hotswap
+
+    ids = torch.tensor([[5, 6, 7, 8]])
+    gpt2().save_pretrained(tmp_path / "base")
+
+    def base():
+        return hf_xfmr.XfmrGPT2ForCausalLM.from_pretrained(tmp_path / "base").eval()
+
+    for rank in (2, 4):
+        torch.manual_seed(rank)
+        config = peft.LoraConfig(target_modules=["c_attn", "c_proj"], init_lora_weights=False, r=rank)
+        peft.get_peft_model(base(), config).save_pretrained(tmp_path / str(rank))
+    model = peft.PeftModel.from_pretrained(base(), tmp_path / "2").eval()
+    prepare_model_for_compiled_hotswap(model, target_rank=4)
+    query = model.get_base_model().transformer.blocks[0].attention.query.lora_A["default"].weight
+    for rank in (4, 2):
+        hotswap_adapter(model, str(tmp_path / str(rank)), adapter_name="default")
+        fresh = peft.PeftModel.from_pretrained(base(), tmp_path / str(rank)).eval()
+        assert torch.allclose(model(ids).logits, fresh(ids).logits, atol=1e-5)
+    assert query is model.get_base_model().transformer.blocks[0].attention.query.lora_A["default"].weight

@@ -1,9 +1,11 @@
 """Run tests of transformers, and of libraries beside it, on stock's classes and on ours, and print both side by side.
 
-python tests/conformance [Bert GPT2 Transformer Roberta XLMRoberta Camembert DistilBert] [peft[=FOLDER]]
+python tests/conformance [Bert GPT2 Transformer Roberta XLMRoberta Camembert DistilBert]
+                         [trainer] [peft] [sentence-transformers] [trl]
 
-The families are transformers' common test suite, which runs by default. `peft` are PEFT's own tests of BERT and
-GPT-2. Both are fetched by version the first time; PEFT's are read from its sources in FOLDER if that is named.
+The families are transformers' common test suite, which runs by default; `trainer` are its Trainer's tests, with
+XfmrTrainer in Trainer's place. All are fetched at the version that is installed, the first time; NAME=FOLDER takes a
+checkout in its place. WORKERS=2 says how many processes run the tests; FILES='one.py two.py' runs these files alone.
 """
 
 import os
@@ -11,8 +13,11 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from importlib.metadata import version
 from pathlib import Path
 from xml.etree import ElementTree
+
+from hf_xfmr.errors import UserError
 
 HERE = Path(__file__).parent
 FAMILIES = ("Bert", "GPT2", "Transformer", "Roberta", "XLMRoberta", "Camembert", "DistilBert")
@@ -42,24 +47,28 @@ def reason(family: str, test: str) -> str | None:
 def results(side: str, family: str, workers: str, options: list[str], environment: dict, cwd: Path | None = None):
     """(family, test) -> (passed, failed or skipped; its message's last line) of one side."""
     with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder, "report.xml")
+        report, log = Path(folder, "report.xml"), Path(folder, "log")
         environment = {**os.environ, "CONFORMANCE": side, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", **environment}
         common = ["-q", "-n", workers, "-p", "no:cacheprovider", "-o", "addopts=", "--tb=line", "-W", "ignore"]
-        subprocess.run(
-            [sys.executable, "-m", "pytest", *common, f"--junitxml={report}", *options],
-            env=environment,
-            cwd=cwd,
-            stdout=subprocess.DEVNULL,
-            check=False,
-        )
+        with log.open("w") as written:
+            subprocess.run(
+                [sys.executable, "-m", "pytest", *common, "--timeout=300", f"--junitxml={report}", *options],
+                env=environment,
+                cwd=cwd,
+                stdout=written,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+        if not report.is_file():
+            raise UserError(f"pytest ended without results of {family or 'transformers'}: {log.read_text()[-1000:]}")
         found: dict[tuple[str, str], tuple[str, str]] = {}
         for case in ElementTree.parse(report).iter("testcase"):
             outcome = next((child for child in case if child.tag in LETTERS), None)
             state = "passed" if outcome is None else LETTERS[outcome.tag]
             message = "" if outcome is None else " ".join((outcome.get("message") or "").split())[:160]
-            of = family or case.get("classname", "").rpartition(".")[2]
-            where = "" if family == "" else f" of {case.get('classname', '').rpartition('.')[2]}"
-            key = (of, case.get("name", "") + where)
+            where = case.get("classname", "")
+            name = case.get("name", "") + (f" of {where.removeprefix('tests.')}" if family else "")
+            key = (family or where.rpartition(".")[2], name)
             if found.get(key, ("passed",))[0] != "failed":  # of several subtests one that fails counts
                 found[key] = (state, message)
         return found
@@ -73,49 +82,44 @@ def of_transformers(families: list[str], workers: str) -> dict[str, dict]:
     return {side: results(side, "", workers, options, {}) for side in ("stock", "ours")}
 
 
-def of_peft(folder: str, workers: str) -> dict[str, dict]:
-    import neighbours
+def of_neighbour(name: str, folder: str, workers: str) -> dict[str, dict]:
+    from neighbours import NEIGHBOURS, prepare
 
-    tests = neighbours.sources(folder)
-    options = [
-        "--dist",
-        "load",
-        "-p",
-        "side",
-        "-k",
-        neighbours.CHOICE,
-        *(f"{tests.name}/{file}" for file in neighbours.FILES),
-    ]
-    with tempfile.TemporaryDirectory() as hub:
-        neighbours.make_hub(Path(hub))
+    neighbour = NEIGHBOURS[name]
+    with tempfile.TemporaryDirectory() as scratch:
+        where, tested = prepare(neighbour, folder, Path(scratch))
+        if tested:
+            print(f"{name}: tests of {tested}, with {version(neighbour.package)} installed")
+        files = os.environ.get("FILES", "").split() or neighbour.files
+        options = ["--dist", "load", "-p", "side", "-k", neighbour.choice, *(f"tests/{file}" for file in files)]
         paths = os.pathsep.join(filter(None, [str(HERE), str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")]))
-        environment = {"PYTHONPATH": paths, "HF_HUB_CACHE": hub}
-        return {side: results(side, "peft", workers, options, environment, tests.parent) for side in ("stock", "ours")}
+        environment = {
+            "PYTHONPATH": paths,
+            "HF_HUB_CACHE": str(Path(scratch, "hub")),
+            "CONFORMANCE_OF": name,
+            "CONFORMANCE_DATA": str(Path(scratch, "data")),
+        }
+        return {side: results(side, name, workers, options, environment, where) for side in ("stock", "ours")}
 
 
-def main() -> int:
-    named = sys.argv[1:] or list(FAMILIES)
-    sys.path.insert(0, str(HERE))
+def compared(named: list[str]) -> int:
     workers = os.environ.get("WORKERS", "2")
     families = [name for name in named if name in FAMILIES]
     both: dict[str, dict] = {"stock": {}, "ours": {}}
     found = [of_transformers(families, workers)] if families else []
-    for name in named:
-        suite, _, folder = name.partition("=")
-        if suite == "peft":
-            families.append(suite)
-            found.append(of_peft(folder, workers))
-        elif suite not in FAMILIES:
-            print(f"{name} is none of {', '.join(FAMILIES)} and peft[=FOLDER]", file=sys.stderr)
-            return 2
+    for one in named:
+        name, _, folder = one.partition("=")
+        if name not in FAMILIES:
+            families.append(name)
+            found.append(of_neighbour(name, folder, workers))
     for one in found:
         for side, of_side in one.items():
             both[side] |= of_side
-    print(f"{'':14}{'stock':>34}{'ours':>34}")
+    print(f"{'':21}{'stock':>34}{'ours':>34}")
     for family in families:
         counts = [Counter(state for (of, _), (state, _) in both[side].items() if of == family) for side in both]
         cells = [f"{c['passed']} passed {c['failed']} failed {c['skipped']} skipped" for c in counts]
-        print(f"{family:14}{cells[0]:>34}{cells[1]:>34}")
+        print(f"{family:21}{cells[0]:>34}{cells[1]:>34}")
 
     unexplained, chosen = 0, Counter()
     for key, (state, message) in sorted(both["ours"].items()):
@@ -129,6 +133,22 @@ def main() -> int:
     for (family, why), count in chosen.items():
         print(f"{count} of {family} fail in ours alone, {why}")
     return 1 if unexplained else 0
+
+
+def main() -> int:
+    sys.path.insert(0, str(HERE))
+    from neighbours import NEIGHBOURS
+
+    named = sys.argv[1:] or list(FAMILIES)
+    for one in named:
+        if one.partition("=")[0] not in {*FAMILIES, *NEIGHBOURS}:
+            print(f"{one} is none of {', '.join([*FAMILIES, *NEIGHBOURS])} (or NAME=FOLDER)", file=sys.stderr)
+            return 2
+    try:
+        return compared(named)
+    except UserError as fault:
+        print(fault, file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

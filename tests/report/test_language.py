@@ -17,7 +17,7 @@ from hf_xfmr.tasks.classification.report import evaluate
 from hf_xfmr.tasks.rewrite import rewrite
 
 REPORT, HUB = ROOT / "hf_xfmr/report", ROOT / "hf_xfmr/hub"
-CODE = [*sorted(REPORT.glob("*.py")), *sorted(HUB.glob("card*.py"))]
+CODE = [*sorted(REPORT.glob("*.py")), *sorted(HUB.glob("*card*.py"))]
 TEMPLATES = [*sorted((REPORT / "parts").glob("*.html")), HUB / "card_template.md"]
 
 

@@ -9,93 +9,38 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import classify_bert
 import finetune_gpt2
-import pretrain_bert
 import pytest
+import small_adapters
 import small_checkpoints
-import tag_bert
 import torch
 import transformers
-import translate
 from oracles import tensors
 from places import ROOT
+from small_adapters import RECIPES, as_settings, words
 from small_checkpoints import said
 
 import hf_xfmr
 from hf_xfmr.errors import UserError
 from hf_xfmr.predict import predict
 from hf_xfmr.run import adapter, lora
-from hf_xfmr.tasks.language_modeling.generator import generate
-from hf_xfmr.tasks.pretraining.filler import fill
-from hf_xfmr.tasks.translation.translator import translate as translated
 
 peft = pytest.importorskip("peft")
-
-TRAINED = [
-    *[
-        "--bf16",
-        "false",
-        "--max_steps",
-        "4",
-        "--disable_tqdm",
-        "true",
-        "--report_to",
-        "none",
-        "--learning_rate",
-        "0.05",
-    ],
-    *["--save_strategy", "steps", "--save_steps", "2", "--eval_strategy", "no", "--lora_rank", "2", "--seed", "3"],
-]
-RECIPES = {  # its module, the checkpoint it begins with, flags of its own, and what asks its model
-    "classify": (classify_bert, "base", ["--baseline", "false"], lambda model: predict(model, ["good film"])),
-    "tag": (
-        tag_bert,
-        "base",
-        ["--baseline", "none", "--validation_fraction", "0.2"],
-        lambda model: predict(model, ["a good film"]),
-    ),
-    "gpt2": (finetune_gpt2, "gpt2", ["--sample_every", "0"], lambda model: generate(model, ["good"], max_new_tokens=8)),
-    "pretrain": (pretrain_bert, "base", [], lambda model: fill(model, ["good [MASK]"])),
-    "translate": (
-        translate,
-        "transformer",
-        ["--task_rows", "100", "--task_length", "5", "--max_length", "32", "--eval_sentences", "0"],
-        lambda model: translated(model, ["good film"]),
-    ),
-}
 
 
 @pytest.fixture(scope="module")
 def checkpoints(tmp_path_factory) -> Path:
     torch.manual_seed(0)
-    root = small_checkpoints.make(tmp_path_factory.mktemp("checkpoints"))
-    lines = [
-        f"{'abcdefgh'[i % 8]} {'good' if i % 2 else 'bad'} film. a film {i}.,{'pos' if i % 2 else 'neg'}"
-        for i in range(40)
-    ]
-    (root / "reviews.csv").write_text("text,label\n" + "\n".join(lines) + "\n")
-    rows = [
-        {"tokens": ["a", "good", f"w{i}", *"abcdefg"[: i % 7]], "tags": ["O", "B-PER", "O", *["O"] * (i % 7)]}
-        for i in range(60)
-    ]
-    (root / "tags.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return root
-
-
-def words(name: str, checkpoints: Path, folder: Path, *flags: str) -> list[str]:
-    _, begins, own, _ = RECIPES[name]
-    data = {"tag": str(checkpoints / "tags.jsonl"), "translate": "task:copy"}.get(
-        name, str(checkpoints / "reviews.csv")
-    )
-    model = ["--dataset", data, "--model", str(checkpoints / begins), "--output_dir", str(folder)]
-    return [*model, *own, *TRAINED, *flags]
+    return small_adapters.make(tmp_path_factory.mktemp("checkpoints"))
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_leaves_an_adapter_that_answers_and_that_stock_loads(name, checkpoints, tmp_path):
-    module, begins, _, ask = RECIPES[name]
-    module.main(words(name, checkpoints, tmp_path / "run"))
+    """Called from Python, whose run answers by the merged model."""
+    _, begins, _, ask = RECIPES[name]
+    run = getattr(hf_xfmr, name)(**as_settings(words(name, checkpoints, tmp_path / "run")))
+    answers = {"gpt2": "generate", "pretrain": "fill", "translate": "translate"}
+    assert len(getattr(run, answers.get(name, "predict"))(["good [MASK]"])) >= 1
     folder = tmp_path / "run" / "adapter"
     assert (folder / "adapter_model.safetensors").stat().st_size < (tmp_path / "run/model.safetensors").stat().st_size
     assert list(ask(str(folder))) == list(ask(str(tmp_path / "run")))
@@ -127,7 +72,7 @@ EXACT = {  # our class, stock's, the checkpoint, what is targeted, PEFT's task
 
 @pytest.mark.parametrize("name", EXACT)
 def test_losses_of_a_padded_batch_are_those_of_stock_with_peft(name, checkpoints, tmp_path):
-    """In training mode, over steps of an optimizer that move updates and heads."""
+    """In training mode, over steps of an optimizer that move updates and heads; padding on either side in turn."""
     stock_name, folder, targets, task = EXACT[name]
     stock_class = getattr(transformers, f"Bert{stock_name}" if stock_name.startswith("For") else stock_name)
     our_class = getattr(hf_xfmr, small_checkpoints.CLASSES[folder])
@@ -149,24 +94,33 @@ def test_losses_of_a_padded_batch_are_those_of_stock_with_peft(name, checkpoints
         p.numel() for p in stock.parameters() if p.requires_grad
     )
     ids = torch.randint(5, 30, (4, 12))
-    mask = (torch.arange(12) < torch.tensor([12, 3, 7, 5])[:, None]).long()
-    labels = {"classify": torch.tensor([0, 1, 1, 0])}.get(
-        name, torch.where(mask == 1, ids % 2 if name == "tag" else ids, -100)
-    )
-    batch = {"input_ids": ids, "attention_mask": mask, "labels": labels}
-    losses = {}
+    right = (torch.arange(12) < torch.tensor([12, 3, 7, 5])[:, None]).long()
+    batches = []
+    left = right if name == "classify" else right.flip(1)  # there stock pools the first place, which is padding
+    for mask in (right, left):
+        labels = {"classify": torch.tensor([0, 1, 1, 0])}.get(
+            name, torch.where(mask == 1, ids % 2 if name == "tag" else ids, -100)
+        )
+        batches.append({"input_ids": ids, "attention_mask": mask, "labels": labels})
+        if name == "gpt2":  # where stock counts places from the padding on, and predicts the first word from it
+            batches[-1]["position_ids"] = (mask.cumsum(1) - 1).clamp(0)
+            batches[-1]["labels"] = labels.where(batches[-1]["position_ids"] > 0, -100)
+    losses, halves = {}, {}
     for model in (ours, stock):
         model.train()
         optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.5)
         losses[model] = []
-        for _ in range(5):
-            loss = model(**batch).loss
+        for step in range(6):
+            loss = model(**batches[step % 2]).loss
             losses[model].append(float(loss))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+        with torch.autocast("cpu", torch.bfloat16):
+            halves[model] = [float(model(**batch).loss) for batch in batches]
     assert losses[ours] == pytest.approx(losses[stock], rel=1e-5)
-    assert losses[ours][-1] < losses[ours][0] - 1e-4  # several times what they may differ
+    assert abs(losses[ours][-2] - losses[ours][0]) > 1e-4  # several times what they may differ
+    assert halves[ours] == pytest.approx(halves[stock], rel=1e-2)  # bfloat16 has three digits
 
 
 KILLED = """
@@ -294,6 +248,13 @@ def test_a_base_that_is_not_there_or_another_is_one_sentence(alone, checkpoints,
 def test_what_can_t_be_is_refused_before_anything_is_read(checkpoints, tmp_path, name, flags, message):
     with pytest.raises(UserError, match=message):
         RECIPES[name][0].main(words(name, checkpoints, tmp_path / "run", *flags))
+
+
+def test_an_adapter_that_nobody_else_could_load_is_refused_before_it_is_trained(checkpoints, tmp_path):
+    flags = ["--lora_merge", "false", "--push_to_hub", "true", "--hub_model_id", "alice/tuned"]
+    with pytest.raises(UserError, match=r"push_to_hub would send an adapter of .*base, which nobody else has"):
+        RECIPES["tag"][0].main(words("tag", checkpoints, tmp_path / "run", *flags))
+    assert not (tmp_path / "run").exists()
 
 
 def test_new_words_are_not_left_untrained(checkpoints, tmp_path):
