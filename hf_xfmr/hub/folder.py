@@ -13,7 +13,7 @@ from .. import machine
 from ..data.regular import check_regular, fault_of, read_json
 from ..errors import UserError
 from ..registration import config_classes
-from . import sizes, weight_files
+from . import kinds, sizes, weight_files
 
 TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json")
 VOCABULARIES = (*TOKENIZERS[:1], "vocab.txt", "vocab.json", "*.model", "*.spm", "tokenizer_config.json")
@@ -116,10 +116,18 @@ def check_config(folder: Path, config: dict[str, Any]) -> None:
     """Raises `UserError` for a config of which no model can be made, or none that the memory has room for."""
     path = folder / "config.json"
     kind = config.get("model_type")
+    if kinds.is_gpt1(config):
+        raise UserError(f"{path} {kinds.GPT1}")
     if not isinstance(kind, str):
+        meant = kinds.meant(config)
+        if meant is None:
+            raise UserError(
+                f'{path} has no model_type: add "model_type": "bert" ("roberta", "distilbert", "gpt2", "marian"), '
+                "whichever the checkpoint is of"
+            )
         raise UserError(
-            f'{path} has no model_type: add "model_type": "bert" ("roberta", "distilbert", "gpt2", "marian"), '
-            "whichever the checkpoint is of"
+            f'{path} has no model_type, and is of a {meant} by what it holds: add "model_type": "{meant}" there, or '
+            f"run hf_xfmr convert {folder} NEW_FOLDER, which writes it with the rest"
         )
     if kind not in transformers.CONFIG_MAPPING and not any(one.reads(kind) for one in config_classes()):
         code = ", and code that comes with a checkpoint (auto_map) is not run" if "auto_map" in config else ""

@@ -1,10 +1,13 @@
-"""Files of weights before they are loaded: what an index names, and what kind of numbers a file holds."""
+"""Files of weights before they are loaded: what an index names, what kind of numbers a file holds, and which are left
+that Python's pickle made."""
 
 import json
 import os
 import struct
 from pathlib import Path
 from typing import Any
+
+from huggingface_hub import try_to_load_from_cache
 
 from ..data.regular import check_regular
 from ..errors import UserError
@@ -40,3 +43,18 @@ def check_floating(path: Path) -> None:
                 f"{path} holds {name} as whole numbers ({kind}), and weights are fractions: save it in float32, or "
                 "take the checkpoint that it was quantized from"
             )
+
+
+def is_pickled(name: str) -> bool:
+    """Whether a checkpoint, a folder or a name on the Hub that lies in the cache, has its weights as torch.save's
+    pytorch_model.bin alone."""
+    if os.path.isdir(name):
+        folder = Path(name)
+        return not any(folder.glob("model*.safetensors")) and any(folder.glob("pytorch_model*.bin"))
+
+    def is_here(*files: str) -> bool:
+        return any(isinstance(try_to_load_from_cache(name, file), str) for file in files)
+
+    if os.path.lexists(name) or is_here("model.safetensors", "model.safetensors.index.json"):
+        return False
+    return is_here("pytorch_model.bin", "pytorch_model.bin.index.json")

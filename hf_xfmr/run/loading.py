@@ -4,6 +4,8 @@ import functools
 import logging
 import os
 import re
+import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +15,10 @@ from huggingface_hub import constants, file_exists, try_to_load_from_cache
 
 from .. import samples
 from ..errors import UserError
-from ..hub import folder
+from ..hub import folder, weight_files
 from ..models.stock import CheckpointError, StockModel, stock_name
-from ..plain import one_line
+from ..plain import one_line, printable
+from ..processes import is_main
 from ..writing import fault_of
 
 NAMED = 3  # tensors that an error names
@@ -67,6 +70,17 @@ def _reason(error: Exception) -> str:
     return words if len(words) < 400 else f"{words[:400]}…"
 
 
+@functools.cache  # once for each checkpoint, however often it is loaded
+def _say_if_pickled(name: str) -> None:
+    if is_main() and weight_files.is_pickled(name):
+        source = shlex.quote(printable(name))
+        print(
+            f"{printable(name)} has its weights as pytorch_model.bin, a pickle, of which tensors alone were read and "
+            f"no code was run; hf_xfmr convert {source} NEW_FOLDER writes them as safetensors",
+            file=sys.stderr,
+        )
+
+
 @contextmanager
 def _without_report() -> Iterator[None]:
     """Within, stock's table of what does not fit, many lines, is not printed: here that is an error of one."""
@@ -94,7 +108,10 @@ def from_pretrained(auto_class, name: str, *, grows: bool = False, adapters: boo
         folder.check_folder(where, words_only=reads_words, adapters=adapters)
         if not reads_words:
             with _without_report():
-                return auto_class.from_pretrained(where, **kwargs)
+                loaded = auto_class.from_pretrained(where, **kwargs)
+            if "Config" not in auto_class.__name__:
+                _say_if_pickled(where)
+            return loaded
         folder.check_tokenizer(where)
         read = auto_class.from_pretrained(where, **kwargs)
         if not grows:

@@ -61,7 +61,8 @@ class Subject:
             fields.pop("model_type", None)  # ours would be kept, and stock's tensors saved as if they were ours
         config = config_class(**fields)
         if config.pad_token_id is None:
-            config.pad_token_id = first(config.eos_token_id)  # as everyone sets it
+            end = first(config.eos_token_id)  # as everyone sets it; a smaller vocabulary may lack GPT-2's own
+            config.pad_token_id = end if end is not None and end < config.vocab_size else 0
         if not dropout:
             for field_name in [one for one in vars(config) if "drop" in one]:
                 if isinstance(getattr(config, field_name), float | int):
@@ -154,6 +155,12 @@ def _task(name: str) -> tuple[str, bool]:
     module, own_prefix, stock_prefix = FAMILIES[family]
     architecture = (loading.from_pretrained(AutoConfig, name).architectures or [f"{own_prefix}Model"])[0]
     task = architecture.removeprefix(own_prefix).removeprefix(stock_prefix)
+    if not hasattr(transformers, architecture) and not hasattr(module, architecture):
+        # a class of somebody's own: what its name ends in, and else the encoder without a head
+        heads = [one.removeprefix(own_prefix) for one in dir(module) if one.startswith(f"{own_prefix}For")]
+        task = next((head for head in heads if architecture.endswith(head)), "Model")
+    elif task == architecture:  # of another family, on tensors of this one
+        task = f"For{architecture.rpartition('For')[2]}"
     task = OTHER_NAMES.get(task, task)
     is_bare = task == "Model"
     task = USUAL_HEADS[family] if is_bare else task
