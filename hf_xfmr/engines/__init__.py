@@ -31,6 +31,7 @@ _MODULES = {"torch": "pytorch", "onnx": "onnx", "ctranslate2": "ctranslate2"}
 class Rows(Protocol):
     """A model that reads rows of token ids; what is made of its numbers is no concern of its own."""
 
+    engine: str
     config: dict[str, Any]  # what config.json says
     tokenizer: Any  # transformers', or `tokens.Tokenizer`, which answers the same calls
 

@@ -18,6 +18,8 @@ GRAPH = "model.onnx"
 class Rows:
     """As `engines.Rows`, of a folder that `export --to onnx` wrote."""
 
+    engine = "onnx"
+
     def __init__(self, folder: str, head: str):
         self.config = read_config(Path(folder) / "config.json")
         self.tokenizer = tokens.load(folder)

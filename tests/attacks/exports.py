@@ -64,4 +64,4 @@ def exports() -> Iterator[Case]:
     yield case("a run that was not exported", lambda p: p.use("bert"), "--to onnx", "predict", "--engine=onnx")
     yield case("a classifier", lambda p: p.use("graph"), "which generate can't use", "generate")
     yield case("texts by ONNX", lambda p: p.use("gpt2"), "--to ctranslate2", "generate", "--engine=ctranslate2")
-    yield case("an engine that is none", lambda p: p.use("graph"), "'tf' is none of its choices", "predict", "--engine=tf")
+    yield case("no such engine", lambda p: p.use("graph"), "'tf' is none of its choices", "predict", "--engine=tf")

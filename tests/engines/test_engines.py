@@ -119,12 +119,17 @@ print(json.dumps([[list(load({str(out)!r}, temperature)(rows, pairs, batch_size=
 def test_the_folder_says_what_it_is_and_a_run_s_export_beside_it_is_found(both, tmp_path):
     run, out = (shutil.copytree(one, tmp_path / one.name) for one in both)
     assert engines.find(str(run)).engine == "torch"
+    checkpoint = shutil.copytree(run, tmp_path / "checkpoint-1")
+    (checkpoint / "manifest.json").write_text('{"step": 1, "files": {}, "sha256": "0"}')  # as a run's checkpoints have
+    assert engines.find(str(checkpoint)).engine == "torch"
     assert engines.find(str(run), "onnx").model == str(out) == str(tmp_path / "run-onnx")
     assert engines.find(str(out)).engine == "onnx"
     with pytest.raises(UserError, match="was exported for the engine onnx, and torch is asked for"):
         engines.find(str(out), "torch")
     with pytest.raises(UserError, match="engine is 'tf'; it can be torch, onnx, ctranslate2"):
         engines.find(str(run), "tf")
+    found = hf_xfmr.load_run(out).predict(["good film", "bad"])
+    assert found["label"].tolist() == [one["label"] for one in load(str(run))(["good film", "bad"])]
     model = hf_xfmr.XfmrBertForSequenceClassification.from_pretrained(run)
     with torch.no_grad():
         model.classifier.bias += 1
