@@ -24,6 +24,7 @@ def furnish(
     """
     calibrated.say_in_config(out, temperature)
     _tokenizer(folder, out)
+    _promise(folder, out)
     manifest.write(
         out,
         {
@@ -38,6 +39,16 @@ def furnish(
             },
         },
     )
+
+
+def _promise(folder: Path, out: Path) -> None:
+    """Of the run's report what it promised of answers that may be unsure, which `predict` says beside its own."""
+    try:
+        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        promise = {name: report[name] for name in ("split", "coverage")}
+    except (OSError, ValueError, LookupError, TypeError):  # not a run's folder, or of another task
+        return
+    (out / "report.json").write_text(json.dumps(promise) + "\n", encoding="utf-8")
 
 
 def _tokenizer(folder: Path, out: Path) -> None:
