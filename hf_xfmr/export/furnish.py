@@ -36,6 +36,7 @@ def furnish(
         folder.resolve().name, engine, kind.auto_class, config, longest=longest, mask=_mask(out), target=target
     )
     (out / "README.md").write_text(page, encoding="utf-8")
+    _promise(folder, out)
     manifest.write(
         out,
         {
@@ -51,6 +52,16 @@ def furnish(
             },
         },
     )
+
+
+def _promise(folder: Path, out: Path) -> None:
+    """Of the run's report what it promised of answers that may be unsure, which `predict` says beside its own."""
+    try:
+        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        promise = {name: report[name] for name in ("split", "coverage")}
+    except (OSError, ValueError, LookupError, TypeError):  # not a run's folder, or of another task
+        return
+    (out / "report.json").write_text(json.dumps(promise) + "\n", encoding="utf-8")
 
 
 def _tokenizer(folder: Path, out: Path, longest: int | None) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from . import launched
+from .answers import answer, load
 from .row import Row
 
 WINDOW = 16  # batches that are put in order of length at a time, where there is a file of rows
@@ -39,8 +40,6 @@ class Alone:
             yield some, self.answered(some, flat)
 
     def answered(self, rows: list[Row], flat: bool) -> list[dict]:
-        from . import answer
-
         answers = answer(self.predictor, rows, self.batch_size)
         return [self.predictor.flat(one) for one in answers] if flat else answers
 
@@ -51,8 +50,6 @@ class Alone:
 def answering(model: str, options: dict[str, Any], batch_size: int, processes: int | None) -> Answering:
     """What answers with a model, loaded with the `options` of `load`: in this process, in so many others, or in those
     that a launcher began."""
-    from . import load
-
     if launched.count() > 1:
         launched.join()
         return launched.Share(Alone(load(model, **options), batch_size))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..data.wording import listed
 from ..errors import UserError
+from .answers import answer, load
 from .row import row_of
 
 if TYPE_CHECKING:
@@ -68,8 +69,6 @@ class Predict:
         return [*(self._predictor.columns or ["entities"]), "error"]
 
     def _answers(self, texts: list, pairs: list | None) -> list[dict]:
-        from . import answer, load
-
         if self._predictor is None:
             self._predictor = load(self.model, **self.options)
         both = zip(texts, [None] * len(texts) if pairs is None else map(_text, pairs), strict=True)

@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from ..errors import UserError
+from .answers import answer, load
 from .row import Row
 
 AHEAD = 2  # windows that a process has at a time: one that it computes, one that waits
@@ -63,7 +64,9 @@ class Pool:
 
     def __call__(self, windows: Iterator[list[Row]], *, flat: bool) -> Iterator[tuple[list[Row], list[dict]]]:
         """Each window of rows with its answers, in their order; `flat`: as rows of a table."""
-        rest, given, found = iter(enumerate(windows)), {}, {}
+        rest = iter(enumerate(windows))
+        given: dict[int, list[Row]] = {}
+        found: dict[int, list[dict]] = {}
         load, number, has_more = [0] * self.count, 0, True
         while has_more or given:
             while has_more and len(given) < OPEN * self.count and min(load) < AHEAD:
@@ -134,8 +137,6 @@ def _work(pipe: Connection, number: int, model: str, options: dict[str, Any], ba
 
 
 def _answer_all(pipe: Connection, asked: Any, number: int, model: str, options: dict[str, Any], batch: int) -> None:
-    from . import answer, load
-
     if options.get("engine") in (None, "torch") and importlib.util.find_spec("torch"):
         import torch
 

@@ -21,7 +21,7 @@ from ..data.table.stream import text_of
 from ..data.wording import listed
 from ..errors import UserError
 from . import keep
-from .row import BY_NAME, FORMATS, Columns, Row, row_of
+from .row import BY_NAME, FORMATS, Columns, Row, of_record, row_of
 
 OPTIONS = ("--text_column", "--text_pair_column", "--id_column")
 
@@ -116,7 +116,7 @@ def of_dicts(rows: Iterable[dict], name: str, columns: Columns = BY_NAME) -> Ite
     found = None
     for number, row in enumerate(rows):
         found = found or _find(list(row), name, columns)
-        yield _of(number, row, found)
+        yield of_record(number, row, found)
 
 
 def _kind(path: Path, told_kind: str | None) -> tuple[str | None, str | None, bool]:
@@ -189,7 +189,7 @@ def _table(
                 words = (how.delimiter or "").join(row)
                 yield Row(str(number), words, None if found.pair is None else "", fault)
             else:
-                yield _of(number, dict(zip(header, row, strict=True)), found)
+                yield of_record(number, dict(zip(header, row, strict=True)), found)
 
 
 def _objects(file: Iterable[str], name: str, columns: Columns) -> Iterator[Row]:
@@ -206,7 +206,7 @@ def _objects(file: Iterable[str], name: str, columns: Columns) -> Iterator[Row]:
             continue
         value = flat(value)
         found = found or _find(list(value), name, columns)
-        yield _of(number, value, found)
+        yield of_record(number, value, found)
 
 
 def _find(names: list[str], source: str, told: Columns) -> Columns:
@@ -226,30 +226,6 @@ def _find(names: list[str], source: str, told: Columns) -> Columns:
     ids = [name for name in names if name.casefold() in IDS and name not in (text, told.pair)]
     own = told.id or (ids[0] if ids else None)
     return Columns(text, told.pair, own, keep.resolved(told.keep, names, (text, told.pair, own), source))
-
-
-def _of(number: int, row: dict, columns: Columns) -> Row:
-    found = _texts_of(number, row, columns)
-    return found._replace(kept={new: row.get(old) for old, new in columns.keep}) if columns.keep else found
-
-
-def _texts_of(number: int, row: dict, columns: Columns) -> Row:
-    text, pair = row.get(columns.text), row.get(columns.pair) if columns.pair else None
-    own = row.get(columns.id) if columns.id else None
-    name = str(number) if own is None or own == "" else str(own)
-    if not isinstance(text, str):
-        return Row(name, _written(text), pair if isinstance(pair, str) else None, _not_text(columns.text, text))
-    if columns.pair and not isinstance(pair, str):
-        return Row(name, text, _written(pair), _not_text(columns.pair, pair))
-    return row_of(name, text, pair)
-
-
-def _written(value) -> str:
-    return "" if value is None else json.dumps(value, ensure_ascii=False)
-
-
-def _not_text(column: str | None, value) -> str:
-    return "no text" if value is None else f"{column} is no text but {type(value).__name__}"
 
 
 def _option(columns: Columns) -> str:

@@ -93,6 +93,7 @@ KINDS = {
     "windows": {"text_window": WINDOW},
     "pairs": {"text_window": {**WINDOW, "pair": True, "over_long": "head+tail"}},
     "several": {"problem_type": "multi_label_classification"},
+    "thresholds": {"decision_thresholds": {"a": 0.05, "b": 0.3}},
 }
 
 

@@ -69,7 +69,8 @@ class Predictions:
         def of(value: Any) -> Any:
             return [value[place] for place in kept] if isinstance(value, list) else value[kept]
 
-        values = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("problem", "answered")}
+        names = [one.name for one in fields(self) if one.name not in ("problem", "answered")]
+        values: dict[str, Any] = {name: getattr(self, name) for name in names}
         return Predictions(self.problem, **{name: None if one is None else of(one) for name, one in values.items()})
 
     @property
