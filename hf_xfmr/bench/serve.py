@@ -18,6 +18,8 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+import psutil
+
 from ..errors import UserError
 from ..export import export
 from ..run.console import say
@@ -63,11 +65,13 @@ START = 300.0  # seconds that a server may take to be ready
 
 
 class Load(NamedTuple):
-    """What clients saw: requests a second, and seconds of the median and of 99 in 100."""
+    """What clients saw: requests a second, and seconds of the median and of 99 in 100; and the seconds of processor
+    that the server took for a request."""
 
     rate: float
     p50: float
     p99: float
+    cpu: float
 
 
 def bench_serve(
@@ -125,12 +129,12 @@ def _loads(runs: dict[str, list[str]], texts: Sequence[str], clients: int, turns
     loads: dict[str, list[Load]] = {name: [] for name in runs}
     labels: list[str] = []
     with ExitStack() as servers:
-        ports = {name: servers.enter_context(_running(command)) for name, command in runs.items()}
-        for port in ports.values():
-            asyncio.run(_load(port, texts[: 2 * clients], clients))  # warm
+        ready = {name: servers.enter_context(_running(command)) for name, command in runs.items()}
+        for server in ready.values():
+            asyncio.run(_load(server, texts[: 2 * clients], clients))  # warm
         for turn in range(turns):
             for name in list(runs)[:: 1 if turn % 2 == 0 else -1]:
-                load, found = asyncio.run(_load(ports[name], texts, clients))
+                load, found = asyncio.run(_load(ready[name], texts, clients))
                 labels = labels or found
                 equal = sum(a == b for a, b in zip(labels, found, strict=True)) / len(labels)
                 if equal < 0.99:  # rounding decides of some
@@ -142,10 +146,10 @@ def _loads(runs: dict[str, list[str]], texts: Sequence[str], clients: int, turns
 def _print(record: dict[str, Load], clients: int, requests: int, turns: int) -> None:
     plain = record["FastAPI + pipeline"]
     say(f"{requests:,} texts by {clients} clients at a time, median of {turns} turns")
-    say(f"{'server':<20}{'requests/s':>12}{'ratio':>8}{'p50':>10}{'p99':>10}")
+    say(f"{'server':<20}{'requests/s':>11}{'ratio':>7}{'p50':>10}{'p99':>10}{'processor':>12}")
     for name, load in record.items():
-        times = f"{1000 * load.p50:>7,.0f} ms{1000 * load.p99:>7,.0f} ms"
-        say(f"{name:<20}{load.rate:>12,.1f}{load.rate / plain.rate:>8.2f}{times}")
+        times = f"{1000 * load.p50:>7,.0f} ms{1000 * load.p99:>7,.0f} ms{1000 * load.cpu:>9.1f} ms"
+        say(f"{name:<20}{load.rate:>11,.1f}{load.rate / plain.rate:>7.2f}{times}")
 
 
 def _texts(corpus: str, count: int) -> list[str]:
@@ -156,8 +160,8 @@ def _texts(corpus: str, count: int) -> list[str]:
 
 
 @contextmanager
-def _running(command: Sequence[str]) -> Iterator[int]:
-    """A server's port, once it is ready."""
+def _running(command: Sequence[str]) -> Iterator[tuple[int, psutil.Process]]:
+    """A server's port and process, once it is ready."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -169,15 +173,13 @@ def _running(command: Sequence[str]) -> Iterator[int]:
             if process.poll() is not None or time.monotonic() > until:
                 raise UserError(f"bench serve: {' '.join(command)[:80]}… does not start")
             time.sleep(0.1)
-        yield port
+        yield port, psutil.Process(process.pid)
     finally:
         _end(process)
 
 
 def _end(process: subprocess.Popen) -> None:
     """With the processes that it started."""
-    import psutil
-
     try:
         every = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
     except psutil.NoSuchProcess:
@@ -203,8 +205,9 @@ def _is_ready(port: int) -> bool:
         connection.close()
 
 
-async def _load(port: int, texts: Sequence[str], clients: int) -> tuple[Load, list[str]]:
+async def _load(server: tuple[int, psutil.Process], texts: Sequence[str], clients: int) -> tuple[Load, list[str]]:
     """Every text asked once, by clients that each keep a connection and ask anew when they are answered."""
+    port, process = server
     waiting = list(enumerate(texts))[::-1]
     seconds, labels = [0.0] * len(texts), [""] * len(texts)
 
@@ -218,11 +221,17 @@ async def _load(port: int, texts: Sequence[str], clients: int) -> tuple[Load, li
             seconds[place] = time.perf_counter() - begun
         writer.close()
 
-    begun = time.perf_counter()
+    before, begun = _processor(process), time.perf_counter()
     await asyncio.gather(*(client() for _ in range(clients)))
-    wall = time.perf_counter() - begun
+    wall, cpu = time.perf_counter() - begun, _processor(process) - before
     ordered = sorted(seconds)
-    return Load(len(texts) / wall, median(ordered), ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)]), labels
+    late = ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)]
+    return Load(len(texts) / wall, median(ordered), late, cpu / len(texts)), labels
+
+
+def _processor(process: psutil.Process) -> float:
+    """Seconds of processor of a process and those it started."""
+    return sum(sum(one.cpu_times()[:2]) for one in [process, *process.children(recursive=True)])
 
 
 def _request(text: str) -> bytes:

@@ -19,7 +19,9 @@ from ..errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", nargs="?", choices=("models", "data", "lora", "serve"), default="models", help="default: models")
+    parser.add_argument(
+        "what", nargs="?", choices=("models", "data", "lora", "serve"), default="models", help="default: models"
+    )
     parser.add_argument("--quick", action="store_true", help="2 layers in place of 12, fewer turns, one precision")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="only these contests")
     parser.add_argument(

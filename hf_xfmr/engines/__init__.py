@@ -51,13 +51,14 @@ class Writer(Protocol):
         self,
         rows: Sequence[Sequence[int]],
         options: Mapping[str, Any],
-        told: Callable[[int], object] | None = None,
+        told: Callable[[int, int], bool] | None = None,
     ) -> list[list[int]]:
         """The ids that are written for each row of ids, none of which is padded; special tokens may be among them.
 
         `options` are called as `model.generate` calls them: `max_new_tokens`, or `max_length` of a translation with its
-        start; `do_sample` with `temperature`, `top_k` (0: all) and `top_p`; `num_beams`. Of one row, without beams,
-        `told` hears each id as it is written. Raises `run.finite.NotFinite` where the model's numbers are not finite.
+        start; `do_sample` with `temperature`, `top_k` (0: all) and `top_p`; `num_beams`. Without beams `told` hears
+        each id as it is written, (row, id), and says whether the row ends with it; not of rows that have ended. Raises
+        `run.finite.NotFinite` where the model's numbers are not finite.
         """
         ...
 

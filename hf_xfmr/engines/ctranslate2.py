@@ -39,13 +39,13 @@ class Writer:
         self,
         rows: Sequence[Sequence[int]],
         options: Mapping[str, Any],
-        told: Callable[[int], object] | None = None,
+        told: Callable[[int, int], bool] | None = None,
     ) -> list[list[int]]:
         tokens = [[self.read[one] for one in row] for row in rows]
         return self._translated(tokens, options) if self.translates else self._continued(tokens, options, told)
 
     def _continued(
-        self, prompts: list[list[str]], options: Mapping[str, Any], told: Callable[[int], object] | None
+        self, prompts: list[list[str]], options: Mapping[str, Any], told: Callable[[int, int], bool] | None
     ) -> list[list[int]]:
         sampled = options.get("do_sample", False)
         drawn = {
@@ -55,7 +55,7 @@ class Writer:
         }
         beams = options.get("num_beams", 1)
         written: list[list[int]] = [[] for _ in prompts]
-        for places in _together(prompts, one_length=beams > 1):
+        for places in _together(prompts, one_length=beams > 1 or told is not None):
             some = [prompts[place] for place in places]
             # CTranslate2 counts what is longer than the shortest prompt to what is written
             least, most = min(map(len, some)), max(map(len, some))
@@ -65,7 +65,7 @@ class Writer:
                 beam_size=beams,
                 include_prompt_in_result=False,
                 return_scores=True,
-                callback=None if told is None else lambda step: bool(told(step.token_id)) and False,
+                callback=None if told is None else _heard(told, places),
                 **(drawn if sampled else {"sampling_topk": 1}),
                 **self._penalties(options),
             )
@@ -89,6 +89,10 @@ class Writer:
         given = {**self.search, **options}
         names = ("length_penalty", "repetition_penalty", "no_repeat_ngram_size")
         return {name: given[name] for name in names if given.get(name) is not None}
+
+
+def _heard(told: Callable[[int, int], bool], places: list[int]) -> Callable[[Any], bool]:
+    return lambda step: bool(told(places[step.batch_id], step.token_id))
 
 
 def writer(folder: str, head: str) -> Writer:

@@ -59,32 +59,35 @@ class Writer:
         self,
         rows: Sequence[Sequence[int]],
         options: Mapping[str, Any],
-        told: Callable[[int], object] | None = None,
+        told: Callable[[int, int], bool] | None = None,
     ) -> list[list[int]]:
         whole = bool(self.model.config.is_encoder_decoder)
         given = inputs(rows, None, self.model.config.pad_token_id or 0, left=not whole)  # it is masked
-        streamer = {} if told is None else {"streamer": _Told(told)}
+        asked = {} if told is None else {"stopping_criteria": [_Told(told, len(rows), self._ends())]}
         # in inference_mode autocast would cast all weights anew for each word
         mode = torch.inference_mode() if self.trained else nullcontext()
         tensors = {name: torch.from_numpy(one) for name, one in given.items()}
         with mode, finite.watched(self.model):
-            ids = generated(self.model, tensors, {**options, **streamer})
+            ids = generated(self.model, tensors, {**options, **asked})
         return ids.tolist() if whole else ids[:, given["input_ids"].shape[1] :].tolist()
 
+    def _ends(self) -> list[int]:
+        """The tokens with which a text ends."""
+        ids = self.model.generation_config.eos_token_id
+        return [] if ids is None else ids if isinstance(ids, list) else [ids]
 
-class _Told:
-    """What `model.generate` calls a streamer: the prompt comes first, and then id after id."""
 
-    def __init__(self, told: Callable[[int], object]):
-        self.told, self.begun = told, False
+class _Told(transformers.StoppingCriteria):
+    """What `model.generate` asks after each step which rows end: those that `told` says, and that have ended."""
 
-    def put(self, ids: torch.Tensor) -> None:
-        if self.begun:
-            self.told(int(ids.item()))
-        self.begun = True
+    def __init__(self, told: Callable[[int, int], bool], rows: int, ends: Sequence[int]):
+        self.told, self.ends, self.done = told, set(ends), [False] * rows
 
-    def end(self) -> None:
-        pass
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
+        for row, token in enumerate(input_ids[:, -1].tolist()):
+            if not self.done[row]:
+                self.done[row] = bool(self.told(row, token)) or token in self.ends
+        return torch.tensor(self.done, device=input_ids.device)
 
 
 @torch.no_grad()

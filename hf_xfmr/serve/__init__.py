@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
+from ..plain import one_line
 
 if TYPE_CHECKING:
     from .subjects import Subject
@@ -61,8 +62,8 @@ def serve(
         import fastapi  # noqa: F401
         import prometheus_client  # noqa: F401
         import uvicorn  # noqa: F401
-    except ImportError:
-        raise UserError(NEEDS) from None
+    except ImportError as error:
+        raise UserError(f"{NEEDS} ({one_line(error)})") from None
     from .running import run, take
 
     subject = subject_of(model, batch_size, engine)

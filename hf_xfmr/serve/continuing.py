@@ -1,8 +1,10 @@
 """Prompts continued in batches, token by token: rows that end, stop or have lost their client leave, others go on."""
 
+import random
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from .. import engines
 from ..errors import UserError
 from .batcher import Entry
 from .pieces import Pieces
@@ -35,16 +37,16 @@ class Continuing(Subject):
     def load(self) -> None:
         from ..tasks.language_modeling.generator import Generator
 
-        self.generator: Any = Generator(self.model)
+        self.generator = Generator(self.model, engine=self.engine)
         self.tokenizer = self.generator.tokenizer
 
     def info(self) -> dict[str, Any]:
-        return {"task": "generation", "max_input_length": self.positions}
+        return {"task": "generation", "max_input_length": self.positions, "engine": self.generator.place.engine}
 
     @property
     def positions(self) -> int:
         """The most tokens that a prompt and its continuation have together."""
-        return self.generator.model.config.max_position_embeddings
+        return self.generator.positions
 
     def warm_up(self) -> None:
         self._continue([self.ids("a")], Sampling(2, 0.0, 0, 1.0), 0, lambda row, token: False)
@@ -52,9 +54,11 @@ class Continuing(Subject):
     def ids(self, prompt: str) -> list[int]:
         """A prompt's tokens; those of an empty one are the token with which texts begin."""
         start = self.tokenizer.bos_token or self.tokenizer.eos_token or ""
-        return self.tokenizer(prompt or start, add_special_tokens=False)["input_ids"]
+        return list(self.tokenizer(prompt or start, add_special_tokens=False)["input_ids"])
 
     def compute(self, entries: Sequence[Entry], asked: Sampling) -> list[Any]:
+        if asked.seed is not None and self.generator.place.engine == "ctranslate2":
+            raise UserError("seed: CTranslate2 draws otherwise each time; leave it out, or serve the run's own folder")
         prompts = [self.ids(entry.given) for entry in entries]
         answers: list[Any] = [None] * len(entries)
         fitting = []
@@ -95,33 +99,10 @@ class Continuing(Subject):
     ) -> None:
         """Write on until all rows are done. `first` is the number of the first row within its request: of a request
         with a seed that takes several batches each is drawn otherwise, and alike each time."""
-        import torch
-        from transformers import StoppingCriteria, StoppingCriteriaList
-
-        from ..run import finite
-
-        class Told(StoppingCriteria):
-            def __init__(self) -> None:
-                self.done = torch.zeros(len(prompts), dtype=torch.bool)
-
-            def __call__(self, input_ids, scores, **kwargs):
-                for row, token in enumerate(input_ids[:, -1].tolist()):
-                    if not self.done[row]:
-                        self.done[row] = told(row, token)
-                return self.done.to(input_ids.device)
-
-        torch.seed() if asked.seed is None else torch.manual_seed(asked.seed + first)
-        model, width = self.generator.model, max(map(len, prompts))
-        padding = self.tokenizer.pad_token_id
-        ids = torch.tensor([[*[padding] * (width - len(row)), *row] for row in prompts], device=model.device)
-        mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in prompts], device=model.device)
-        drawn: dict[str, Any] = {"temperature": asked.temperature, "top_k": asked.top_k, "top_p": asked.top_p}
-        with torch.inference_mode(), finite.watched(model):
-            model.generate(
-                input_ids=ids,
-                attention_mask=mask,
-                max_new_tokens=asked.max_tokens,
-                pad_token_id=padding,
-                stopping_criteria=StoppingCriteriaList([Told()]),
-                **({"do_sample": True, **drawn} if asked.temperature else {"do_sample": False}),
-            )
+        seed = random.getrandbits(32) if asked.seed is None else (asked.seed + first) % 2**32
+        engines.seed(seed, self.generator.place.engine)
+        drawn: dict[str, Any] = {"do_sample": False}
+        if asked.temperature:
+            drawn = {"do_sample": True, "temperature": asked.temperature, "top_k": asked.top_k, "top_p": asked.top_p}
+        options = {**self.generator.told(None, **drawn).options, "max_new_tokens": asked.max_tokens}
+        self.generator.engine(prompts, options, told)

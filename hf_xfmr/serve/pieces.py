@@ -53,4 +53,4 @@ class Pieces:
         return next((size for size in range(most, 0, -1) if self.text.endswith(stop[:size])), 0)
 
     def _decoded(self, end: int) -> str:
-        return self.tokenizer.decode(self.ids[self.begun : end], skip_special_tokens=True)
+        return self.tokenizer.batch_decode([self.ids[self.begun : end]], skip_special_tokens=True)[0]

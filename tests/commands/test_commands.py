@@ -38,7 +38,11 @@ FUNCTIONS = {
     "env": ("machine", "environment"),
 }
 # Where words come from, how answers are written, which function is called, and what Python says by `TableSettings`.
-OF_THE_COMMAND_LINE = {"generate": {"file"}, "compare": {"json"}, "bench": {"what", "model", "onnx", "clients", "requests", "litserve"}}
+OF_THE_COMMAND_LINE = {
+    "generate": {"file"},
+    "compare": {"json"},
+    "bench": {"what", "model", "onnx", "clients", "requests", "litserve"},
+}
 OF_THE_COMMAND_LINE["predict"] = {one.name for one in dataclasses.fields(TableSettings)}
 
 

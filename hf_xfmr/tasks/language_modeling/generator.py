@@ -67,10 +67,11 @@ class Generator:
         given = [prompt or start for prompt in prompts]
         rows = [list(ids) for ids in self.tokenizer(given, add_special_tokens=False, verbose=False)["input_ids"]]
         room, wanted = self._room(max(map(len, rows)))
-        told = None if say is None else Streamed(self.tokenizer, rows[0], say)
+        streamed = None if say is None else Streamed(self.tokenizer, rows[0], say)
+        told = None if streamed is None else lambda row, token: bool(streamed(token))  # which ends nothing
         found = self.engine(rows, {**self.options, "max_new_tokens": room}, told)
-        if told is not None:
-            told.end()
+        if streamed is not None:
+            streamed.end()
         if room < wanted:  # said once there is an answer: an error stays the one line
             print(f"max_new_tokens: {room}, all the model has positions for", file=sys.stderr)
         whole = [[*row, *new] for row, new in zip(rows, found, strict=True)]
