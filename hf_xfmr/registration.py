@@ -29,6 +29,15 @@ def config_classes() -> list[Any]:
     return [getattr(importlib.import_module(path), name) for path, name in CONFIGS.values()]
 
 
+def longest_row(config: Any) -> int:
+    """The tokens that a row may have for a model of ours, or of stock's that one of ours stands for, special tokens
+    included: a RoBERTa's table has two positions more."""
+    for config_class in config_classes():
+        if not isinstance(config, config_class) and config_class.reads(config.model_type):
+            config = config_class.from_dict(config.to_dict())
+    return getattr(config, "longest_row", config.max_position_embeddings)
+
+
 def register() -> None:
     """Have our configs, models, pipeline and names known as soon as there is anything to know them."""
     after_import("transformers.models.auto.configuration_auto", _enter_configs)

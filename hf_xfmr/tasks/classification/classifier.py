@@ -8,6 +8,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from ...errors import UserError
+from ...registration import longest_row
 from ...run import adapted
 from ...run.finite import fault
 from .collate import ClassificationCollator
@@ -36,7 +37,7 @@ class Classifier:
         kind = kind_of(config.problem_type)
         self.problem = kind(names) if all_probabilities else of_labels(kind, names)
         self.text_window = getattr(config, "text_window", None) or {
-            "max_length": min(config.max_position_embeddings, self.tokenizer.model_max_length)
+            "max_length": min(longest_row(config), self.tokenizer.model_max_length)
         }
         kept = getattr(config, "calibration_temperature", None) or 1.0
         self.temperature = float(kept if temperature is None else temperature)

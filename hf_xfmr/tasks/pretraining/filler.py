@@ -6,6 +6,7 @@ import torch
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from ...errors import UserError
+from ...registration import longest_row
 from ...run import adapted, finite
 from ...tokenizer import long_texts
 from ..task import task_of
@@ -33,7 +34,7 @@ class Filler:
         mask = self.tokenizer.mask_token
         if not 1 <= top_k <= len(self.tokenizer):
             raise UserError(f"top_k is {top_k}; it is at least 1 and at most the vocabulary's {len(self.tokenizer):,}")
-        longest = self.model.config.max_position_embeddings
+        longest = longest_row(self.model.config)
         long_texts.check_length(text, self.tokenizer, longest)
         inputs = self.tokenizer(text, return_tensors="pt", verbose=False).to(self.model.device)
         ids = inputs["input_ids"][0]

@@ -7,6 +7,7 @@ import torch
 from transformers import AutoModelForTokenClassification, AutoTokenizer, pipeline
 
 from ...errors import UserError
+from ...registration import longest_row
 from ...run import adapted
 from ...run.finite import fault
 from ...tokenizer import long_texts
@@ -22,7 +23,7 @@ class Tagger:
         self.depends_on: dict = {}
         tokenizer = adapted.from_pretrained(AutoTokenizer, model)
         loaded = adapted.to_use(AutoModelForTokenClassification, model)
-        tokenizer.model_max_length = min(tokenizer.model_max_length, loaded.config.max_position_embeddings)
+        tokenizer.model_max_length = min(tokenizer.model_max_length, longest_row(loaded.config))
         self.pipeline = pipeline(
             "token-classification",
             model=loaded,
