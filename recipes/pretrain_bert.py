@@ -28,9 +28,14 @@ def main(argv: Given = None) -> dict[str, dict[str, float]]:
     """Run the recipe. Returns the metrics of each held-out split."""
     settings, args = parse(Settings, argv=argv)
     run.check(settings, settings, args)
-    config, tokenizer = run.load_parts(settings)
+    config, tokenizer = run.load_parts(settings, nsp=settings.nsp)
     corpus = data.pretraining(
-        settings.dataset, tokenizer, settings, max_positions=config.max_position_embeddings, seed=args.seed
+        settings.dataset,
+        tokenizer,
+        settings,
+        max_positions=config.longest_row,
+        first_position=config.first_position,
+        seed=args.seed,
     )
     say(*corpus.report)
     model = run.build_model(settings, config, corpus)

@@ -39,7 +39,7 @@ def main(argv: Given = None) -> dict[str, dict[str, float]]:
         settings.dataset,
         tokenizer,
         settings,
-        max_positions=config.max_position_embeddings,
+        max_positions=config.longest_row,
         vocab_size=config.vocab_size if settings.model else None,
     )
     say(*corpus.report)

@@ -15,7 +15,7 @@ from ..data.part import Part
 from ..errors import UserError
 from ..processes import once
 from ..run.console import say
-from . import findings, labels, resources, text, timing, tokens
+from . import findings, labels, language, resources, text, timing, tokens
 from .findings import Finding, stricter
 
 __all__ = ["Checked", "Finding", "Settings", "before_training", "data_findings", "stricter"]
@@ -105,7 +105,8 @@ def data_findings(corpus: Corpus, parts: dict[str, Part], config=None) -> tuple[
             balance = labels.balance(parts, names)
     columns = tokens.encode(train, encoders)
     for one in columns:
-        found += tokens.unknown(one)
+        found += list(tokens.unknown(one)) or list(language.of_words(one))
+        found += language.letter_case(one)
         if config is not None:
             target = getattr(config, "decoder_vocab_size", None) if one.column == "target" else None
             found += tokens.beyond_embedding(one, target or config.vocab_size)

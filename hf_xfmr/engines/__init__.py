@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 __all__ = ["ENGINES", "Place", "Rows", "Writer", "find", "labels", "positions", "rows", "seed", "tokenizer", "writer"]
+_AFTER_PADDING = {"xfmr_roberta", "roberta", "xlm-roberta", "camembert"}  # types whose positions begin there
 _MODULES = {"torch": "pytorch", "onnx": "onnx", "ctranslate2": "ctranslate2"}
 
 

@@ -84,7 +84,7 @@ def adapt(model: Any, settings: Any, *, targets: Iterable[str], task: str | None
         lora_alpha=settings.lora_alpha,
         lora_dropout=settings.lora_dropout,
         target_modules=list(targets),
-        modules_to_save=sorted(whole.difference(_HEADS)) or None,
+        modules_to_save=sorted(one for one in whole if one.split(".")[0] not in _HEADS) or None,
     )
     with without_warnings():
         adapted = peft.get_peft_model(model, options)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import yaml
 from datasets import Dataset
@@ -11,13 +12,13 @@ from datasets import Dataset
 from ... import tokenizer
 from ...data.wording import listed, opening
 from ...errors import UserError
-from ...models.bert import XfmrBertConfig, XfmrBertForSequenceClassification
+from ...models.bert import XfmrBertConfig
 from ...report.figures import of_figures
 from ...report.verdict.lines import lines
-from ...run import loading, lora, ranges
+from ...run import encoders, loading, lora, ranges
 from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
-from ...run.starting_point import check_origin, naming_model_config, new_config, of_checkpoint
+from ...run.starting_point import check_origin, naming_model_config, new_config
 from ...training import XfmrTrainer, XfmrTrainingArguments
 from . import calibration, deciding, fit_decision, measure, predictions, probe, report, verdict
 from .collate import ClassificationCollator
@@ -32,7 +33,10 @@ class ModelSettings(lora.LoraSettings):
 
     model: str | None = field(
         default=None,
-        metadata={"help": "BERT checkpoint: sample:minilm, a folder, or a name on the Hub; none: from scratch"},
+        metadata={
+            "help": "BERT, RoBERTa or DistilBERT checkpoint: sample:minilm, a folder, or a name on the Hub; none: from "
+            "scratch"
+        },
     )
     model_config: dict | None = field(
         default=None,
@@ -49,7 +53,7 @@ class ModelSettings(lora.LoraSettings):
     )
     freeze_encoder: bool = field(
         default=False,
-        metadata={"help": "Train the linear layer on [CLS] only, on features computed once (dropout off)"},
+        metadata={"help": "Train the layers on [CLS] only, on features computed once (dropout off)"},
     )
     class_weights: str | None = field(
         default=None,
@@ -58,12 +62,15 @@ class ModelSettings(lora.LoraSettings):
 
 
 DROPOUT = ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout")
+DISTILBERT_DROPOUT = ("dropout", "attention_dropout", "seq_classif_dropout")
 
 
 def check(settings: ModelSettings) -> None:
     """Refuse settings that contradict one another. Raises `UserError`."""
     check_origin(settings, "tokenizer")
-    if settings.model and (told := [name for name in settings.model_config or {} if name not in DROPOUT]):
+    if settings.model and (
+        told := [name for name in settings.model_config or {} if name not in DROPOUT + DISTILBERT_DROPOUT]
+    ):
         raise UserError(
             f"model and model_config are both given: a checkpoint has its own {told[0]}, and only {', '.join(DROPOUT)} "
             "can be others, so leave one of them out"
@@ -81,8 +88,11 @@ def check(settings: ModelSettings) -> None:
 def load_parts(settings: ModelSettings):
     """The config and tokenizer of the checkpoint; from scratch, in its place what makes one from the train texts."""
     if settings.model:
-        config, own_tokenizer = of_checkpoint(XfmrBertConfig, settings.model)
+        config, own_tokenizer = encoders.load_parts(settings.model)
         ranges.check_model_config(settings.model_config or {})
+        if told := [name for name in settings.model_config or {} if not hasattr(config, name)]:
+            own = ", ".join(name for name in DROPOUT + DISTILBERT_DROPOUT if hasattr(config, name))
+            raise UserError(f"model_config: {settings.model} has no {told[0]}; its dropout is {own}")
         with naming_model_config():
             config.update(settings.model_config or {})
         return config, own_tokenizer
@@ -109,8 +119,9 @@ def load_parts(settings: ModelSettings):
     return config, train_tokenizer
 
 
-def build_model(settings: ModelSettings, config: XfmrBertConfig, corpus: ClassificationData):
-    """`XfmrBertForSequenceClassification` with the corpus's labels, from the checkpoint or from scratch."""
+def build_model(settings: ModelSettings, config: Any, corpus: ClassificationData):
+    """A sequence classifier of the config's kind with the corpus's labels, from the checkpoint or from scratch."""
+    classifier = encoders.model_class(config, "AutoModelForSequenceClassification")
     names = corpus.problem.label_names or ["value"]
     config.update(
         {
@@ -123,10 +134,10 @@ def build_model(settings: ModelSettings, config: XfmrBertConfig, corpus: Classif
     )
     if settings.model:
         # A head for other labels than these is no use here: it starts anew, which the loader says in its line.
-        model = loading.to_train(XfmrBertForSequenceClassification, settings.model, config=config, head="classifier")
+        model = loading.to_train(classifier, settings.model, config=config, head="classifier")
     else:
         config.update({"vocab_size": len(corpus.tokenizer), "pad_token_id": corpus.tokenizer.pad_token_id})
-        model = XfmrBertForSequenceClassification(config)
+        model = classifier(config)
     return lora.adapt(model, settings, targets=("query", "key", "value"), task="SEQ_CLS")
 
 
@@ -159,8 +170,10 @@ def make_trainer(
         outputs = corpus.problem.example_outputs(labels)
         ranges.check_best(args, corpus.problem.figures(outputs, corpus.problem.array(labels)))
     if settings.freeze_encoder:
+        probe.check(model, corpus)
         model.requires_grad_(False)
-        model.classifier.requires_grad_(True)
+        for layer in probe.head_of(model).values():
+            layer.requires_grad_(True)
         say("frozen encoder: computing its features, once for all epochs")
         model.to(args.device)
         splits = {name: probe.features(model, rows, collate, args) for name, rows in splits.items()}

@@ -60,12 +60,14 @@ def pretraining(
     settings: PretrainingSettings,
     *,
     max_positions: int,
+    first_position: int = 0,
     seed: int,
 ) -> PretrainingData:
     """Load a corpus (a name as `load_documents` takes), cut it into sentences, and make rows of at most `max_length`.
 
     Instead of a tokenizer, a function can be given that makes one of the texts of the train split, and of no other.
-    Raises UserError, one sentence, for every input that can't be used as it stands.
+    Positions count from the model's `first_position`. Raises UserError, one sentence, for every input that can't be
+    used as it stands.
     """
     longest = settings.max_length or max_positions
     if not 8 <= longest <= max_positions:
@@ -79,8 +81,11 @@ def pretraining(
     if not isinstance(tokenizer, PreTrainedTokenizerBase):
         tokenizer = tokenizer(documents["train"])
     if tokenizer.cls_token_id is None or tokenizer.sep_token_id is None:
-        raise UserError(f"{type(tokenizer).__name__} has no [CLS] and [SEP]: use a tokenizer made for BERT")
-    how = _Rows(tokenizer, longest, settings)
+        raise UserError(
+            f"{type(tokenizer).__name__} has no tokens for the beginning and end of a text ([CLS] and [SEP], or <s> "
+            "and </s>): use an encoder's tokenizer"
+        )
+    how = _Rows(tokenizer, longest, settings, first_position)
     splits: dict[str, MaskedRows | MaskedStream] = {}
     for split, given in documents.items():
         if settings.streaming:
@@ -106,7 +111,10 @@ def pretraining(
 class _Rows:
     """How documents become rows and rows what a model reads."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, longest: int, settings: PretrainingSettings):
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, longest: int, settings: PretrainingSettings, first_position: int
+    ):
+        self.first_position = first_position
         self.tokenizer, self.longest, self.nsp = tokenizer, longest, settings.nsp
         self.packing, self.whole_words = settings.packing, settings.whole_word_masking
         self.masker = Masker(tokenizer)
@@ -134,7 +142,7 @@ class _Rows:
         `next_sentence_label`."""
         if not self.nsp:
             parts = [part for text in rows[row] for part in (self.cls, text, self.sep)]
-            positions = [np.arange(text.shape[1] + 2) for text in rows[row]]
+            positions = [np.arange(text.shape[1] + 2) + self.first_position for text in rows[row]]
             asked = self._mask(np.concatenate(parts, 1), generator)
             return asked | {"position_ids": np.concatenate(positions)}
         first, second = rows[row].first, rows[partner].second

@@ -18,7 +18,7 @@ class Masker:
 
     def __init__(self, tokenizer):
         if tokenizer.mask_token_id is None:
-            raise UserError(f"{type(tokenizer).__name__} has no [MASK] token: use a tokenizer made for BERT")
+            raise UserError(f"{type(tokenizer).__name__} has no token for a masked word: use a tokenizer made for BERT")
         self.mask = tokenizer.mask_token_id
         self.special = np.zeros(len(tokenizer), bool)
         self.special[tokenizer.all_special_ids] = True

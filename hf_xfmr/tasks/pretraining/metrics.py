@@ -72,7 +72,7 @@ def evaluate_in_detail(
 def _score(model, batch: dict[str, torch.Tensor], sums: dict, surprise: torch.Tensor | None) -> torch.Tensor:
     """Adds to the sums; the rows of `Detail`."""
     labels, follows = batch.pop("labels"), batch.pop("next_sentence_label", None)
-    out = model.bert(**batch)
+    out = model.base_model(**batch)
     asked = labels != IGNORE  # (B, T)
     nats = _add(sums, "mlm", "right", "masked", model.mlm_head(out.last_hidden_state[asked]), labels[asked])
     unread = torch.zeros_like(nats) if surprise is None else surprise.to(nats)[labels[asked]]

@@ -2,18 +2,19 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from transformers import AutoTokenizer
 
 from ...data.wording import opening
 from ...errors import UserError
-from ...models.bert import XfmrBertConfig, XfmrBertForMaskedLM, XfmrBertForPreTraining
+from ...models.bert import XfmrBertConfig
 from ...report.figures import of_figures
 from ...report.verdict.lines import lines
-from ...run import loading, lora, ranges
+from ...run import encoders, loading, lora, ranges
 from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
-from ...run.starting_point import check_end, check_origin, new_config, of_checkpoint
+from ...run.starting_point import check_end, check_origin, new_config
 from ...tokenizer import ENCODER_TOKENS, for_encoder
 from ...tokenizer import train as train_tokenizer
 from ...training import XfmrTrainer, XfmrTrainingArguments
@@ -32,7 +33,8 @@ class ModelSettings(lora.LoraSettings):
     model: str | None = field(
         default=None,
         metadata={
-            "help": "BERT checkpoint to go on from: a folder, a name on the Hub or a sample:; none: from scratch"
+            "help": "BERT, RoBERTa or DistilBERT checkpoint to go on from: a folder, a name on the Hub or a sample:; "
+            "none: from scratch"
         },
     )
     model_config: dict | None = field(
@@ -55,10 +57,17 @@ def check(settings: ModelSettings, data: PretrainingSettings, args: XfmrTraining
     ranges.check_best(args, (*FIGURES, *NSP_FIGURES) if data.nsp else FIGURES)
 
 
-def load_parts(settings: ModelSettings):
-    """The config and tokenizer of the checkpoint; from scratch, in its place what makes one from the train texts."""
+def load_parts(settings: ModelSettings, *, nsp: bool):
+    """The config and tokenizer of the checkpoint; from scratch, in its place what makes one from the train texts.
+    Raises `UserError` if next sentences (`nsp`) are to be learned by a model that has no head for them."""
     if settings.model:
-        return of_checkpoint(XfmrBertConfig, settings.model)
+        config, tokenizer = encoders.load_parts(settings.model)
+        if nsp and "AutoModelForPreTraining" not in config.auto_classes:
+            raise UserError(
+                f"nsp: {settings.model} is a {config.stock_model_type}, which learns from masked words alone and has "
+                "no head for next sentences: add --nsp false"
+            )
+        return config, tokenizer
     config = new_config(XfmrBertConfig, settings.model_config)
     kind = settings.tokenizer or "wordpiece"
     if kind not in TOKENIZERS:
@@ -74,9 +83,10 @@ def load_parts(settings: ModelSettings):
     return config, train
 
 
-def build_model(settings: ModelSettings, config: XfmrBertConfig, corpus: PretrainingData):
-    """`XfmrBertForPreTraining`, or without nsp `XfmrBertForMaskedLM`, from the checkpoint or from scratch."""
-    model_class = XfmrBertForPreTraining if corpus.nsp else XfmrBertForMaskedLM
+def build_model(settings: ModelSettings, config: Any, corpus: PretrainingData):
+    """`XfmrBertForPreTraining`, or without nsp a masked language model of the config's kind, from the checkpoint or
+    from scratch."""
+    model_class = encoders.model_class(config, "AutoModelForPreTraining" if corpus.nsp else "AutoModelForMaskedLM")
     size = len(corpus.tokenizer)
     if not settings.model:
         config.update({"vocab_size": size, "pad_token_id": corpus.tokenizer.pad_token_id})

@@ -41,7 +41,7 @@ def tokenize(texts: Iterable[str], tokenizer, *, whole_words: bool) -> Iterator[
     for text, (ids, _, stops) in zip(given, tokens_of(read, tokenizer, offsets=True), strict=True):
         if not ids:
             continue
-        last = np.array(stops) - 1  # a piece is where its last character is
+        last = np.maximum(np.array(stops) - 1, 0)  # a piece is where its last character is
         starts = np.ones(len(ids), np.int32)
         if segment is not None:
             starts[1:] = np.diff(segment(text)[last]) != 0
@@ -59,13 +59,15 @@ class Segmenter:
     def __call__(self, text: str) -> np.ndarray:
         """The number of the word each character is in, [n]; white space goes with the word after it."""
         begins = np.zeros(len(text), np.int32)
+        behind = 0  # the run before
         for run in WORD.finditer(text):
-            begins[run.start()] = 1
+            begins[behind] = 1
+            behind = run.end()
             if HAN.match(run[0]):
                 place = run.start()
-                for word in self._chinese(run[0]):
-                    begins[place] = 1
+                for word in list(self._chinese(run[0]))[:-1]:
                     place += len(word)
+                    begins[place] = 1
         return np.cumsum(begins)
 
     def _chinese(self, run: str) -> Iterable[str]:

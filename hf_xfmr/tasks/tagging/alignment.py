@@ -39,6 +39,8 @@ def align(texts: Sequence[str], starts: Sequence[Sequence[int]], tokenizer) -> l
         places = [_skip_space(text, start, end) for start, end in zip(firsts, lasts, strict=True)]
         word = [max(bisect(begins, place) - 1, 0) for place in places]
         first = [begins[number] == place for number, place in zip(word, places, strict=True)]
+        for number in range(len(first) - 1, 0, -1):  # a character may be several pieces, of its bytes
+            first[number] &= word[number] != word[number - 1]
         aligned.append(Aligned(list(ids), word, first))
     return aligned
 

@@ -17,7 +17,10 @@ def encode_sentences(
     """The model's rows of a split's sentences, of at most `longest` tokens. What became of them goes to `report`."""
     cls, sep = tokenizer.cls_token_id, tokenizer.sep_token_id
     if cls is None or sep is None:
-        raise UserError(f"{type(tokenizer).__name__} has no [CLS] and [SEP]: use a tokenizer made for BERT")
+        raise UserError(
+            f"{type(tokenizer).__name__} has no tokens for the beginning and end of a text ([CLS] and [SEP], or <s> "
+            "and </s>): use an encoder's tokenizer"
+        )
     index = {name: number for number, name in enumerate(labels)}
     tags = sentences["tags"][:]
     rows, hidden, divided, unknown, pieces = [], 0, 0, 0, 0

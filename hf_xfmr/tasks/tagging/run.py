@@ -6,19 +6,20 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ... import tokenizer
 from ...data.wording import opening
 from ...errors import UserError
-from ...models.bert import XfmrBertConfig, XfmrBertForTokenClassification
+from ...models.bert import XfmrBertConfig
 from ...report.figures import of_figures
 from ...report.verdict.lines import lines
-from ...run import loading, lora, ranges
+from ...run import encoders, loading, lora, ranges
 from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
-from ...run.starting_point import check_origin, new_config, of_checkpoint
+from ...run.starting_point import check_origin, new_config
 from ...training import XfmrTrainer, XfmrTrainingArguments
 from ...writing import whole
 from . import baseline as tagging_baseline
@@ -37,7 +38,11 @@ class ModelSettings(lora.LoraSettings):
     """Which model, and what it is compared with."""
 
     model: str | None = field(
-        default=None, metadata={"help": "BERT checkpoint: a folder, a name on the Hub or a sample:; none: from scratch"}
+        default=None,
+        metadata={
+            "help": "BERT, RoBERTa or DistilBERT checkpoint: a folder, a name on the Hub or a sample:; none: from "
+            "scratch"
+        },
     )
     model_config: dict | None = field(
         default=None,
@@ -60,7 +65,7 @@ def check(settings: ModelSettings) -> None:
 def load_parts(settings: ModelSettings):
     """The config and tokenizer of the checkpoint; from scratch, in its place what makes one from the train texts."""
     if settings.model:
-        return of_checkpoint(XfmrBertConfig, settings.model)
+        return encoders.load_parts(settings.model)
     config = new_config(XfmrBertConfig, settings.model_config)
 
     def train_tokenizer(texts: list[str]):
@@ -75,15 +80,16 @@ def load_parts(settings: ModelSettings):
     return config, train_tokenizer
 
 
-def build_model(settings: ModelSettings, config: XfmrBertConfig, corpus: TaggingData):
-    """`XfmrBertForTokenClassification` with the corpus's BIO labels, from the checkpoint or from scratch."""
+def build_model(settings: ModelSettings, config: Any, corpus: TaggingData):
+    """A token classifier of the config's kind with the corpus's BIO labels, from the checkpoint or from scratch."""
     names = corpus.label_names
     config.update({"id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}})
+    tagger = encoders.model_class(config, "AutoModelForTokenClassification")
     if settings.model:
-        model = loading.to_train(XfmrBertForTokenClassification, settings.model, config=config, head="classifier")
+        model = loading.to_train(tagger, settings.model, config=config, head="classifier")
         return lora.adapt(model, settings, targets=("query", "key", "value"), task="TOKEN_CLS")
     config.update({"vocab_size": len(corpus.tokenizer), "pad_token_id": corpus.tokenizer.pad_token_id})
-    return XfmrBertForTokenClassification(config)
+    return tagger(config)
 
 
 def make_trainer(args: XfmrTrainingArguments, model, corpus: TaggingData) -> XfmrTrainer:

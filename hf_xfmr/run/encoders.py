@@ -1,0 +1,42 @@
+"""What an encoder's recipe is given: a BERT or one of its kin, by the checkpoint's own word, and its classes."""
+
+import sys
+from typing import Any
+
+from transformers import AutoConfig
+
+from ..errors import UserError
+from ..models.bert import XfmrBertConfig
+from ..models.distilbert import XfmrDistilBertConfig
+from ..models.roberta import XfmrRobertaConfig
+from . import loading
+from .starting_point import of_checkpoint
+
+NAMES = "a BERT, RoBERTa, XLM-RoBERTa, CamemBERT or DistilBERT"
+_CONFIGS = (XfmrBertConfig, XfmrRobertaConfig, XfmrDistilBertConfig)
+
+
+def load_parts(name: str) -> tuple[Any, Any]:
+    """The config and tokenizer of an encoder's checkpoint. Raises `UserError` for a checkpoint of another kind."""
+    kind = loading.from_pretrained(AutoConfig, name).model_type
+    config_class = next((one for one in _CONFIGS if one.reads(kind)), None)
+    if config_class is None:
+        raise UserError(f"model: {name} is a checkpoint of kind '{kind}'; this recipe takes {NAMES}")
+    config, tokenizer = of_checkpoint(config_class, name)
+    if not has_segments(config) and "token_type_ids" in tokenizer.model_input_names:  # as a BERT's tokenizer gives them
+        names = [one for one in tokenizer.model_input_names if one != "token_type_ids"]
+        tokenizer.model_input_names = tokenizer.init_kwargs["model_input_names"] = names
+    return config, tokenizer
+
+
+def has_segments(config: Any) -> bool:
+    """Whether the model tells a second text from the first by a vector of its own."""
+    return getattr(config, "type_vocab_size", 1) > 1
+
+
+def model_class(config: Any, auto_class: str) -> Any:
+    """Our class of this config for an Auto class, as AutoModelForMaskedLM. Raises `UserError` where there is none."""
+    path = config.auto_classes.get(auto_class)
+    if path is None:
+        raise UserError(f"model: {type(config).__name__} has no head for {auto_class.removeprefix('AutoModelFor')}")
+    return getattr(sys.modules[type(config).__module__], path.split(".")[-1])
