@@ -91,7 +91,16 @@ def of_neighbour(name: str, folder: str, workers: str) -> dict[str, dict]:
         if tested:
             print(f"{name}: tests of {tested}, with {version(neighbour.package)} installed")
         files = os.environ.get("FILES", "").split() or neighbour.files
-        options = ["--dist", "load", "-p", "side", "-k", neighbour.choice, *(f"tests/{file}" for file in files)]
+        options = [
+            "--dist",
+            "load",
+            "--continue-on-collection-errors",
+            "-p",
+            "side",
+            "-k",
+            neighbour.choice,
+            *(f"tests/{file}" for file in files),
+        ]
         paths = os.pathsep.join(filter(None, [str(HERE), str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")]))
         environment = {
             "PYTHONPATH": paths,
