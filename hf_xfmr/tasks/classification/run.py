@@ -226,6 +226,8 @@ def finish(
     config.calibration_folded = None  # what was exported, and trained on
     config.decision_thresholds = decided.decision.thresholds if decided.decision else None
     config.decision_costs = decided.decision.costs if decided.decision else None
+    if longest := corpus.text_window["max_length"]:
+        corpus.tokenizer.model_max_length = longest  # which is saved with it: others cut where the training did
     save_and_report(
         trainer,
         settings,
