@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     )
     from .models.transformer import XfmrConfig, XfmrForConditionalGeneration, XfmrModel
     from .predict.batches import Predict
-    from .tasks.translation.translator import TranslationPipeline
+    from .tasks.translation.pipeline import TranslationPipeline
     from .training.trainer import XfmrTrainer, XfmrTrainingArguments
 
 __version__ = "0.1.0"
@@ -80,7 +80,7 @@ _HOMES = {  # of a name's beginning, longest first
     "XfmrGPT2": "models.gpt2",
     "XfmrTrain": "training.trainer",
     "Xfmr": "models.transformer",
-    "TranslationPipeline": "tasks.translation.translator",
+    "TranslationPipeline": "tasks.translation.pipeline",
     "UserError": "errors",
     "Predict": "predict.batches",
     "adopt": "adoption",

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data.regular import read_json
 from ..errors import UserError
 from ..plain import one_line
 from . import tokens
 from .batches import inputs
+from .config import read_config
 
 GRAPH = "model.onnx"
 
@@ -18,17 +18,20 @@ GRAPH = "model.onnx"
 class Rows:
     """As `engines.Rows`, of a folder that `export --to onnx` wrote."""
 
+    engine = "onnx"
+
     def __init__(self, folder: str, head: str):
-        self.config = read_json(Path(folder) / "config.json", "config")
+        self.config = read_config(Path(folder) / "config.json")
         self.tokenizer = tokens.load(folder)
         self.session = session(Path(folder) / GRAPH)
         self.names = {one.name for one in self.session.get_inputs()}
+        self.output = self.session.get_outputs()[0].name  # of a pretraining model, the words
 
     def __call__(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> np.ndarray:
         if types is None and "token_type_ids" in self.names:
             types = [[0] * len(row) for row in ids]
         given = inputs(ids, types, self.tokenizer.pad_token_id or 0, self.tokenizer.pad_token_type_id)
-        return self.session.run(["logits"], {name: one for name, one in given.items() if name in self.names})[0]
+        return self.session.run([self.output], {name: one for name, one in given.items() if name in self.names})[0]
 
 
 def session(graph: Path):

@@ -12,11 +12,12 @@ import numpy as np
 import torch
 from transformers import GenerationConfig
 
+from ..engines import ctranslate2 as engine
 from ..errors import UserError
 from ..hub import dual
 from ..run import loading
 from ..tasks.translation.tokenizer_pair import TokenizerPair
-from . import bits, ctranslate2_file, parity, real_rows, stock
+from . import bits, ctranslate2_file, furnish, parity, real_rows, stock
 
 NEVER = -1e9  # added to the logit of a token that is not to be generated
 ROWS, LENGTH, WRITTEN = 4, 24, 20  # texts compared, their tokens, and the tokens written to compare
@@ -50,10 +51,13 @@ def write(folder: Path, out: Path) -> list[str]:
     for path in sorted(staged.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     staged.rmdir()
-    stock.copy_tokenizer(folder, out)
+    stock.copy(folder, out, (*stock.TOKENIZER, engine.SEARCH))
+    (out / engine.CONFIG).write_text(stock.config_text(kind, folder), encoding="utf-8")
     bias = {} if getattr(ours, "final_logits_bias", None) is None else {"final_logits_bias": _bias(ours)}
     count = bits.compare("CTranslate2's model", ctranslate2_file.variables(out / "model.bin"), ours, bias)
-    return [f"{check(out, folder, ours, tokenizers)}; all {count:,} tensors of the model are the same, bit for bit"]
+    said = f"{check(out, folder, ours, tokenizers)}; all {count:,} tensors of the model are the same, bit for bit"
+    furnish.furnish(kind, folder, out, engine="ctranslate2")
+    return [said]
 
 
 def convert(spec, out: Path) -> None:

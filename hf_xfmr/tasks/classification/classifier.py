@@ -67,7 +67,7 @@ class Classifier:
     @property
     def depends_on(self) -> dict:
         """What its answers depend on beside the model."""
-        found: dict = {"temperature": self.temperature}
+        found: dict = {"temperature": self.temperature, "engine": self.engine.engine}
         if self.abstain_below is not None:
             found["abstain_below"] = self.abstain_below
         if not self.decision.is_default:

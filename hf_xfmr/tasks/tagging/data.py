@@ -58,7 +58,7 @@ def tagging(
     if not tokenizer.is_fast:
         raise UserError(f"{type(tokenizer).__name__} has no offsets; save it with a tokenizer.json")
     labels = bio_labels(types)
-    longest = min(settings.max_length or max_positions, tokenizer.model_max_length)
+    longest = settings.max_length or min(max_positions, tokenizer.model_max_length)
     if not 3 <= longest <= max_positions:
         raise UserError(f"max_length is {longest}; it is at least 3 and at most the model's {max_positions} positions")
     splits = {
@@ -66,6 +66,7 @@ def tagging(
         for split, rows in sentences.items()
     }
     check_ids(splits["train"], vocab_size)
+    tokenizer.model_max_length = longest  # which is saved with the model: others read windows of that length too
     return TaggingData(
         splits=splits,
         sentences=sentences,

@@ -33,7 +33,7 @@ class Tagging(Task):
         }
         for name in (name for name, is_told in told.items() if is_told):
             raise UserError(f"{name} is for classifiers, and this model finds entities: leave it out")
-        return Tagger(model)
+        return Tagger(model, engine=engine)
 
     def compare(self, files: Sequence[Path], runs: Sequence[dict]) -> dict[str, Any]:
         from .comparison import compare
