@@ -112,15 +112,15 @@ class PredictingRun(Run):
         `texts` are a text, a list or Series of them, or rows as a dataset takes them, of whose columns those are read
         that the run was trained on, or as told. Columns: `text` (`text_pair`); of a classifier `label`, `probability`
         and `p_<label>`, or `value`; of a tagger `entities`, a list of {"type", "text", "start", "end", "probability"}.
-        What has no answer, such as an empty text, has an `error`, and is warned of. `temperature`,
-        `all_probabilities`, `abstain_below` and `engine` are those of the command. Raises `UserError` for texts that
-        can't be read.
+        What has no answer, such as an empty text, has an `error`, and is warned of. `temperature`, `engine`,
+        `all_probabilities` and `abstain_below` are those of the command. Raises `UserError` for texts that can't be
+        read.
         """
         from ..predict import answer
 
         ranges.check(batch_size=batch_size, temperature=temperature)
         rows = rows_of(texts, self.record.get("columns") or {}, text_column, text_pair_column)
-        predictor = self._predictor(temperature, all_probabilities, abstain_below, engine)
+        predictor = self._predictor(temperature, all_probabilities, engine, abstain_below)
         answers = answer(predictor, rows, batch_size)
         answers = answers if predictor.columns is None else [predictor.flat(one) for one in answers]
         faults = [f"{row.id} ({one['error']})" for row, one in zip(rows, answers, strict=True) if "error" in one]
@@ -136,13 +136,13 @@ class PredictingRun(Run):
         return load(str(self.folder), engine=engine)
 
     def _predictor(
-        self, temperature: float | None, all_probabilities: bool, abstain_below: float | None, engine: str | None
+        self, temperature: float | None, all_probabilities: bool, engine: str | None, abstain_below: float | None
     ) -> Any:
         if temperature is None and not all_probabilities and abstain_below is None:
             return self._by(engine)
         from ..predict import load
 
-        return load(str(self.folder), temperature, all_probabilities, engine=engine, abstain_below=abstain_below)
+        return load(str(self.folder), temperature, all_probabilities, engine, abstain_below)
 
     def decide(self, **wish: Any) -> list[str]:
         """Decide the answers of a classifier otherwise, as the command of that name: `target_precision=0.9`,

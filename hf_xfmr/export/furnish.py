@@ -28,6 +28,7 @@ def furnish(
         calibrated.say_in_config(out, temperature)
     longest = _longest(folder)
     _tokenizer(folder, out, longest)
+    _promise(folder, out)
     target = TARGET_FOLDER if (out / TARGET_FOLDER).is_dir() else "marian" if (out / "source.spm").is_file() else ""
     if target == TARGET_FOLDER:
         _tokenizer(folder / TARGET_FOLDER, out / TARGET_FOLDER, longest)
@@ -36,7 +37,6 @@ def furnish(
         folder.resolve().name, engine, kind.auto_class, config, longest=longest, mask=_mask(out), target=target
     )
     (out / "README.md").write_text(page, encoding="utf-8")
-    _promise(folder, out)
     manifest.write(
         out,
         {

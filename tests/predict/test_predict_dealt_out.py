@@ -57,13 +57,13 @@ def test_spark_asks_a_function_of_a_column(given, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", ":".join(filter(None, sys.path)))
     monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     model, rows, expected = given
+    spark = sql.SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
     ask = hf_xfmr.Predict(model)
 
     @pandas_udf("label string, probability double, error string")
     def answer(texts: pd.Series) -> pd.DataFrame:
         return ask(pd.DataFrame({"text": texts}))[["label", "probability", "error"]]
 
-    spark = sql.SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
     try:
         answered = spark.read.parquet(str(rows)).withColumn("answer", answer("text"))
         answered.write.parquet(str(tmp_path / "answers"))

@@ -76,10 +76,10 @@ WARNINGS = {
     "copy_is_right": "参考译文就是原文，照抄即正确：没有可比的对手",
     "low_bleu": "BLEU {bleu} 很低：低于 10 的译文很少有用",
     "nsp_chance": "下一句预测不比瞎猜好：准确率 {accuracy}，瞎猜 {guess}",
-    "decided_best_f1": "回答由阈值决定（{rows} 行验证数据上 F1 最高），除此处的比较外，指标均据此计算",
-    "decided_target_precision": "回答由阈值决定（{rows} 行验证数据上精确率 {target}），除此处的比较外，指标均据此计算",
-    "decided_target_recall": "回答由阈值决定（{rows} 行验证数据上召回率 {target}），除此处的比较外，指标均据此计算",
-    "decided_costs": "回答由错误的代价（{file}）决定，除此处的比较外，指标均据此计算",
+    "decided_best_f1": "由阈值决定（{rows} 行验证集上 F1 最高），指标均据此计算，与简单模型的比较除外",
+    "decided_target_precision": "由阈值决定（{rows} 行验证集上精确率 {target}），指标均据此计算，与简单模型的比较除外",
+    "decided_target_recall": "由阈值决定（{rows} 行验证集上召回率 {target}），指标均据此计算，与简单模型的比较除外",
+    "decided_costs": "由错误的代价（{file}）决定，指标均据此计算，与简单模型的比较除外",
     "one_document": "只有一篇{split}文本：以它的 {rows} {unit}代表同类文本",
 }
 WHAT = {"translations": "译文", "samples": "样例"}

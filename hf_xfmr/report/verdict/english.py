@@ -78,13 +78,14 @@ WARNINGS = {
     "copy_is_right": "references are the sources themselves, so that copying is right: no rival to beat",
     "low_bleu": "BLEU {bleu} is low: below 10 a translation is seldom of use",
     "nsp_chance": "next sentences are told no better than by guessing: accuracy {accuracy}, guessing {guess}",
-    "decided_best_f1": "decided by thresholds of highest F1 on {rows} validation rows; all figures but this comparison "
-    "are at them",
-    "decided_target_precision": "decided by thresholds for a precision of {target} on {rows} validation rows; all "
-    "figures but this comparison are at them",
-    "decided_target_recall": "decided by thresholds for a recall of {target} on {rows} validation rows; all figures "
-    "but this comparison are at them",
-    "decided_costs": "decided by what wrong answers cost ({file}); all figures but this comparison are so decided",
+    "decided_best_f1": "decided by thresholds of highest F1 on {rows} validation rows, as all figures are but the "
+    "comparison with simple models",
+    "decided_target_precision": "decided by thresholds for a precision of {target} on {rows} validation rows, as all "
+    "figures are but the comparison with simple models",
+    "decided_target_recall": "decided by thresholds for a recall of {target} on {rows} validation rows, as all figures "
+    "are but the comparison with simple models",
+    "decided_costs": "decided by what wrong answers cost ({file}), as all figures are but the comparison with simple "
+    "models",
     "one_document": "one {split} text alone: its {rows} {unit} stand for others of its kind",
 }
 

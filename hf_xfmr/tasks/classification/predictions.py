@@ -71,7 +71,8 @@ class Predictions:
 
         names = [one.name for one in fields(self) if one.name not in ("problem", "answered")]
         values: dict[str, Any] = {name: getattr(self, name) for name in names}
-        return Predictions(self.problem, **{name: None if one is None else of(one) for name, one in values.items()})
+        some: dict[str, Any] = {name: None if one is None else of(one) for name, one in values.items()}
+        return Predictions(self.problem, **some)
 
     @property
     def labels(self) -> list[str]:
