@@ -4,25 +4,25 @@ import json
 import os
 import warnings
 from collections.abc import Iterable
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from transformers import AutoConfig, AutoTokenizer
+from transformers import AutoConfig
 
+from ..engines import manifest
 from ..errors import UserError
 from ..plain import some
 from ..run import adapted, ranges, seeds
 from ..tasks.task import with_head
-from ..tokenizer import format_report
 from .process import random_numbers_kept
 from .report import Report
 from .texts import index_of, rows_of, texts_of
 
 
 class Run:
-    """A run that has ended. `folder` holds all of it; where a folder or a name of a model is wanted, the run will do.
+    """A run that has ended, or what was exported of one. `folder` holds all of it; where a folder or a name of a model
+    is wanted, the run will do.
 
     `record` is its run.json: settings, arguments, log and more. The model is loaded when it is first asked.
     """
@@ -31,7 +31,12 @@ class Run:
 
     def __init__(self, folder: str | os.PathLike):
         self.folder = Path(folder)
-        self.record: dict[str, Any] = _read(self.folder / "run.json")
+        exported = manifest.read(self.folder)
+        self.record: dict[str, Any] = (
+            _read(self.folder / "run.json")
+            if exported is None
+            else {"recipe": f"an export for {exported.engine}", "columns": exported.columns, "metrics": {}}
+        )
         self._answering: dict[str | None, Any] = {}
 
     @property
@@ -224,25 +229,8 @@ class SeveralRuns:
         return "\n".join([f"{self.folder}: .runs[seed] of {len(self.runs)} seeds", *map(repr, self.runs.values())])
 
 
-class TrainedTokenizer:
-    """A tokenizer and its figures on held-out texts. Where a name of a tokenizer is wanted, it will do itself."""
-
-    def __init__(self, folder: str | os.PathLike, metrics: dict[str, float]):
-        self.folder, self.metrics = Path(folder), metrics
-
-    @cached_property
-    def tokenizer(self) -> Any:
-        return AutoTokenizer.from_pretrained(self.folder)
-
-    def __fspath__(self) -> str:
-        return str(self.folder)
-
-    def __repr__(self) -> str:
-        return f"{self.folder}: a tokenizer\n{format_report(self.metrics)}"
-
-
 def _read(path: Path) -> dict[str, Any]:
-    """A record that a run left. Raises `UserError` for one that is damaged."""
+    """A record that a run left. Raises `UserError` for a damaged one."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -260,9 +248,12 @@ def load(folder: str | os.PathLike) -> Any:
     path = Path(folder)
     if (path / seeds.NAME).is_file() and "summary" in (path / seeds.NAME).read_text(encoding="utf-8"):
         return SeveralRuns(path)
-    if not (path / "run.json").is_file():
-        raise UserError(f"{path} holds no run.json: give the folder of a run that has ended")
-    architecture = (adapted.from_pretrained(AutoConfig, str(path)).architectures or [""])[0]
+    if (exported := manifest.read(path)) is not None:
+        architecture = exported.told["class"]
+    elif (path / "run.json").is_file():
+        architecture = (adapted.from_pretrained(AutoConfig, str(path)).architectures or [""])[0]
+    else:
+        raise UserError(f"{path} holds no run.json: give the folder of a run that has ended, or one that export wrote")
     task = with_head(architecture)
     kind = next((one for one in RUNS if task is not None and task.command == one.uses), None)
     if kind is None:

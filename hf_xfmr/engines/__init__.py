@@ -18,17 +18,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..errors import UserError
 from . import manifest
+from .config import labels, positions
 from .manifest import ENGINES, Manifest
 
 if TYPE_CHECKING:
     import numpy as np
 
+__all__ = ["ENGINES", "Place", "Rows", "Writer", "find", "labels", "positions", "rows", "seed", "tokenizer", "writer"]
 _MODULES = {"torch": "pytorch", "onnx": "onnx", "ctranslate2": "ctranslate2"}
 
 
 class Rows(Protocol):
     """A model that reads rows of token ids; what is made of its numbers is no concern of its own."""
 
+    engine: str
     config: dict[str, Any]  # what config.json says
     tokenizer: Any  # transformers', or `tokens.Tokenizer`, which answers the same calls
 
@@ -157,16 +160,3 @@ def seed(number: int, engine: str) -> None:
         from transformers import set_seed
 
         set_seed(number)
-
-
-def labels(config: Mapping[str, Any]) -> list[str]:
-    """The names of a model's labels, in the order of their ids; transformers' own where it names none."""
-    named = config.get("id2label") or {}
-    count = len(named) or config.get("num_labels") or 2
-    by_id = {int(number): str(name) for number, name in named.items()}
-    return [by_id.get(number, f"LABEL_{number}") for number in range(count)]
-
-
-def positions(config: Mapping[str, Any]) -> int:
-    """The most tokens that a model reads."""
-    return config.get("max_position_embeddings") or config["n_positions"]

@@ -10,6 +10,7 @@ from ..data.regular import read_json, read_small
 from ..errors import UserError
 from ..plain import one_line
 from ..run.finite import NotFinite
+from .config import read_config
 from .onnx import threads
 
 CONFIG = "model_config.json"  # what a run's config.json says: CTranslate2 has one of its own by that name
@@ -25,7 +26,7 @@ class Writer:
 
     def __init__(self, folder: str, head: str):
         place = Path(folder)
-        self.config = read_json(place / CONFIG, "config")
+        self.config = read_config(place / CONFIG)
         self.search = read_json(place / SEARCH, "generation config") if (place / SEARCH).is_file() else {}
         self.ends = self.search.get("forced_eos_token_id") is not None  # as the last token there is room for
         self.translates = head == "AutoModelForSeq2SeqLM"

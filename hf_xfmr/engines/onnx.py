@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data.regular import read_json
 from ..errors import UserError
 from ..plain import one_line
 from . import tokens
 from .batches import inputs
+from .config import read_config
 
 GRAPH = "model.onnx"
 
@@ -18,8 +18,10 @@ GRAPH = "model.onnx"
 class Rows:
     """As `engines.Rows`, of a folder that `export --to onnx` wrote."""
 
+    engine = "onnx"
+
     def __init__(self, folder: str, head: str):
-        self.config = read_json(Path(folder) / "config.json", "config")
+        self.config = read_config(Path(folder) / "config.json")
         self.tokenizer = tokens.load(folder)
         self.session = session(Path(folder) / GRAPH)
         self.names = {one.name for one in self.session.get_inputs()}

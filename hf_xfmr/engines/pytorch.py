@@ -27,6 +27,8 @@ def _config(model: Any) -> dict[str, Any]:
 class Rows:
     """As `engines.Rows`, of a folder or a Hub name; `model` is transformers' or ours, in evaluation mode."""
 
+    engine = "torch"
+
     def __init__(self, name: str, head: str):
         self.tokenizer: Any = adapted.from_pretrained(transformers.AutoTokenizer, name)
         self.model: Any = _loaded(name, head)

@@ -6,6 +6,7 @@ from typing import Any
 
 from transformers import AutoTokenizer
 
+from ..data.regular import read_json
 from ..engines import ctranslate2, manifest, tokens
 from ..errors import UserError
 from ..hub import dual
@@ -42,6 +43,7 @@ def furnish(
             "head": kind.auto_class,
             "class": kind.stock_class,
             "precision": precision,
+            "columns": _columns(folder),
             "from": {
                 "folder": folder.resolve().name,
                 "class": kind.own_class,
@@ -70,6 +72,13 @@ def _tokenizer(folder: Path, out: Path, longest: int | None) -> None:
     path.write_text(json.dumps(told, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     if getattr(tokenizer, "backend_tokenizer", None) is not None:
         _compare(tokenizer, out, [row[0] for row in real_rows.texts(folder)[0]])
+
+
+def _columns(folder: Path) -> dict[str, str]:
+    """The columns that the run was trained on, by which `predict` finds those of a file."""
+    path = folder / "run.json"
+    columns = read_json(path, "record of a run").get("columns") if path.is_file() else None
+    return columns if isinstance(columns, dict) else {}
 
 
 def _mask(out: Path) -> str | None:

@@ -42,13 +42,13 @@ tokenizer = Tokenizer.from_file("tokenizer.json")
 """
 _GENERATE = """generator = ctranslate2.Generator(".")
 prompt = tokenizer.encode({texts}, add_special_tokens=False).tokens
-found = generator.generate_batch([prompt], max_length=20, sampling_topk=1)
+found = generator.generate_batch([prompt], max_length={most}, sampling_topk=1)
 print(tokenizer.decode(found[0].sequences_ids[0]))
 """
 _TRANSLATE = """target = Tokenizer.from_file("{target}tokenizer.json")
 translator = ctranslate2.Translator(".")
 source = tokenizer.encode({texts}).tokens
-found = translator.translate_batch([source], max_input_length=0, max_decoding_length=100)
+found = translator.translate_batch([source], max_input_length=0, max_decoding_length={most})
 print(target.decode([target.token_to_id(token) for token in found[0].hypotheses[0]]))
 """
 _MARIAN = """import ctranslate2
@@ -57,7 +57,7 @@ from transformers import MarianTokenizer
 tokenizer = MarianTokenizer.from_pretrained(".")
 translator = ctranslate2.Translator(".")
 source = tokenizer.convert_ids_to_tokens(tokenizer({texts}).input_ids)
-found = translator.translate_batch([source], max_input_length=0, max_decoding_length=100)
+found = translator.translate_batch([source], max_input_length=0, max_decoding_length={most})
 print(tokenizer.decode(tokenizer.convert_tokens_to_ids(found[0].hypotheses[0]), skip_special_tokens=True))
 """
 _STOCK = """import torch
@@ -144,13 +144,12 @@ def example_of(
             end.format(mask=mask) if head == "AutoModelForMaskedLM" else end
         )
     if engine == "ctranslate2":
+        room = (longest or 200) // 2  # positions may be few
         if head == "AutoModelForCausalLM":
-            return _TEXT + _GENERATE.format(texts=texts)
-        return (
-            _MARIAN.format(texts=texts)
-            if target == "marian"
-            else _TEXT + _TRANSLATE.format(texts=texts, target=f"{target}/" if target else "")
-        )
+            return _TEXT + _GENERATE.format(texts=texts, most=min(20, room))
+        if target == "marian":
+            return _MARIAN.format(texts=texts, most=min(100, room))
+        return _TEXT + _TRANSLATE.format(texts=texts, most=min(100, room), target=f"{target}/" if target else "")
     if head in _PIPELINES:
         first, _, second = texts.partition(", ")
         given = f'{{"text": {first}, "text_pair": {second}}}' if second else texts

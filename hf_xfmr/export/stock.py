@@ -23,7 +23,7 @@ TOKENIZER = (  # of separate vocabularies, the target's too
 def write(folder: Path, out: Path) -> list[str]:
     """Tensors bit for bit, tokenizer, and a config that says what the stock class is."""
     kind = dual.kind(folder)
-    temperature = calibrated.temperature_of(folder)
+    temperature = calibrated.temperature_of(folder, in_files=True)
     lay_out(kind, folder, out)
     calibrated.fold_files(out, temperature)
     furnish.furnish(kind, folder, out, engine="torch", temperature=temperature)

@@ -60,7 +60,8 @@ class Classifier:
     @property
     def depends_on(self) -> dict:
         """What its answers depend on beside the model."""
-        return {"temperature": self.temperature} | ({} if self.answers.whole else {"columns": "top"})
+        some = {} if self.answers.whole else {"columns": "top"}
+        return {"temperature": self.temperature, "engine": self.engine.engine} | some
 
     def flat(self, answer: dict) -> dict:
         """An answer as a table has it: a column `p_<label>` for each label, of many labels `top1` and so on."""

@@ -117,8 +117,6 @@ def classification(
         *summary.length_lines(encoded, encoder),
         summary.unknown_line(encoded["train"], encoder),
     ]
-    if encoder.max_length is not None:
-        tokenizer.model_max_length = encoder.max_length  # which is saved with the model: others cut there too
     encoded = encoded.remove_columns(["tokens", "kept"])
     model_columns = [*encoder.columns, "labels"]
     return ClassificationData(

@@ -22,12 +22,13 @@ class TaggingData(Corpus):
     `sentences` have `tokens` (words), `tags` (BIO), `id`, `text` and the characters of it that the words begin at
     (`starts`). `splits` have `input_ids`, `labels` (both with the
     special tokens, whose label is -100), `word` (of each piece, the number of its word in the sentence) and `sentence`
-    (which); a sentence longer than a row has several.
+    (which); a sentence longer than a row, of `max_length` tokens, has several.
     """
 
     splits: dict[str, Dataset]
     sentences: dict[str, Dataset]
     tokenizer: PreTrainedTokenizerBase
+    max_length: int
     label_names: list[str]
     report: list[str]
 
@@ -66,11 +67,11 @@ def tagging(
         for split, rows in sentences.items()
     }
     check_ids(splits["train"], vocab_size)
-    tokenizer.model_max_length = longest  # which is saved with the model: others read windows of that length too
     return TaggingData(
         splits=splits,
         sentences=sentences,
         tokenizer=tokenizer,
+        max_length=longest,
         label_names=labels,
         report=report,
     )

@@ -39,8 +39,8 @@ class Tagger:
 
     def __init__(self, model: str, *, engine: str | None = None):
         self.name = model
-        self.depends_on: dict = {}
         self.engine = engines.rows(model, HEAD, engine)
+        self.depends_on: dict = {"engine": self.engine.engine}
         self.tokenizer = self.engine.tokenizer
         self.labels = engines.labels(self.engine.config)
         self.frame = frame_of(self.tokenizer)
