@@ -23,7 +23,7 @@ RUN pip install --no-cache-dir -c /tmp/constraints.txt \
     && useradd --system --uid 10001 --no-create-home serve
 USER 10001
 WORKDIR /
-ENV PYTHONUNBUFFERED=1
+ENV PYTHONUNBUFFERED=1 ORT_DISABLE_TELEMETRY=1
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \

@@ -6,9 +6,12 @@ Importing this package makes every `AutoModel…` give these classes for folders
 """
 
 import importlib
+import os
 from typing import TYPE_CHECKING
 
 from . import registration
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime reports to its makers from its import on, unasked
 
 if TYPE_CHECKING:
     from .adoption import adopt, release

@@ -15,6 +15,8 @@ PAGES = sorted(
 MARKS = {
     "test": "run in the default suite",
     "slow": "run by `make test-all`",
+    "serves": "a server, started by `make test-all`, asked by the block `asks` behind it, and stopped",
+    "asks": "run by `make test-all` while the server before it runs",
     "network": "needs a network: a hub or a package index",
     "gpu": "needs GPUs, or several machines",
     "elsewhere": "needs a file, an account or a program that only its reader has",

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import psutil
 
+from ..data.regular import read_json
 from ..errors import UserError
 from ..export import export
 from ..run.console import say
@@ -110,7 +111,10 @@ def bench_serve(
 
 def _commands(model: str, onnx: str | None, stock: str, python: str | None, out: Path) -> dict[str, list[str]]:
     """By server what starts it, but for the port."""
-    length = json.loads(Path(model, "config.json").read_text())["text_window"]["max_length"]
+    window = read_json(Path(model) / "config.json", "config").get("text_window")
+    if not isinstance(window, dict) or window.get("pair"):
+        raise UserError(f"bench serve: {model} is no run of train classify with single texts")
+    length = window["max_length"]
     ours = "from hf_xfmr.__main__ import main; main()"
     runs: dict[str, list[str]] = {"ours": [sys.executable, "-c", ours, "serve", model, "--port"]}
     if onnx:

@@ -23,7 +23,7 @@ READERS = {  # commands that read a model, each with what follows it
     "translate": ("translator", ["the cat"]),
 }
 COMMANDS = ("check", "verify", "predict", "fill", "generate", "translate", "attention", "explain", "compare")
-COMMANDS += ("report", "decide", "push", "export", "consolidate", "adopt", "bench")
+COMMANDS += ("report", "decide", "push", "export", "consolidate", "adopt", "bench", "serve")
 
 
 class Code:
@@ -74,6 +74,24 @@ def arguments() -> Iterator[Case]:
         )
         yield Case(
             "arguments", f"{recipe}: a value lacks", lambda p, r=recipe: [*p.recipe(r), "--seed"], "seed: expected one"
+        )
+    for flag, value, says in (
+        ("port", "70000", "65,535"),
+        ("host", "no such host", "no address of this machine"),
+        ("host", "192.0.2.1", "can't be had"),
+        ("max_wait_ms", "-1", "at least 0"),
+        ("max_wait_ms", "nan", "max_wait_ms is nan"),
+        ("batch_size", "0", "at least 1"),
+        ("max_texts", "5000", "--max_queue"),
+        ("timeout", "inf", "above 0"),
+        ("cors", "*", "an origin is like"),
+        ("language", "fr", "--language zh"),
+    ):
+        yield Case(
+            "arguments",
+            f"serve: {flag} {value}",
+            lambda p, f=flag, v=value: ["serve", p.use("bert"), f"--{f}", v],
+            says,
         )
     yield Case("arguments", "train_tokenizer without any", lambda p: ["recipe", "train_tokenizer"], "no output folder")
     yield Case("arguments", "adopt: no such script", lambda p: ["adopt", "none.py"], "none.py")
@@ -504,6 +522,7 @@ def models() -> Iterator[Case]:
         )
     yield Case("models", "generate with a BERT", lambda p: ["generate", p.use("bert"), "the"], "bert")
     yield Case("models", "translate with a BERT", lambda p: ["translate", p.use("bert"), "the"], "bert")
+    yield Case("models", "serve nothing", lambda p: ["serve", "none-here"], "none-here")
     yield Case("models", "fill with a GPT-2", lambda p: ["fill", p.use("gpt2"), "the"], "gpt2")
     yield Case("models", "predict with a GPT-2 that writes", lambda p: ["predict", p.use("gpt2"), "the"], "gpt2")
     for command in ("verify", "push", "export", "attention"):
