@@ -13,6 +13,7 @@ WORDS = 200  # fewer of them say little
 MANY, TOO_MANY = 1.6, 2.5
 _WITH_SPACES = ("Latin", "Cyrillic", "Greek", "Arabic", "Hebrew", "Armenian", "Georgian")
 _WITH_CASE = ("Latin", "Cyrillic", "Greek", "Armenian")
+_SPACES = "Ġ▁"  # as vocabularies write them, the former a capital letter to Python
 FEW_CAPITALS = 0.001  # of the letters; of English prose they are 2 % and more
 _WORD, _SIGN = re.compile(r"\w+"), re.compile(r"[^\w\s]")
 
@@ -43,7 +44,7 @@ def letter_case(one: Encoded) -> Iterator[Finding]:
     if len(one.tokenizer) < VOCABULARY or name not in _WITH_CASE or letters < 10 * WORDS:
         return
     capitals = sum(map(str.isupper, "".join(one.part.texts[one.column])))
-    with_capitals = sum(any(map(str.isupper, token)) for token in one.tokenizer.get_vocab())
+    with_capitals = sum(any(map(str.isupper, token.lstrip(_SPACES))) for token in one.tokenizer.get_vocab())
     tells = one.tokenizer.tokenize("The Time") != one.tokenizer.tokenize("the time")
     if capitals < FEW_CAPITALS * letters and tells and with_capitals > 0.02 * len(one.tokenizer):
         yield Finding(

@@ -117,9 +117,17 @@ CHAPTERS: dict[str, tuple[Part, ...]] = {
             code=(
                 "models.bert:first_token",
                 "models.bert:XfmrBertModel.forward@self.pooler(first_token",
-                "models.bert:XfmrBertForSequenceClassification.forward@self.classifier(",
+                "models.bert:XfmrBertForSequenceClassification.head",
             ),
             shapes=("bert.pooler",),
+        ),
+        Part(
+            "kin",
+            code=(
+                "models.roberta:Embeddings.places",
+                "models.roberta:ClassificationHead.forward",
+                "models.distilbert:Block.forward",
+            ),
         ),
     ),
     "gpt2": (

@@ -91,7 +91,7 @@ def limits(kind: dual.Kind, config: Mapping, settings: Mapping, scores: Mapping,
                 data=code(dataset),
             )
         )
-    positions = config.get("max_position_embeddings") or config.get("n_positions")
+    positions = kind.config_class.from_dict(dict(config)).longest_row
     length = trained_length(config, settings)
     if length and length != positions:
         lines.append(say("It was trained on at most {n} tokens at a time: what lies beyond was cut off or in another "

@@ -168,6 +168,6 @@ def _count_labels(folder: Path) -> int | None:
     for file in folder.glob("adapter_model.safetensors"):
         with safe_open(file, "pt") as tensors:
             for key in tensors.keys():  # noqa: SIM118  no mapping
-                if re.search(r"(^|\.)classifier\.weight$", key):
+                if re.search(r"(^|\.)classifier(\.out_proj)?\.weight$", key):
                     return tensors.get_slice(key).get_shape()[0]
     return None

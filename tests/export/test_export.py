@@ -107,7 +107,16 @@ def test_every_head_of_bert_becomes_an_onnx_graph(head, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("make", [gpt2, transformer])
+@pytest.mark.parametrize(
+    "make",
+    [
+        gpt2,
+        transformer,
+        lambda f: kin(f, "XLMRoberta", "ForTokenClassification"),
+        lambda f: kin(f, "Roberta", "ForSequenceClassification"),
+        lambda f: kin(f, "DistilBert", "ForMaskedLM"),
+    ],
+)
 def test_the_other_models_become_onnx_graphs(make, tmp_path):
     export(make(tmp_path / "run"), "onnx")
 

@@ -26,6 +26,7 @@ from safetensors.torch import save_file
 from transformers import DataCollatorWithFlattening
 
 import hf_xfmr
+from hf_xfmr.hub import dual
 from hf_xfmr.models.stock import CheckpointError
 
 KIN_CASES = ("Model", "MaskedLM", "single-label", "TokenClassification", "QuestionAnswering", "MultipleChoice")
@@ -287,6 +288,21 @@ def test_resized_vocabulary_and_windows(family, tmp_path):
     each = ours(**batch).logits
     pooled = ours(**batch, window_row=torch.tensor([0, 0, 0, 1])).logits
     same_to_rounding(pooled, torch.stack([each[:3].mean(0), each[3]]))
+
+
+def test_a_dual_repository_is_stock_s_to_stock(tmp_path):
+    """Under the very name that stock has for it: an XLM-RoBERTa is saved here as a RoBERTa's class."""
+    for family in KIN:
+        stock_class, our_class = kin_classes(family, "ForSequenceClassification")
+        stock = tiny_stock(stock_class)
+        twin(our_class, stock).save_pretrained(tmp_path / family)
+        assert dual.stage(tmp_path / family, tmp_path / f"{family}-dual") == []
+        config = json.loads((tmp_path / f"{family}-dual" / "config.json").read_text())
+        assert (config["model_type"], config["architectures"]) == (stock.config.model_type, [stock_class.__name__])
+        assert "stock_model_type" not in config
+        same_weights(stock_class.from_pretrained(tmp_path / f"{family}-dual"), stock)
+        again = our_class.from_pretrained(tmp_path / f"{family}-dual")
+        assert again.config.stock_model_type == stock.config.model_type
 
 
 CHECK = """

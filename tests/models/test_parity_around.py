@@ -19,6 +19,8 @@ PAIRS = {
     "BERT classifier": (transformers.BertForSequenceClassification, hf_xfmr.XfmrBertForSequenceClassification),
     "BERT masked words": (transformers.BertForMaskedLM, hf_xfmr.XfmrBertForMaskedLM),
     "BERT pre-training": (transformers.BertForPreTraining, hf_xfmr.XfmrBertForPreTraining),
+    "RoBERTa classifier": (transformers.RobertaForSequenceClassification, hf_xfmr.XfmrRobertaForSequenceClassification),
+    "DistilBERT masked words": (transformers.DistilBertForMaskedLM, hf_xfmr.XfmrDistilBertForMaskedLM),
     "GPT-2": (transformers.GPT2LMHeadModel, hf_xfmr.XfmrGPT2ForCausalLM),
     "Transformer": (transformers.MarianMTModel, hf_xfmr.XfmrForConditionalGeneration),
 }
@@ -36,12 +38,12 @@ def make_batch(case: str, side: str) -> dict[str, torch.Tensor]:
     mask = (torch.arange(T) < torch.tensor(LENGTHS)[:, None]).long()
     if side == "left":
         mask = mask.flip(1)
-    if case in ("BERT classifier", "BERT pre-training"):
+    if "classifier" in case or case == "BERT pre-training":
         mask[:, 0] = 1  # column 0 is [CLS] to stock, padding or not
     batch = {"input_ids": ids, "attention_mask": mask}
-    if case == "BERT classifier":
+    if "classifier" in case:
         return {**batch, "labels": torch.tensor([0, 1, 1, 0])}
-    if case.startswith("BERT"):
+    if "BERT" in case:
         labels = ids.masked_fill((torch.rand(ids.shape, generator=random) > 0.4) | (mask == 0), -100)
         return {**batch, "labels": labels} | ({"next_sentence_label": labels[:, 0] % 2} if "pre" in case else {})
     if case == "GPT-2":

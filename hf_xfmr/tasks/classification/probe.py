@@ -77,7 +77,7 @@ def features(
         row = batch.pop("window_row", None)
         with torch.autocast(model.device.type, dtype, enabled=bool(args.fp16 or args.bf16)):
             given = {name: t.to(model.device) for name, t in batch.items()}
-            out = model.base_model(**given, read=False)
+            out = model.base_model(**given)
             vectors = model.features(out, given.get("attention_mask")).float()
         pooled.append((vectors if row is None else mean_by_row(vectors, row.to(vectors.device))).cpu())
     return Dataset.from_dict({"features": torch.cat(pooled).numpy(), "labels": dataset["labels"][:]})
