@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from conversions import CONVERSIONS
 from more_cases import MORE
 from place import Case, Place, replace_file, reseal
 
@@ -22,7 +23,7 @@ READERS = {  # commands that read a model, each with what follows it
     "translate": ("translator", ["the cat"]),
 }
 COMMANDS = ("check", "verify", "predict", "fill", "generate", "translate", "attention", "explain", "compare")
-COMMANDS += ("report", "push", "export", "consolidate", "adopt", "bench")
+COMMANDS += ("report", "push", "export", "consolidate", "convert", "adopt", "bench")
 
 
 class Code:
@@ -859,4 +860,15 @@ def runs() -> Iterator[Case]:
     )
 
 
-CASES = [*arguments(), *numbers(), *settings(), *data(), *models(), *rows(), *checkpoints(), *runs(), *MORE]
+CASES = [
+    *arguments(),
+    *numbers(),
+    *settings(),
+    *data(),
+    *models(),
+    *rows(),
+    *checkpoints(),
+    *runs(),
+    *MORE,
+    *CONVERSIONS,
+]

@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, TextStreamer, set_
 from ...errors import UserError
 from ...plain import harmless
 from ...run import adapted, finite, ranges
-from ...tokenizer import long_texts
+from ...tokenizer import long_texts, unknown
 from ..task import task_of
 from .pack import end_of_text
 
@@ -35,7 +35,10 @@ class Generator:
         task_of(model, "generate")
         self.name = model
         self.tokenizer = adapted.from_pretrained(AutoTokenizer, model, padding_side="left")
-        if self.tokenizer.pad_token is None:  # it is masked, so that any will do
+        # Padding is masked, so that any token will do. Where none is special, as among nanoGPT's characters, there is
+        # none that could be left out of what is written: then prompts are continued one by one.
+        self.pads = self.tokenizer.pad_token is not None or self.tokenizer.eos_token is not None
+        if self.tokenizer.pad_token is None and self.pads:
             self.tokenizer.pad_token_id = end_of_text(self.tokenizer)
         self.model = adapted.to_use(AutoModelForCausalLM, model)
         self.model.to("cuda" if torch.cuda.is_available() else "cpu")
@@ -63,12 +66,19 @@ class Generator:
         raise finite.error(self.name, f'one of {len(prompts):,} prompts read together, the first "{prompts[0][:40]}"')
 
     def _continued(self, prompts: list[str], streamer: TextStreamer | None) -> list[str]:
-        start = self.tokenizer.bos_token or self.tokenizer.eos_token
+        if not self.pads and len(prompts) > 1:
+            return [self._continued([prompt], streamer)[0] for prompt in prompts]
+        start = self.tokenizer.bos_token or self.tokenizer.eos_token or self.tokenizer.cls_token
         for prompt in prompts:
+            if not prompt and start is None:
+                raise UserError(
+                    f"a prompt is empty, and {self.name} has no token that begins a text: give its first words"
+                )
             long_texts.check_length(prompt, self.tokenizer, self.model.config.max_position_embeddings)
-        inputs = self.tokenizer(
-            [prompt or start for prompt in prompts], add_special_tokens=False, padding=True, return_tensors="pt"
-        ).to(self.model.device)
+        texts = [prompt or start for prompt in prompts]
+        with unknown.naming(texts, self.tokenizer):
+            inputs = self.tokenizer(texts, add_special_tokens=False, padding=self.pads, return_tensors="pt")
+        inputs = inputs.to(self.model.device)
         room, wanted = self._room(inputs["input_ids"].shape[1])
         ids = self.model.generate(
             input_ids=inputs["input_ids"],
