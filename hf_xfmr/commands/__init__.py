@@ -31,6 +31,7 @@ SECTIONS = {  # in the order in which a user meets them; a file of this folder e
         "push": "a model folder to the Hub",
         "export": "for other programs: stock, ONNX, CTranslate2",
         "consolidate": "shards of a checkpoint to one folder",
+        "convert": "others' checkpoints (nanoGPT, TensorFlow, .bin) to a folder",
     },
     "this machine": {
         "adopt": "run a script written for stock classes on these models",

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ..errors import UserError
 from ..machine import free_memory
+from . import unknown
 from .cuts import Cuts, cuts_of
 
 PIECE = 100_000  # characters of a long text that are tokenized at a time
@@ -105,14 +106,15 @@ def _check_room(text: str, length: int) -> None:
 
 
 def _encoded(texts: list[str], tokenizer: Any, offsets: bool, side: str) -> list[Tokens]:
-    encoded = tokenizer(
-        **{side: texts},
-        add_special_tokens=False,
-        return_attention_mask=False,
-        return_token_type_ids=False,
-        verbose=False,  # its warning about long texts: what becomes of those is said elsewhere
-        **({"return_offsets_mapping": True} if offsets else {}),
-    )
+    with unknown.naming(texts, tokenizer):
+        encoded = tokenizer(
+            **{side: texts},
+            add_special_tokens=False,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+            verbose=False,  # its warning about long texts: what becomes of those is said elsewhere
+            **({"return_offsets_mapping": True} if offsets else {}),
+        )
     pairs = encoded["offset_mapping"] if offsets else [()] * len(texts)
     return [
         Tokens(ids, [start for start, _ in places], [end for _, end in places])

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from conversions import CONVERSIONS
 from exports import exports
 from more_cases import MORE
 from place import Case, Place, replace_file, reseal
@@ -23,7 +24,7 @@ READERS = {  # commands that read a model, each with what follows it
     "translate": ("translator", ["the cat"]),
 }
 COMMANDS = ("check", "verify", "predict", "fill", "generate", "translate", "attention", "explain", "compare")
-COMMANDS += ("report", "decide", "push", "export", "consolidate", "adopt", "bench", "serve")
+COMMANDS += ("report", "decide", "push", "export", "consolidate", "convert", "adopt", "bench", "serve")
 
 
 class Code:
@@ -907,4 +908,16 @@ def runs() -> Iterator[Case]:
     )
 
 
-CASES = [*arguments(), *numbers(), *settings(), *data(), *models(), *rows(), *checkpoints(), *runs(), *exports(), *MORE]
+CASES = [
+    *arguments(),
+    *numbers(),
+    *settings(),
+    *data(),
+    *models(),
+    *rows(),
+    *checkpoints(),
+    *runs(),
+    *exports(),
+    *MORE,
+    *CONVERSIONS,
+]

@@ -31,6 +31,7 @@ def names() -> Iterator[Case]:
             "export --out": lambda p, t: ["export", p.use("gpt2"), "--out", t],
             "explain --out": lambda p, t: ["explain", "--out", t],
             "consolidate --out": lambda p, t: ["consolidate", p.use("bert"), "--like", "bert", "--out", t],
+            "convert to --out": lambda p, t: ["convert", p.use("bert"), t],
             "attention --out": lambda p, t: ["attention", p.use("bert"), "the cat", "--out", f"{t}.png"],
             "predict --out": lambda p, t: ["predict", p.use("bert"), "good", "--out", f"{t}.csv"],
         }.items():

@@ -33,6 +33,7 @@ FUNCTIONS = {
     "push": ("hub.push", "push"),
     "export": ("export", "export"),
     "consolidate": ("export.consolidate", "consolidate"),
+    "convert": ("conversion", "convert"),
     "adopt": ("adoption.script", "run_script"),
     "bench": ("bench.contests", "bench"),
     "env": ("machine", "environment"),

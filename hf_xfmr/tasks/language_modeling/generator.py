@@ -9,7 +9,7 @@ from typing import Any
 from ... import engines
 from ...errors import UserError
 from ...run import finite, ranges
-from ...tokenizer import long_texts
+from ...tokenizer import long_texts, unknown
 from ..task import task_of
 from .streaming import Streamed
 
@@ -61,11 +61,17 @@ class Generator:
         raise finite.error(self.name, f'one of {len(prompts):,} prompts read together, the first "{prompts[0][:40]}"')
 
     def _continued(self, prompts: list[str], say: Callable[[str], object] | None) -> list[str]:
-        start = self.tokenizer.bos_token or self.tokenizer.eos_token
+        start = self.tokenizer.bos_token or self.tokenizer.eos_token or self.tokenizer.cls_token
         for prompt in prompts:
+            if not prompt and start is None:
+                raise UserError(
+                    f"a prompt is empty, and {self.name} has no token that begins a text: give its first words"
+                )
             long_texts.check_length(prompt, self.tokenizer, self.positions)
         given = [prompt or start for prompt in prompts]
-        rows = [list(ids) for ids in self.tokenizer(given, add_special_tokens=False, verbose=False)["input_ids"]]
+        with unknown.naming(given, self.tokenizer):
+            encoded = self.tokenizer(given, add_special_tokens=False, verbose=False)["input_ids"]
+        rows = [list(ids) for ids in encoded]
         room, wanted = self._room(max(map(len, rows)))
         streamed = None if say is None else Streamed(self.tokenizer, rows[0], say)
         told = None if streamed is None else lambda row, token: bool(streamed(token))  # which ends nothing

@@ -110,6 +110,8 @@ def for_documents(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase
         )
     if tokenizer.eos_token is None:
         tokenizer.eos_token = tokenizer.sep_token
+    if tokenizer.eos_token is None:  # characters alone, as nanoGPT's: a row is added for it
+        tokenizer.add_special_tokens({"eos_token": "<|endoftext|>"})
     return tokenizer
 
 
