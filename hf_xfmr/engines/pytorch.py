@@ -1,5 +1,6 @@
 """A model in PyTorch: on the GPU if there is one."""
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,16 +10,22 @@ import transformers
 
 from ..errors import UserError
 from ..run import adapted
+from ..training import fast_bf16
 from .batches import inputs
 
 
 class Rows:
-    """As `engines.Rows`, of a folder or a Hub name; `model` is transformers' or ours, in evaluation mode."""
+    """As `engines.Rows`, of a folder or a Hub name; `model` is transformers' or ours, in evaluation mode, its weights
+    rounded to bfloat16 with `bf16`."""
 
-    def __init__(self, name: str, head: str):
+    def __init__(self, name: str, head: str, *, bf16: bool = False):
         self.tokenizer: Any = adapted.from_pretrained(transformers.AutoTokenizer, name)
         self.model: Any = adapted.to_use(getattr(transformers, head), name)
         self.model.to("cuda" if torch.cuda.is_available() else "cpu")
+        if bf16:
+            self.model.to(torch.bfloat16)
+            if not fast_bf16():
+                print("this machine is not fast at bfloat16: without --bf16 it may be quicker", file=sys.stderr)
         # a config calls its fields by several names
         longest = getattr(self.model.config, "max_position_embeddings", None)
         self.config = {**self.model.config.to_dict(), "max_position_embeddings": longest}

@@ -37,6 +37,7 @@ def predict(
     table: "TableSettings | None" = None,
     all_probabilities: bool = False,
     engine: str | None = None,
+    bf16: bool = False,
 ) -> Iterator[dict]:
     """Classify or rate texts, or find the entities in them: {"id", "text", …} for each, in their order.
 
@@ -45,7 +46,8 @@ def predict(
     that was killed goes on with the next row when it is made again. `temperature` divides the logits; None: by the one
     the run kept. `table` says how the file is written, where that is not found. Of more than 100 labels an answer has
     the ten likeliest, with `all_probabilities` all. `engine` computes the model; None: what its folder is for (see
-    `engines.find`). Raises `UserError` for what can't be read or written, and in the end for rows that had no answer.
+    `engines.find`); with `bf16` PyTorch in bfloat16. Raises `UserError` for what can't be read or written, and in the
+    end for rows that had no answer.
     """
     from ..run import ranges
 
@@ -77,7 +79,7 @@ def predict(
                     raise
         print(printable(reading.line()), file=sys.stderr, flush=True)
         reading = Reading(str(file))
-    predictor = load(model, temperature, all_probabilities, engine)
+    predictor = load(model, temperature, all_probabilities, engine, bf16)
     many = batch_size * WINDOW if file else batch_size
     if out is None:
         return _answered(predictor, rows(), many, batch_size)
@@ -107,14 +109,18 @@ def _some(rows: Iterable[Row], name: str) -> Iterator[Row]:
 
 
 def load(
-    name: str, temperature: float | None = None, all_probabilities: bool = False, engine: str | None = None
+    name: str,
+    temperature: float | None = None,
+    all_probabilities: bool = False,
+    engine: str | None = None,
+    bf16: bool = False,
 ) -> "Predictor":
     """What reads texts with the model in a run's folder, an exported one or on the Hub, whatever its task. `engine`
-    computes it; None: what the folder is for."""
+    computes it; None: what the folder is for. `bf16`: in bfloat16, which PyTorch alone does."""
     from ..tasks.task import task_of
 
     predictor = task_of(name, "predict", engine).predictor(
-        name, engine=engine, temperature=temperature, all_probabilities=all_probabilities
+        name, engine=engine, temperature=temperature, all_probabilities=all_probabilities, bf16=bf16
     )
     assert predictor is not None
     return predictor

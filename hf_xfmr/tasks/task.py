@@ -63,10 +63,11 @@ class Task:
         engine: str | None = None,
         temperature: float | None = None,
         all_probabilities: bool = False,
+        bf16: bool = False,
     ) -> Predictor | None:
         """Reads texts with the model in a folder or on the Hub. `engine` computes it; None: what the folder is for (see
         `engines.find`). `temperature` divides its logits; None: its own.
-        `all_probabilities`: of every label, however many there are.
+        `all_probabilities`: of every label, however many there are. `bf16`: PyTorch in bfloat16.
         Raises `UserError` for a temperature that can't be, or where there is nothing to divide."""
         return None
 

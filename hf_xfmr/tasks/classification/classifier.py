@@ -18,10 +18,10 @@ WINDOW = 16  # batches that are put in order of length at a time
 class Classifier:
     """A fine-tuned sequence classifier and its tokenizer, from a run's folder, an exported one or a Hub name.
 
-    `engine` computes it; None: what the folder is for (see `engines.find`). Logits are divided by `temperature`; None:
-    by the one the run kept, if it did (`calibration_temperature` in the config). With more than 100 labels an answer
-    has the probabilities of the ten likeliest, unless `all_probabilities`. Raises `UserError` for a temperature that is
-    not above 0.
+    `engine` computes it; None: what the folder is for (see `engines.find`); with `bf16`, PyTorch in bfloat16. Logits
+    are divided by `temperature`; None: by the one the run kept, if it did (`calibration_temperature` in the config).
+    With more than 100 labels an answer has the probabilities of the ten likeliest, unless `all_probabilities`. Raises
+    `UserError` for a temperature that is not above 0.
     """
 
     def __init__(
@@ -31,9 +31,10 @@ class Classifier:
         engine: str | None = None,
         temperature: float | None = None,
         all_probabilities: bool = False,
+        bf16: bool = False,
     ):
-        self.name = model
-        self.engine = engines.rows(model, HEAD, engine)
+        self.name, self.bf16 = model, bf16
+        self.engine = engines.rows(model, HEAD, engine, bf16=bf16)
         self.tokenizer, config = self.engine.tokenizer, self.engine.config
         self.names = engines.labels(config)
         self.answers = of_kind(config.get("problem_type"), self.names, all_probabilities=all_probabilities)
@@ -60,7 +61,8 @@ class Classifier:
     @property
     def depends_on(self) -> dict:
         """What its answers depend on beside the model."""
-        return {"temperature": self.temperature} | ({} if self.answers.whole else {"columns": "top"})
+        precision = {"precision": "bfloat16"} if self.bf16 else {}
+        return {"temperature": self.temperature} | precision | ({} if self.answers.whole else {"columns": "top"})
 
     def flat(self, answer: dict) -> dict:
         """An answer as a table has it: a column `p_<label>` for each label, of many labels `top1` and so on."""

@@ -22,10 +22,12 @@ class Classification(Task):
         engine: str | None = None,
         temperature: float | None = None,
         all_probabilities: bool = False,
+        bf16: bool = False,
     ):
         from .classifier import Classifier
 
-        found = Classifier(model, engine=engine, temperature=temperature, all_probabilities=all_probabilities)
+        options = {"engine": engine, "temperature": temperature, "all_probabilities": all_probabilities, "bf16": bf16}
+        found = Classifier(model, **options)
         if temperature is None and found.temperature != 1:
             print(
                 f"calibrated: logits are divided by {found.temperature:.3g}, fitted on the run's validation rows; "

@@ -13,15 +13,17 @@ from ...tokenizer import long_texts
 
 
 class Tagger:
-    """A fine-tuned token classifier and its tokenizer, from one folder or Hub name."""
+    """A fine-tuned token classifier and its tokenizer, from one folder or Hub name; with `bf16` in bfloat16."""
 
     columns = None  # a text has several entities, or none: no row of a table
 
-    def __init__(self, model: str):
+    def __init__(self, model: str, *, bf16: bool = False):
         self.name = model
-        self.depends_on: dict = {}
+        self.depends_on: dict = {"precision": "bfloat16"} if bf16 else {}
         tokenizer = adapted.from_pretrained(AutoTokenizer, model)
         loaded = adapted.to_use(AutoModelForTokenClassification, model)
+        if bf16:
+            loaded.to(torch.bfloat16)
         tokenizer.model_max_length = min(tokenizer.model_max_length, loaded.config.max_position_embeddings)
         self.pipeline = pipeline(
             "token-classification",
