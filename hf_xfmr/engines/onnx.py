@@ -10,9 +10,10 @@ from ..data.regular import read_json
 from ..errors import UserError
 from ..plain import one_line
 from . import tokens
-from .batches import inputs
+from .batches import in_parts, inputs, joined
 
 GRAPH = "model.onnx"
+TOGETHER = 256  # tokens computed at a time by each thread: what becomes of them stays in a core's own cache
 
 
 class Rows:
@@ -22,11 +23,22 @@ class Rows:
         self.config = read_json(Path(folder) / "config.json", "config")
         self.tokenizer = tokens.load(folder)
         self.session = session(Path(folder) / GRAPH)
+        self.threads = threads()
         self.names = {one.name for one in self.session.get_inputs()}
 
     def __call__(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> np.ndarray:
         if types is None and "token_type_ids" in self.names:
             types = [[0] * len(row) for row in ids]
+        parts = in_parts(ids, TOGETHER * self.threads)
+        if len(parts) == 1:
+            return self._computed(ids, types)
+        found = [
+            self._computed([ids[row] for row in part], None if types is None else [types[row] for row in part])
+            for part in parts
+        ]
+        return joined(found, parts)
+
+    def _computed(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None) -> np.ndarray:
         given = inputs(ids, types, self.tokenizer.pad_token_id or 0, self.tokenizer.pad_token_type_id)
         return self.session.run(["logits"], {name: one for name, one in given.items() if name in self.names})[0]
 
