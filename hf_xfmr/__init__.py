@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         XfmrGPT2Model,
     )
     from .models.transformer import XfmrConfig, XfmrForConditionalGeneration, XfmrModel
-    from .tasks.translation.translator import TranslationPipeline
+    from .tasks.translation.pipeline import TranslationPipeline
     from .training.trainer import XfmrTrainer, XfmrTrainingArguments
 
 __version__ = "0.1.0"
@@ -78,7 +78,7 @@ _HOMES = {  # of a name's beginning, longest first
     "XfmrGPT2": "models.gpt2",
     "XfmrTrain": "training.trainer",
     "Xfmr": "models.transformer",
-    "TranslationPipeline": "tasks.translation.translator",
+    "TranslationPipeline": "tasks.translation.pipeline",
     "UserError": "errors",
     "adopt": "adoption",
     "release": "adoption",

@@ -32,7 +32,7 @@ def register() -> None:
     after_import("transformers.models.auto.configuration_auto", _enter_configs)
     for model_type, (path, _) in CONFIGS.items():
         after_import(path, partial(_enter_models, model_type))
-    after_import("transformers.pipelines", lambda _: importlib.import_module("hf_xfmr.tasks.translation.translator"))
+    after_import("transformers.pipelines", lambda _: importlib.import_module("hf_xfmr.tasks.translation.pipeline"))
     after_import("peft", _enter_names)
 
 

@@ -21,7 +21,8 @@ from . import process
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .runs import FillingRun, GeneratingRun, PredictingRun, Run, SeveralRuns, TrainedTokenizer, TranslatingRun
+    from .runs import FillingRun, GeneratingRun, PredictingRun, Run, SeveralRuns, TranslatingRun
+    from .trained_tokenizer import TrainedTokenizer
 
 __all__ = ["classify", "gpt2", "load_run", "pretrain", "settings", "tag", "train_tokenizer", "translate"]
 

@@ -22,7 +22,8 @@ from ..training import lock
 from ..training.interrupts import Interrupted
 from ..training.trainer import XfmrTrainingArguments
 from . import process
-from .runs import TrainedTokenizer, load
+from .runs import load
+from .trained_tokenizer import TrainedTokenizer
 
 _one_at_a_time = threading.Lock()  # random numbers, the device and what is undone belong to the whole process
 

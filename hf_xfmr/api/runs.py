@@ -4,25 +4,25 @@ import json
 import os
 import warnings
 from collections.abc import Iterable
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from transformers import AutoConfig, AutoTokenizer
+from transformers import AutoConfig
 
+from ..engines import manifest
 from ..errors import UserError
 from ..plain import some
 from ..run import adapted, ranges, seeds
 from ..tasks.task import with_head
-from ..tokenizer import format_report
 from .process import random_numbers_kept
 from .report import Report
 from .texts import index_of, rows_of, texts_of
 
 
 class Run:
-    """A run that has ended. `folder` holds all of it; where a folder or a name of a model is wanted, the run will do.
+    """A run that has ended, or what was exported of one. `folder` holds all of it; where a folder or a name of a model
+    is wanted, the run will do.
 
     `record` is its run.json: settings, arguments, log and more. The model is loaded when it is first asked.
     """
@@ -31,7 +31,13 @@ class Run:
 
     def __init__(self, folder: str | os.PathLike):
         self.folder = Path(folder)
-        self.record: dict[str, Any] = _read(self.folder / "run.json")
+        exported = manifest.read(self.folder)
+        self.record: dict[str, Any] = (
+            _read(self.folder / "run.json")
+            if exported is None
+            else {"recipe": f"an export for {exported.engine}", "columns": exported.columns, "metrics": {}}
+        )
+        self._answering: dict[str | None, Any] = {}
 
     @property
     def metrics(self) -> dict[str, dict[str, float]]:
@@ -46,15 +52,24 @@ class Run:
 
     @property
     def model(self) -> Any:
-        return self._loaded.model
+        return self._loaded.engine.model
 
     @property
     def tokenizer(self) -> Any:
         """Of a translation run both, `source` and `target`."""
         return self._loaded.tokenizer
 
-    @cached_property
+    @property
     def _loaded(self) -> Any:
+        return self._by(None)
+
+    def _by(self, engine: str | None) -> Any:
+        """What answers, by an engine (None: torch), loaded once."""
+        if engine not in self._answering:
+            self._answering[engine] = self._load(engine)
+        return self._answering[engine]
+
+    def _load(self, engine: str | None) -> Any:
         raise NotImplementedError
 
     def __fspath__(self) -> str:
@@ -89,20 +104,21 @@ class PredictingRun(Run):
         batch_size: int = 64,
         temperature: float | None = None,
         all_probabilities: bool = False,
+        engine: str | None = None,
     ) -> pd.DataFrame:
         """An answer for each text, in their order, with the index that `texts` have.
 
         `texts` are a text, a list or Series of them, or rows as a dataset takes them, of whose columns those are read
         that the run was trained on, or as told. Columns: `text` (`text_pair`); of a classifier `label`, `probability`
         and `p_<label>`, or `value`; of a tagger `entities`, a list of {"type", "text", "start", "end", "probability"}.
-        What has no answer, such as an empty text, has an `error`, and is warned of. `temperature` and
-        `all_probabilities` are those of the command. Raises `UserError` for texts that can't be read.
+        What has no answer, such as an empty text, has an `error`, and is warned of. `temperature`,
+        `all_probabilities` and `engine` are those of the command. Raises `UserError` for texts that can't be read.
         """
         from ..predict import answer
 
         ranges.check(batch_size=batch_size, temperature=temperature)
         rows = rows_of(texts, self.record.get("columns") or {}, text_column, text_pair_column)
-        predictor = self._predictor(temperature, all_probabilities)
+        predictor = self._predictor(temperature, all_probabilities, engine)
         answers = answer(predictor, rows, batch_size)
         answers = answers if predictor.columns is None else [predictor.flat(one) for one in answers]
         faults = [f"{row.id} ({one['error']})" for row, one in zip(rows, answers, strict=True) if "error" in one]
@@ -112,18 +128,17 @@ class PredictingRun(Run):
         columns = None if found else ["text", *(predictor.columns or ["entities"])]
         return pd.DataFrame(found, index=index_of(texts), columns=columns)
 
-    @cached_property
-    def _loaded(self) -> Any:
+    def _load(self, engine: str | None) -> Any:
         from ..predict import load
 
-        return load(str(self.folder))
+        return load(str(self.folder), engine=engine)
 
-    def _predictor(self, temperature: float | None, all_probabilities: bool) -> Any:
+    def _predictor(self, temperature: float | None, all_probabilities: bool, engine: str | None) -> Any:
         if temperature is None and not all_probabilities:
-            return self._loaded
+            return self._by(engine)
         from ..predict import load
 
-        return load(str(self.folder), temperature, all_probabilities)
+        return load(str(self.folder), temperature, all_probabilities, engine)
 
 
 class GeneratingRun(Run):
@@ -131,21 +146,20 @@ class GeneratingRun(Run):
 
     uses = "generate"
 
-    def generate(self, prompts: str | Iterable[str], **options: Any) -> pd.DataFrame:
-        """For each prompt `prompt` and `text`, which begins with it. Options are those of the command: max_new_tokens,
-        temperature, top_k, top_p, num_beams, seed, batch_size."""
+    def generate(self, prompts: str | Iterable[str], *, engine: str | None = None, **options: Any) -> pd.DataFrame:
+        """For each prompt `prompt` and `text`, which begins with it. Options are those of the command: engine,
+        max_new_tokens, temperature, top_k, top_p, num_beams, seed, batch_size."""
         from ..tasks.language_modeling.generator import generate
 
         given = texts_of(prompts)
         with random_numbers_kept():
-            found = list(generate(self._loaded, given, **options))
+            found = list(generate(self._by(engine), given, **options))
         return pd.DataFrame(found, index_of(prompts), ["prompt", "text"])
 
-    @cached_property
-    def _loaded(self) -> Any:
+    def _load(self, engine: str | None) -> Any:
         from ..tasks.language_modeling.generator import Generator
 
-        return Generator(str(self.folder))
+        return Generator(str(self.folder), engine=engine)
 
 
 class FillingRun(Run):
@@ -153,17 +167,16 @@ class FillingRun(Run):
 
     uses = "fill"
 
-    def fill(self, texts: str | Iterable[str], *, top_k: int = 5) -> pd.DataFrame:
+    def fill(self, texts: str | Iterable[str], *, top_k: int = 5, engine: str | None = None) -> pd.DataFrame:
         """For each text with [MASK] in it `text`, `masks`, of each [MASK] the `top_k` [{"token", "probability"}], and
         `filled`, with the first of each."""
-        found = [self._loaded(text, top_k=top_k) for text in texts_of(texts)]
+        found = [self._by(engine)(text, top_k=top_k) for text in texts_of(texts)]
         return pd.DataFrame(found, index_of(texts), ["text", "masks", "filled"])
 
-    @cached_property
-    def _loaded(self) -> Any:
+    def _load(self, engine: str | None) -> Any:
         from ..tasks.pretraining.filler import Filler
 
-        return Filler(str(self.folder))
+        return Filler(str(self.folder), engine=engine)
 
 
 class TranslatingRun(Run):
@@ -172,24 +185,29 @@ class TranslatingRun(Run):
     uses = "translate"
 
     def translate(
-        self, texts: str | Iterable[str], *, batch_size: int = 32, num_beams: int | None = None
+        self,
+        texts: str | Iterable[str],
+        *,
+        batch_size: int = 32,
+        num_beams: int | None = None,
+        engine: str | None = None,
     ) -> pd.DataFrame:
-        """For each text `text` and its `translation`; an empty one stays empty. The beams are its own unless told."""
+        """For each text `text` and its `translation`; an empty one stays empty. The beams are its own unless told.
+        `engine` is that of the command."""
         ranges.check(batch_size=batch_size, num_beams=num_beams)
         given = texts_of(texts)
         options = {} if num_beams is None else {"num_beams": num_beams}
-        found = self._loaded(given, batch_size=batch_size, **options)
+        found = self._by(engine)(given, batch_size=batch_size, **options)
         return pd.DataFrame({"text": given, "translation": found}, index_of(texts))
 
     @property
     def tokenizer(self) -> Any:
         return self._loaded.tokenizers
 
-    @cached_property
-    def _loaded(self) -> Any:
+    def _load(self, engine: str | None) -> Any:
         from ..tasks.translation.translator import load_translator
 
-        return load_translator(str(self.folder))
+        return load_translator(str(self.folder), engine)
 
 
 class SeveralRuns:
@@ -211,25 +229,8 @@ class SeveralRuns:
         return "\n".join([f"{self.folder}: .runs[seed] of {len(self.runs)} seeds", *map(repr, self.runs.values())])
 
 
-class TrainedTokenizer:
-    """A tokenizer and its figures on held-out texts. Where a name of a tokenizer is wanted, it will do itself."""
-
-    def __init__(self, folder: str | os.PathLike, metrics: dict[str, float]):
-        self.folder, self.metrics = Path(folder), metrics
-
-    @cached_property
-    def tokenizer(self) -> Any:
-        return AutoTokenizer.from_pretrained(self.folder)
-
-    def __fspath__(self) -> str:
-        return str(self.folder)
-
-    def __repr__(self) -> str:
-        return f"{self.folder}: a tokenizer\n{format_report(self.metrics)}"
-
-
 def _read(path: Path) -> dict[str, Any]:
-    """A record that a run left. Raises `UserError` for one that is damaged."""
+    """A record that a run left. Raises `UserError` for a damaged one."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -247,9 +248,12 @@ def load(folder: str | os.PathLike) -> Any:
     path = Path(folder)
     if (path / seeds.NAME).is_file() and "summary" in (path / seeds.NAME).read_text(encoding="utf-8"):
         return SeveralRuns(path)
-    if not (path / "run.json").is_file():
-        raise UserError(f"{path} holds no run.json: give the folder of a run that has ended")
-    architecture = (adapted.from_pretrained(AutoConfig, str(path)).architectures or [""])[0]
+    if (exported := manifest.read(path)) is not None:
+        architecture = exported.told["class"]
+    elif (path / "run.json").is_file():
+        architecture = (adapted.from_pretrained(AutoConfig, str(path)).architectures or [""])[0]
+    else:
+        raise UserError(f"{path} holds no run.json: give the folder of a run that has ended, or one that export wrote")
     task = with_head(architecture)
     kind = next((one for one in RUNS if task is not None and task.command == one.uses), None)
     if kind is None:

@@ -7,13 +7,14 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..engines import ENGINES
 from ..errors import UserError
 from ..plain import json_line
 from .texts import readable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", help="a run's folder, or a model on the Hub")
+    parser.add_argument("model", help="a run's folder, one that export wrote, or a model on the Hub")
     parser.add_argument("prompts", nargs="*", help="texts to continue")
     parser.add_argument("--file", type=Path, help="a text file with a prompt on each line; empty lines are no prompts")
     parser.add_argument("--max_new_tokens", type=int, help="tokens to add at most (default: 100)")
@@ -25,6 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--num_beams", type=int, default=1, help="beam search with so many beams, without sampling")
     parser.add_argument("--seed", type=int, default=0, help="of the sampling: the same one gives the same texts")
     parser.add_argument("--batch_size", type=int, default=16, help="prompts computed at a time (default: 16)")
+    parser.add_argument(
+        "--engine", choices=ENGINES, help="what computes (default: what the folder is for, a run's: torch)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -37,6 +41,7 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.model,
         prompts,
         max_new_tokens=arguments.max_new_tokens,
+        engine=arguments.engine,
         temperature=arguments.temperature,
         top_k=arguments.top_k,
         top_p=arguments.top_p,

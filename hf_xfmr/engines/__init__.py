@@ -12,30 +12,53 @@ neither torch nor transformers.
 
 import importlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..errors import UserError
 from . import manifest
+from .config import labels, positions
 from .manifest import ENGINES, Manifest
 
 if TYPE_CHECKING:
     import numpy as np
 
+__all__ = ["ENGINES", "Place", "Rows", "Writer", "find", "labels", "positions", "rows", "seed", "tokenizer", "writer"]
 _MODULES = {"torch": "pytorch", "onnx": "onnx", "ctranslate2": "ctranslate2"}
 
 
 class Rows(Protocol):
     """A model that reads rows of token ids; what is made of its numbers is no concern of its own."""
 
-    config: Mapping[str, Any]  # what config.json says
+    engine: str
+    config: dict[str, Any]  # what config.json says
     tokenizer: Any  # transformers', or `tokens.Tokenizer`, which answers the same calls
 
     def __call__(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> "np.ndarray":
         """The logits of a batch, float32: [B, C] of its rows, or [B, T, C] of their tokens, where T is the longest
         row's number of them, and what stands behind a shorter row's last one means nothing. `ids` are rows with their
         special tokens, none empty, `types` their token types (None: all 0)."""
+        ...
+
+
+class Writer(Protocol):
+    """A model that writes: continuations of prompts, or translations."""
+
+    config: dict[str, Any]
+
+    def __call__(
+        self,
+        rows: Sequence[Sequence[int]],
+        options: Mapping[str, Any],
+        told: Callable[[int], object] | None = None,
+    ) -> list[list[int]]:
+        """The ids that are written for each row of ids, none of which is padded; special tokens may be among them.
+
+        `options` are called as `model.generate` calls them: `max_new_tokens`, or `max_length` of a translation with its
+        start; `do_sample` with `temperature`, `top_k` (0: all) and `top_p`; `num_beams`. Of one row, without beams,
+        `told` hears each id as it is written. Raises `run.finite.NotFinite` where the model's numbers are not finite.
+        """
         ...
 
 
@@ -104,14 +127,41 @@ def rows(model: str, head: str, engine: str | None = None, *, bf16: bool = False
     return module.Rows(place.model, head, bf16=True)
 
 
-def labels(config: Mapping[str, Any]) -> list[str]:
-    """The names of a model's labels, in the order of their ids; transformers' own where it names none."""
-    named = config.get("id2label") or {}
-    count = len(named) or config.get("num_labels") or 2
-    by_id = {int(number): str(name) for number, name in named.items()}
-    return [by_id.get(number, f"LABEL_{number}") for number in range(count)]
+def writer(model: str, head: str, engine: str | None = None) -> Writer:
+    """The model in a folder or on the Hub, ready to write; `head` is AutoModelForCausalLM or AutoModelForSeq2SeqLM.
+    Raises `UserError` as `rows`, and for an engine that writes no texts."""
+    place = find(model, engine)
+    if place.engine == "onnx":
+        raise UserError(
+            f"{model} is an ONNX graph, which computes all words anew for each word: to write texts, export the run "
+            "with --to ctranslate2"
+        )
+    if place.manifest is not None:
+        place.manifest.check(head)
+    module = importlib.import_module(f".{_MODULES[place.engine]}", __name__)
+    return module.writer(place.model, head)
 
 
-def positions(config: Mapping[str, Any]) -> int:
-    """The most tokens that a model reads."""
-    return config.get("max_position_embeddings") or config["n_positions"]
+def tokenizer(place: Place) -> Any:
+    """The tokenizer of a model, as `Rows` has it."""
+    if place.engine != "torch":
+        from . import tokens
+
+        return tokens.load(place.model)
+    from transformers import AutoTokenizer
+
+    from ..run import adapted
+
+    return adapted.from_pretrained(AutoTokenizer, place.model)
+
+
+def seed(number: int, engine: str) -> None:
+    """What is drawn from here on is the same for the same number."""
+    if engine == "ctranslate2":
+        import ctranslate2
+
+        ctranslate2.set_random_seed(number)
+    else:
+        from transformers import set_seed
+
+        set_seed(number)

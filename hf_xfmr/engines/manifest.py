@@ -16,14 +16,15 @@ NAME = "manifest.json"
 ENGINES = ("torch", "onnx", "ctranslate2")
 WEIGHTS = "*.safetensors"
 _KINDS = {"engine": str, "head": str, "class": str, "precision": str, "from": dict, "versions": dict, "files": dict}
+ALSO = {"AutoModelForMaskedLM": ("AutoModelForPreTraining",)}  # heads that answer for another
 _PACKAGES = ("hf_xfmr", "torch", "transformers", "tokenizers", "onnx", "onnxruntime", "ctranslate2")
 
 
 @dataclass(frozen=True)
 class Manifest:
     """`told` is what manifest.json in `folder` says: `engine`; `head`, the Auto class of the model; its stock `class`;
-    `precision`; `from`, the run's folder and the hash of its weights; `versions` of the packages that wrote it; and the
-    sha256 of its `files`."""
+    `precision`; `columns`, those of the data it was trained on; `from`, the run's folder and the hash of its weights;
+    `versions` of the packages that wrote it; and the sha256 of its `files`."""
 
     folder: Path
     told: dict[str, Any]
@@ -32,9 +33,15 @@ class Manifest:
     def engine(self) -> str:
         return self.told["engine"]
 
+    @property
+    def columns(self) -> dict[str, str]:
+        """`text`, `text_pair` and `label` as they were called in the data of the run; none where it did not say."""
+        columns = self.told.get("columns")
+        return columns if isinstance(columns, dict) else {}
+
     def check(self, head: str) -> None:
         """Raises `UserError` for a model with another head, and a file that is missing or another than was written."""
-        if self.told["head"] != head:
+        if self.told["head"] not in (head, *ALSO.get(head, ())):
             raise UserError(
                 f"{self.folder} is a {self.told['class']}, and what is asked of it takes an {head}: give the folder of "
                 "a run that was trained for this"
@@ -70,6 +77,8 @@ def read(folder: str | Path) -> Manifest | None:
     if not os.path.lexists(path):
         return None
     told = read_json(path, "manifest of an export")
+    if "engine" not in told and "sha256" in told:  # of a checkpoint
+        return None
     if told.get("engine") not in ENGINES:
         what = json.dumps(told.get("engine"))[:40]
         raise UserError(

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data.regular import read_json
 from ..errors import UserError
 from ..plain import one_line
 from . import tokens
 from .batches import in_parts, inputs, joined
+from .config import read_config
 
 GRAPH = "model.onnx"
 TOGETHER = 256  # tokens computed at a time by each thread: what becomes of them stays in a core's own cache
@@ -19,12 +19,15 @@ TOGETHER = 256  # tokens computed at a time by each thread: what becomes of them
 class Rows:
     """As `engines.Rows`, of a folder that `export --to onnx` wrote."""
 
+    engine = "onnx"
+
     def __init__(self, folder: str, head: str):
-        self.config = read_json(Path(folder) / "config.json", "config")
+        self.config = read_config(Path(folder) / "config.json")
         self.tokenizer = tokens.load(folder)
         self.session = session(Path(folder) / GRAPH)
         self.threads = threads()
         self.names = {one.name for one in self.session.get_inputs()}
+        self.output = self.session.get_outputs()[0].name  # of a pretraining model, the words
 
     def __call__(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> np.ndarray:
         if types is None and "token_type_ids" in self.names:
@@ -40,7 +43,7 @@ class Rows:
 
     def _computed(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None) -> np.ndarray:
         given = inputs(ids, types, self.tokenizer.pad_token_id or 0, self.tokenizer.pad_token_type_id)
-        return self.session.run(["logits"], {name: one for name, one in given.items() if name in self.names})[0]
+        return self.session.run([self.output], {name: one for name, one in given.items() if name in self.names})[0]
 
 
 def session(graph: Path):

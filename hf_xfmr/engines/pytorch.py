@@ -1,7 +1,8 @@
 """A model in PyTorch: on the GPU if there is one."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -9,33 +10,106 @@ import torch
 import transformers
 
 from ..errors import UserError
-from ..run import adapted
+from ..run import adapted, finite
 from ..training import fast_bf16
+from ..training.many_processes import in_parts, is_spread
 from .batches import inputs
+
+
+def _loaded(name: str, head: str) -> Any:
+    model = adapted.to_use(getattr(transformers, head), name)
+    return model.to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _config(model: Any) -> dict[str, Any]:
+    longest = getattr(model.config, "max_position_embeddings", None)  # which some configs call by other names
+    return {**model.config.to_dict(), "max_position_embeddings": longest}
 
 
 class Rows:
     """As `engines.Rows`, of a folder or a Hub name; `model` is transformers' or ours, in evaluation mode, its weights
     rounded to bfloat16 with `bf16`."""
 
+    engine = "torch"
+
     def __init__(self, name: str, head: str, *, bf16: bool = False):
         self.tokenizer: Any = adapted.from_pretrained(transformers.AutoTokenizer, name)
-        self.model: Any = adapted.to_use(getattr(transformers, head), name)
-        self.model.to("cuda" if torch.cuda.is_available() else "cpu")
+        self.model: Any = _loaded(name, head)
         if bf16:
+            self.engine = "torch in bfloat16"
             self.model.to(torch.bfloat16)
             if not fast_bf16():
                 print("this machine is not fast at bfloat16: without --bf16 it may be quicker", file=sys.stderr)
-        # a config calls its fields by several names
-        longest = getattr(self.model.config, "max_position_embeddings", None)
-        self.config = {**self.model.config.to_dict(), "max_position_embeddings": longest}
-        if self.tokenizer.pad_token_id is None:
+        self.config = _config(self.model)
+        self.padding = self.tokenizer.pad_token_id
+        if self.padding is None and "Sequence" in head:  # stock classes look for it
             raise UserError(
                 f"{type(self.tokenizer).__name__} has no padding token; set tokenizer.pad_token to one of its tokens"
             )
 
     @torch.inference_mode()
     def __call__(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> np.ndarray:
-        given = inputs(ids, types, self.tokenizer.pad_token_id, self.tokenizer.pad_token_type_id)
+        given = inputs(ids, types, self.padding or 0, self.tokenizer.pad_token_type_id)
         tensors = {name: torch.from_numpy(one).to(self.model.device) for name, one in given.items()}
         return self.model(**tensors).logits.float().cpu().numpy()
+
+
+class Writer:
+    """As `engines.Writer`, of a model: of a loaded one, or of one that is just being trained, whose mode and autocast
+    are left as they are (it is not `trained` yet)."""
+
+    def __init__(self, model: Any, *, trained: bool = False):
+        self.model, self.trained = model, trained
+        self.config = _config(model)
+        self.name = str(model.name_or_path) or "the model"
+
+    def __call__(
+        self,
+        rows: Sequence[Sequence[int]],
+        options: Mapping[str, Any],
+        told: Callable[[int], object] | None = None,
+    ) -> list[list[int]]:
+        whole = bool(self.model.config.is_encoder_decoder)
+        given = inputs(rows, None, self.model.config.pad_token_id or 0, left=not whole)  # it is masked
+        streamer = {} if told is None else {"streamer": _Told(told)}
+        # in inference_mode autocast would cast all weights anew for each word
+        mode = torch.inference_mode() if self.trained else nullcontext()
+        tensors = {name: torch.from_numpy(one) for name, one in given.items()}
+        with mode, finite.watched(self.model):
+            ids = generated(self.model, tensors, {**options, **streamer})
+        return ids.tolist() if whole else ids[:, given["input_ids"].shape[1] :].tolist()
+
+
+class _Told:
+    """What `model.generate` calls a streamer: the prompt comes first, and then id after id."""
+
+    def __init__(self, told: Callable[[int], object]):
+        self.told, self.begun = told, False
+
+    def put(self, ids: torch.Tensor) -> None:
+        if self.begun:
+            self.told(int(ids.item()))
+        self.begun = True
+
+    def end(self) -> None:
+        pass
+
+
+@torch.no_grad()
+def generated(model: Any, inputs: Mapping[str, torch.Tensor], options: Mapping[str, Any]) -> torch.Tensor:
+    """What `model.generate` writes for a batch, ids (B, T), in evaluation mode; the model's mode is left as it was."""
+    spread = {"synced_gpus": True} if is_spread(model) else {}
+    was_training = model.training
+    model.eval()
+    try:
+        with in_parts(model):
+            return model.generate(
+                **{name: tensor.to(model.device) for name, tensor in inputs.items()}, **options, **spread
+            )
+    finally:
+        model.train(was_training)
+
+
+def writer(name: str, head: str) -> Writer:
+    """The model in a folder or on the Hub."""
+    return Writer(_loaded(name, head), trained=True)

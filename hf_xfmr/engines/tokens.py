@@ -15,15 +15,32 @@ _NAMED = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
 INPUTS = ("input_ids", "token_type_ids", "attention_mask")
 
 
-def load(folder: str | Path) -> "Tokenizer":
-    """The tokenizer in an exported folder. Raises `UserError` for one that can't be read."""
+def load(folder: str | Path) -> Any:
+    """The tokenizer in an exported folder: a `Tokenizer`, or transformers' own of Marian's two sentence-piece models.
+    Raises `UserError` for one that can't be read."""
     path, told = Path(folder) / "tokenizer.json", Path(folder) / "tokenizer_config.json"
+    if not path.exists() and (Path(folder) / "source.spm").is_file():
+        return _marian(folder)
     check_regular(path, "tokenizer")
     try:
         backend = Backend.from_file(str(path))
     except Exception as error:  # tokenizers has no kind of its own
         raise UserError(f"{path} can't be read ({one_line(error)[:200]}): export the run again") from error
     return Tokenizer(backend, read_json(told, "tokenizer's config"))
+
+
+def _marian(folder: str | Path) -> Any:
+    try:
+        from transformers import MarianTokenizer
+
+        return MarianTokenizer.from_pretrained(folder)
+    except ImportError:
+        raise UserError(
+            f"{folder} has the tokenizer of a Marian model, which is read by transformers: pip install transformers "
+            "sentencepiece"
+        ) from None
+    except Exception as error:  # each kind of damage has its own
+        raise UserError(f"{folder}: its tokenizer can't be read ({one_line(error)[:200]}): export it again") from error
 
 
 class Tokenizer:

@@ -94,7 +94,7 @@ def _draw_transformer(name: str, sentence: str | None, target: str | None, *, wo
     if sentence is None:
         return signals(position_table(loading.from_pretrained(XfmrConfig, name))[:POSITIONS].numpy(), words)
     translator = load_translator(name)
-    model, tokenizers = translator.model, translator.tokenizers
+    model, tokenizers = translator.engine.model, translator.tokenizers
     target = translator([sentence])[0] if target is None else target
     sources, targets, weights = pair_weights(model, tokenizers, sentence, target)
     finite.check(name, f'"{sentence[:40]}"', *(torch.as_tensor(one) for layers in weights.values() for one in layers))

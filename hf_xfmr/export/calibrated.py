@@ -17,17 +17,19 @@ from . import parity
 HEADS = ("classifier.weight", "classifier.bias", "score.weight")  # of BERT's and GPT-2's sequence classifiers
 
 
-def temperature_of(folder: Path) -> float:
-    """What the logits of a run's model are to be divided by; 1 where there is nothing to divide, as for ratings."""
+def temperature_of(folder: Path, *, in_files: bool = False) -> float:
+    """What the logits of a run's model are to be divided by; 1 where there is nothing to divide, as for ratings, or
+    where it is to be done `in_files` whose numbers would be rounded once more."""
     config = read_config(folder)
     kept = config.get("calibration_temperature")
     named = config.get("problem_type") != "regression"
     head = "ForSequenceClassification" in (config.get("architectures") or [""])[0]
-    return float(kept) if head and named and isinstance(kept, int | float) and kept > 0 and _is_float32(folder) else 1.0
+    known = isinstance(kept, int | float) and kept > 0
+    return float(kept) if head and named and known and (not in_files or _is_float32(folder)) else 1.0
 
 
 def _is_float32(folder: Path) -> bool:
-    """Whether the head's numbers are stored as they are divided: others would be rounded once more."""
+    """Whether the head's numbers are stored as they are divided."""
     found = []
     for path in folder.glob("*.safetensors"):
         with safe_open(path, "pt") as tensors:

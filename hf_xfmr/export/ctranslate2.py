@@ -12,11 +12,12 @@ import numpy as np
 import torch
 from transformers import GenerationConfig
 
+from ..engines import ctranslate2 as engine
 from ..errors import UserError
 from ..hub import dual
 from ..run import loading
 from ..tasks.translation.tokenizer_pair import TokenizerPair
-from . import bits, ctranslate2_file, parity, real_rows, stock
+from . import bits, ctranslate2_file, furnish, parity, real_rows, stock
 from .int8 import Int8
 
 NEVER = -1e9  # added to the logit of a token that is not to be generated
@@ -51,7 +52,8 @@ def write(folder: Path, out: Path, *, int8: Int8 | None = None) -> list[str]:
     for path in sorted(staged.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     staged.rmdir()
-    stock.copy_tokenizer(folder, out)
+    stock.copy(folder, out, (*stock.TOKENIZER, engine.SEARCH))
+    (out / engine.CONFIG).write_text(stock.config_text(kind, folder), encoding="utf-8")
     bias = {} if getattr(ours, "final_logits_bias", None) is None else {"final_logits_bias": _bias(ours)}
     count = bits.compare("CTranslate2's model", ctranslate2_file.variables(out / "model.bin"), ours, bias)
     said = [f"{check(out, folder, ours, tokenizers)}; all {count:,} tensors of the model are the same, bit for bit"]
@@ -60,6 +62,7 @@ def write(folder: Path, out: Path, *, int8: Int8 | None = None) -> list[str]:
             convert(make(model, tokenizers), out / "model", "int8")
         _up(out / "model")
         said.append("then its matrices were rounded to int8")
+    furnish.furnish(kind, folder, out, engine="ctranslate2", precision="float32" if int8 is None else "int8")
     return said
 
 

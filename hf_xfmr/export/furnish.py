@@ -6,11 +6,13 @@ from typing import Any
 
 from transformers import AutoTokenizer
 
-from ..engines import manifest, tokens
+from ..data.regular import read_json
+from ..engines import ctranslate2, manifest, tokens
 from ..errors import UserError
 from ..hub import dual
 from ..run import loading
-from . import calibrated, real_rows
+from ..tasks.translation.tokenizer_pair import TARGET_FOLDER
+from . import calibrated, readme, real_rows
 
 SAID = ("The quick brown fox jumps, 12.5 times?", "Ünïcode, naïve café", "机器学习很有趣。", "a" * 50 + " \t\n b")
 
@@ -22,8 +24,18 @@ def furnish(
 
     `temperature` is what its logits were divided by. The manifest comes last: no file may change after it.
     """
-    calibrated.say_in_config(out, temperature)
-    _tokenizer(folder, out)
+    if engine != "ctranslate2":  # whose config.json is its own
+        calibrated.say_in_config(out, temperature)
+    longest = _longest(folder)
+    _tokenizer(folder, out, longest)
+    target = TARGET_FOLDER if (out / TARGET_FOLDER).is_dir() else "marian" if (out / "source.spm").is_file() else ""
+    if target == TARGET_FOLDER:
+        _tokenizer(folder / TARGET_FOLDER, out / TARGET_FOLDER, longest)
+    config = json.loads((out / (ctranslate2.CONFIG if engine == "ctranslate2" else "config.json")).read_text("utf-8"))
+    page = readme.text(
+        folder.resolve().name, engine, kind.auto_class, config, longest=longest, mask=_mask(out), target=target
+    )
+    (out / "README.md").write_text(page, encoding="utf-8")
     manifest.write(
         out,
         {
@@ -31,6 +43,7 @@ def furnish(
             "head": kind.auto_class,
             "class": kind.stock_class,
             "precision": precision,
+            "columns": _columns(folder),
             "from": {
                 "folder": folder.resolve().name,
                 "class": kind.own_class,
@@ -40,15 +53,15 @@ def furnish(
     )
 
 
-def _tokenizer(folder: Path, out: Path) -> None:
+def _tokenizer(folder: Path, out: Path, longest: int | None) -> None:
     """The tokenizer as transformers makes it of its files, in one that `tokenizers` reads alone, and in its config what
     a row may be long, and what it is made of. One without a backend of that kind (Marian's) stays as it is."""
     path = out / "tokenizer_config.json"
     if not path.is_file():
         return
     told = json.loads(path.read_text(encoding="utf-8"))
-    if longest := _longest(folder, told):
-        told["model_max_length"] = longest
+    if longest is not None:
+        told["model_max_length"] = min(longest, told.get("model_max_length") or longest)
     tokenizer: Any = loading.from_pretrained(AutoTokenizer, str(folder))
     if getattr(tokenizer, "backend_tokenizer", None) is not None:
         told["model_input_names"] = list(tokenizer.model_input_names)
@@ -61,12 +74,25 @@ def _tokenizer(folder: Path, out: Path) -> None:
         _compare(tokenizer, out, [row[0] for row in real_rows.texts(folder)[0]])
 
 
-def _longest(folder: Path, told: dict) -> int | None:
+def _columns(folder: Path) -> dict[str, str]:
+    """The columns that the run was trained on, by which `predict` finds those of a file."""
+    path = folder / "run.json"
+    columns = read_json(path, "record of a run").get("columns") if path.is_file() else None
+    return columns if isinstance(columns, dict) else {}
+
+
+def _mask(out: Path) -> str | None:
+    path = out / "tokenizer_config.json"
+    found = json.loads(path.read_text(encoding="utf-8")).get("mask_token") if path.is_file() else None
+    return found.get("content") if isinstance(found, dict) else found
+
+
+def _longest(folder: Path) -> int | None:
     """The tokens of a row: as it was trained, or as many as the model has positions for."""
     config = dual.read_config(folder)
     window = (config.get("text_window") or {}).get("max_length")
     most = config.get("max_position_embeddings") or config.get("n_positions")
-    known = [one for one in (window, most, told.get("model_max_length")) if isinstance(one, int)]
+    known = [one for one in (window, most) if isinstance(one, int)]
     return min(known) if known else None
 
 

@@ -16,7 +16,12 @@ from ..hub.dual import read_config
 from . import bits, calibrated, furnish, parity, real_rows, stock
 from .int8 import Int8, products
 
-SHAPES = ((2, 7), (1, 1), (5, 40))  # rows and tokens the graph is run with; the first is the one it is traced with
+SHAPES = (
+    (2, 7),
+    (1, 1),
+    (3, 11),
+    (17, 40),
+)  # rows and tokens the graph is run with; the first is the one it is traced with
 _MOST_ROWS = 2**16
 OPSET = 23  # the first that knows attention, which ONNX Runtime computes in half the time that its parts take
 

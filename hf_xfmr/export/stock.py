@@ -8,12 +8,13 @@ from typing import Any
 
 import transformers
 
+from ..engines import labels
 from ..hub import dual
 from ..tasks.task import all_tasks
 from . import calibrated, furnish, parity, real_rows
 
 _MODEL = ("*.safetensors", "*.safetensors.index.json", "generation_config.json")
-_TOKENIZER = (
+TOKENIZER = (  # of separate vocabularies, the target's too
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja"),
     *("vocab.txt", "vocab.json", "merges.txt", "*.spm", "*.model", "target_tokenizer/*"),
 )
@@ -22,7 +23,7 @@ _TOKENIZER = (
 def write(folder: Path, out: Path) -> list[str]:
     """Tensors bit for bit, tokenizer, and a config that says what the stock class is."""
     kind = dual.kind(folder)
-    temperature = calibrated.temperature_of(folder)
+    temperature = calibrated.temperature_of(folder, in_files=True)
     lay_out(kind, folder, out)
     calibrated.fold_files(out, temperature)
     furnish.furnish(kind, folder, out, engine="torch", temperature=temperature)
@@ -58,16 +59,20 @@ def lay_out(kind: dual.Kind, folder: Path, out: Path) -> None:
 
 def lay_out_beside(kind: dual.Kind, folder: Path, out: Path) -> None:
     """The config and the tokenizer, without tensors."""
+    (out / "config.json").write_text(config_text(kind, folder), encoding="utf-8")
+    copy(folder, out, TOKENIZER)
+
+
+def config_text(kind: dual.Kind, folder: Path) -> str:
+    """What the stock checkpoint's config.json says."""
     config = dual.read_config(folder)
     config |= {"model_type": kind.config_class.stock_model_type, "architectures": [kind.stock_class]}
     config.pop("auto_map", None)
-    (out / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    copy(folder, out, _TOKENIZER)
-
-
-def copy_tokenizer(folder: Path, out: Path) -> None:
-    """The tokenizer's files; for separate vocabularies, the target's too."""
-    copy(folder, out, _TOKENIZER)
+    if "Classification" in kind.auto_class and not config.get(
+        "id2label"
+    ):  # for those who read it without transformers, which names them so
+        config["id2label"] = dict(enumerate(labels(config)))
+    return json.dumps(config, indent=2, sort_keys=True) + "\n"
 
 
 def copy(folder: Path, out: Path, patterns: tuple[str, ...]) -> None:

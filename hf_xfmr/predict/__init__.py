@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .. import engines
 from ..data.regular import read_json
 from ..data.table.reading import Reading
 from ..errors import UserError
@@ -90,9 +91,13 @@ def predict(
 def _as_trained(model: str, told: Columns) -> list[Columns]:
     """The columns told, and before them, where no text column was, those that the run was trained on."""
     path = Path(model) / "run.json"
-    if told.text is not None or not path.is_file():
+    if told.text is not None:
         return [told]
-    known = read_json(path, "record of a run").get("columns")
+    if path.is_file():
+        known = read_json(path, "record of a run").get("columns")
+    else:
+        exported = engines.find(model).manifest
+        known = None if exported is None else exported.columns
     if not isinstance(known, dict) or not known.get("text"):
         return [told]
     return [Columns(known["text"], told.pair or known.get("text_pair"), told.id), told]

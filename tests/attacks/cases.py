@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from exports import exports
 from more_cases import MORE
 from place import Case, Place, replace_file, reseal
 
@@ -859,4 +860,4 @@ def runs() -> Iterator[Case]:
     )
 
 
-CASES = [*arguments(), *numbers(), *settings(), *data(), *models(), *rows(), *checkpoints(), *runs(), *MORE]
+CASES = [*arguments(), *numbers(), *settings(), *data(), *models(), *rows(), *checkpoints(), *runs(), *exports(), *MORE]

@@ -50,7 +50,20 @@ def make_all(home: Path) -> None:
     }
     hf_xfmr.XfmrForConditionalGeneration(hf_xfmr.XfmrConfig(**sizes)).save_pretrained(home / "translator")
     TokenizerPair(both, both).save_pretrained(home / "translator")
+    make_export(home)
     write_data(home)
+
+
+def make_export(home: Path) -> None:
+    """What an export of the classifier would be, but for its graph, which is none."""
+    from hf_xfmr.engines import manifest
+
+    (home / "graph").mkdir()
+    for file in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+        (home / "graph" / file).write_bytes((home / "bert" / file).read_bytes())
+    (home / "graph" / "model.onnx").write_bytes(b"no graph")
+    told = {"engine": "onnx", "head": "AutoModelForSequenceClassification", "class": "BertForSequenceClassification"}
+    manifest.write(home / "graph", {**told, "precision": "float32", "from": {"folder": "bert", "weights": None}})
 
 
 def write_data(home: Path) -> None:

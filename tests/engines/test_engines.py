@@ -5,16 +5,21 @@ import shutil
 
 import numpy as np
 import pytest
+import small_checkpoints
 import torch
+from exported_runs import gpt2, transformer
 from oracles import TINY, fresh_process
-from transformers import BertTokenizer
+from transformers import BertTokenizer, pipeline
 
 import hf_xfmr
 from hf_xfmr import engines
 from hf_xfmr.engines import manifest
 from hf_xfmr.errors import UserError
-from hf_xfmr.export import export
+from hf_xfmr.export import export, readme
 from hf_xfmr.predict import load
+from hf_xfmr.tasks.language_modeling.generator import generate
+from hf_xfmr.tasks.pretraining.filler import fill
+from hf_xfmr.tasks.translation.translator import translate
 
 pytest.importorskip("onnxruntime")
 
@@ -114,12 +119,17 @@ print(json.dumps([[list(load({str(out)!r}, temperature)(rows, pairs, batch_size=
 def test_the_folder_says_what_it_is_and_a_run_s_export_beside_it_is_found(both, tmp_path):
     run, out = (shutil.copytree(one, tmp_path / one.name) for one in both)
     assert engines.find(str(run)).engine == "torch"
+    checkpoint = shutil.copytree(run, tmp_path / "checkpoint-1")
+    (checkpoint / "manifest.json").write_text('{"step": 1, "files": {}, "sha256": "0"}')  # as a run's checkpoints have
+    assert engines.find(str(checkpoint)).engine == "torch"
     assert engines.find(str(run), "onnx").model == str(out) == str(tmp_path / "run-onnx")
     assert engines.find(str(out)).engine == "onnx"
     with pytest.raises(UserError, match="was exported for the engine onnx, and torch is asked for"):
         engines.find(str(out), "torch")
     with pytest.raises(UserError, match="engine is 'tf'; it can be torch, onnx, ctranslate2"):
         engines.find(str(run), "tf")
+    found = hf_xfmr.load_run(out).predict(["good film", "bad"])
+    assert found["label"].tolist() == [one["label"] for one in load(str(run))(["good film", "bad"])]
     model = hf_xfmr.XfmrBertForSequenceClassification.from_pretrained(run)
     with torch.no_grad():
         model.classifier.bias += 1
@@ -175,3 +185,104 @@ def test_a_damaged_folder_is_one_sentence(file, damage, said, both, tmp_path):
     with pytest.raises(UserError, match=said) as caught:
         load(str(folder))
     assert "\n" not in str(caught.value)
+
+
+def example(folder) -> str:
+    """The example in a folder's README."""
+    return (folder / "README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "single"])
+def test_the_readme_of_an_onnx_folder_gives_our_probabilities_without_hf_xfmr(kind, both, tmp_path):
+    run, out = (told(shutil.copytree(one, tmp_path / one.name), **KINDS.get(kind, {})) for one in both)
+    kept = json.loads((out / "config.json").read_text())
+    code = readme.example_of("onnx", "AutoModelForSequenceClassification", kept, longest=16, mask=None, target="")
+    if kind == "single":
+        assert code.rstrip() == example(out).rstrip()
+    assert len(code.splitlines()) <= 22
+    pair = ["a second text"] if kind == "pairs" else None
+    (expected,) = load(str(run))(["a first text"], pair)
+    refused = ("torch", "transformers")
+    found = eval(fresh_process(f"import os; os.chdir({str(out)!r})\n" + WITHOUT.format(names=refused) + code,
+                               without_package=True))  # fmt: skip
+    assert found == pytest.approx(expected["probabilities"], abs=1e-5)
+
+
+def test_a_stock_folder_is_calibrated(both, tmp_path):
+    """transformers' own pipeline gives the probabilities of `predict`, which divides by nothing again."""
+    run, _ = both
+    stock, notes = export(run, "stock", out=tmp_path / "stock")
+    assert any("the temperature 1.7 is in the weights" in note for note in notes)
+    config = json.loads((stock / "config.json").read_text())
+    assert (config["calibration_temperature"], config["calibration_folded"]) == (1.0, 1.7)
+    found = pipeline("text-classification", str(stock), top_k=None)(["good film a"])[0]
+    (expected,) = load(str(run))(["good film a"])
+    assert {one["label"]: one["score"] for one in found} == pytest.approx(expected["probabilities"], abs=1e-5)
+    same(list(load(str(stock))(["good film a"])), [expected])
+    same(list(load(str(stock), 1.0)(["good film a"])), list(load(str(run), 1.0)(["good film a"])))
+    assert json.loads((stock / "tokenizer_config.json").read_text())["model_max_length"] == 16
+    assert manifest.read(stock).engine == "torch"
+
+
+def test_entities_and_masked_words_of_an_onnx_folder_are_those_of_the_run(tmp_path):
+    """A tagger's graph and a masked model's, in one process without torch; long texts are read in windows."""
+    given = ["good film a", "bad " * 60, "", "好 b c d"]
+    masked = ["a [MASK] film", "[MASK] [MASK]"]
+    folders = small_checkpoints.make(tmp_path)
+    outs = [export(folders / name, "onnx")[0] for name in ("tagger", "masked")]
+    said = without(
+        f"""
+import json
+from hf_xfmr.predict import load
+from hf_xfmr.tasks.pretraining.filler import fill
+print(json.dumps([list(load({str(outs[0])!r})({given!r})), list(fill({str(outs[1])!r}, {masked!r}))]))
+"""
+    )
+    entities, filled = json.loads(said.splitlines()[-1])
+    expected = list(load(str(folders / "tagger"))(given))
+    assert sum(len(one["entities"]) for one in expected) > 3
+    for a, b in zip(entities, expected, strict=True):
+        assert [{**one, "probability": 0} for one in a["entities"]] == [
+            {**one, "probability": 0} for one in b["entities"]
+        ]
+    words = [[one["token"] for one in mask] for answer in filled for mask in answer["masks"]]
+    ours = list(fill(str(folders / "masked"), masked))
+    assert words == [[one["token"] for one in mask] for answer in ours for mask in answer["masks"]]
+    assert [one["filled"] for one in filled] == [one["filled"] for one in ours]
+
+
+def test_texts_by_ctranslate2_are_those_of_the_run(tmp_path, capsys):
+    """Greedy ones and beams, in batches of unlike lengths, streamed, and by the README; without torch."""
+    pytest.importorskip("ctranslate2")
+    runs = {"gpt2": gpt2(tmp_path / "gpt2"), "mt": transformer(tmp_path / "mt", shared=False)}
+    outs = {name: export(run, "ctranslate2")[0] for name, run in runs.items()}
+    calls = """
+prompts, texts = ["the quick", "a", "pack my box"], ["the quick fox", "", "lazy"]
+found = [list(generate(FOLDERS["gpt2"], prompts, temperature=0, max_new_tokens=8)),
+         list(generate(FOLDERS["gpt2"], prompts, num_beams=3, max_new_tokens=8)),
+         list(translate(FOLDERS["mt"], texts)), list(translate(FOLDERS["mt"], texts, num_beams=4))]
+"""
+    code = """
+import json
+from hf_xfmr.tasks.language_modeling.generator import generate
+from hf_xfmr.tasks.translation.translator import translate
+FOLDERS = {folders}
+{calls}
+print(json.dumps(found))
+drawn = [list(generate(FOLDERS["gpt2"], prompts, seed=seed, max_new_tokens=8)) for seed in (1, 1, 2)]
+assert drawn[0] == drawn[1] != drawn[2]
+list(generate(FOLDERS["gpt2"], ["the quick"], temperature=0, max_new_tokens=8, streamed=True))
+"""
+    said = without(code.format(folders={name: str(out) for name, out in outs.items()}, calls=calls))
+    first, _, streamed = said.partition("\n")
+    names = {"generate": generate, "translate": translate, "FOLDERS": {name: str(run) for name, run in runs.items()}}
+    exec(calls, names)
+    assert json.loads(first) == names["found"]
+    capsys.readouterr()
+    list(generate(str(runs["gpt2"]), ["the quick"], temperature=0, max_new_tokens=8, streamed=True))
+    assert streamed == capsys.readouterr().out
+    for name, out in outs.items():
+        code = f"import os; os.chdir({str(out)!r})\n" + WITHOUT.format(names=("torch", "transformers")) + example(out)
+        assert fresh_process(code, without_package=True).strip() or name == "gpt2"
+    with pytest.raises(UserError, match="writes texts and reads no rows"):
+        engines.rows(str(outs["gpt2"]), "AutoModelForMaskedLM")

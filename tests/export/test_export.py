@@ -1,5 +1,6 @@
 """A model written for other programs computes what it did here."""
 
+import ast
 import importlib
 import json
 import re
@@ -8,54 +9,15 @@ import shutil
 import numpy as np
 import pytest
 import torch
+import transformers
+from exported_runs import TEXTS, bert, char_tokenizer, gpt2, transformer
 from oracles import BERT_HEADS, fresh_process, same_tensors, tiny_stock, twin
-from transformers import AutoTokenizer, GPT2LMHeadModel, MarianMTModel
+from transformers import AutoTokenizer, GPT2ForSequenceClassification, GPT2LMHeadModel, MarianMTModel
 
 import hf_xfmr
 from hf_xfmr.errors import UserError
 from hf_xfmr.export import bits, export, parity
-from hf_xfmr.tasks.translation.tokenizer_pair import TokenizerPair, ends_texts
-from hf_xfmr.tokenizer import train
-
-TEXTS = ["the quick brown fox jumps over the lazy dog", "pack my box with five dozen liquor jugs", "你好,世界"] * 3
-
-
-def char_tokenizer(texts=TEXTS):
-    return ends_texts(train(texts, "char", model_max_length=40))
-
-
-def bert(folder, head: str):
-    stock, ours = BERT_HEADS[head]
-    twin(ours, tiny_stock(stock)).save_pretrained(folder)
-    return folder
-
-
-def gpt2(folder):
-    tokenizer = train(TEXTS, "char", model_max_length=40)
-    stock = tiny_stock(GPT2LMHeadModel, vocab_size=len(tokenizer) + 3)  # rows no token has
-    twin(hf_xfmr.XfmrGPT2ForCausalLM, stock).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
-
-
-def transformer(folder, *, shared: bool = True, **config):
-    """As recipes/translate.py makes it: interleaved positions, and a padding token that is not the last."""
-    source = char_tokenizer()
-    target = source if shared else char_tokenizer(TEXTS[2:3])
-    sizes = {"vocab_size": len(source), "decoder_vocab_size": len(target), "share_encoder_decoder_embeddings": shared}
-    special = {"pad_token_id": target.pad_token_id, "eos_token_id": target.eos_token_id}
-    stock = tiny_stock(MarianMTModel, **sizes, **special, decoder_start_token_id=target.pad_token_id)
-    made = hf_xfmr.XfmrConfig(**{**stock.config.to_dict(), "model_type": "xfmr", "position_layout": "interleaved"})
-    torch.manual_seed(0)
-    model = hf_xfmr.XfmrForConditionalGeneration(made).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.copy_(torch.randn(parameter.shape) * 0.3 + (parameter.dim() == 1))
-        model.final_logits_bias.normal_(std=0.1)
-    model.generation_config.update(suppress_tokens=[target.pad_token_id], **config)
-    model.save_pretrained(folder)
-    TokenizerPair(source, target).save_pretrained(folder)
-    return folder
+from hf_xfmr.predict import load
 
 
 @pytest.mark.parametrize("make", [lambda f: bert(f, "ForSequenceClassification"), gpt2, transformer])
@@ -104,16 +66,51 @@ def test_an_onnx_graph_takes_any_number_of_rows_of_any_length(tmp_path):
         np.testing.assert_allclose(logits, parity.outputs(model, given)["logits"], atol=1e-4)
 
 
+def readme_says(out) -> str:
+    """What the example in an exported folder's README prints, without hf_xfmr and torch."""
+    code = (out / "README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    return fresh_process(f"import os; os.chdir({str(out)!r})\n{code}", without_package=True).strip()
+
+
+def test_a_gpt2_classifier_becomes_a_graph_of_any_number_of_rows(tmp_path):
+    """A rater, whose graph was of one batch size only."""
+    tokenizer = char_tokenizer()
+    sizes = {"vocab_size": len(tokenizer), "pad_token_id": tokenizer.pad_token_id, "num_labels": 1}
+    stock = tiny_stock(GPT2ForSequenceClassification, **sizes)
+    ours = twin(hf_xfmr.XfmrGPT2ForSequenceClassification, stock)
+    ours.config.problem_type = "regression"
+    ours.save_pretrained(tmp_path / "run")
+    tokenizer.save_pretrained(tmp_path / "run")
+    out, notes = export(tmp_path / "run", "onnx")
+    assert "with any number of rows" in notes[1]
+    texts = ["the quick brown fox", "a", *TEXTS]
+    found, expected = (list(load(str(folder))(texts)) for folder in (out, tmp_path / "run"))
+    assert [one["value"] for one in found] == pytest.approx([one["value"] for one in expected], abs=1e-4)
+    (first,) = load(str(out))(["a first text"])
+    assert ast.literal_eval(readme_says(out)) == pytest.approx(first, abs=1e-4)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("head", sorted(set(BERT_HEADS) - {"ForSequenceClassification"}))
 def test_every_head_of_bert_becomes_an_onnx_graph(head, tmp_path):
-    export(bert(tmp_path / "run", head), "onnx")
+    out, _ = export(bert(tmp_path / "run", head), "onnx")
+    assert not (out / "tokenizer.json").exists() or readme_says(out)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("make", [gpt2, transformer])
 def test_the_other_models_become_onnx_graphs(make, tmp_path):
     export(make(tmp_path / "run"), "onnx")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["TokenClassification", "Model"])
+def test_the_other_heads_of_gpt2_become_onnx_graphs(name, tmp_path):
+    tokenizer = char_tokenizer()
+    stock = tiny_stock(getattr(transformers, f"GPT2{'For' * (name != 'Model')}{name}"), vocab_size=len(tokenizer))
+    twin(getattr(hf_xfmr, f"XfmrGPT2{'For' * (name != 'Model')}{name}"), stock).save_pretrained(tmp_path / "run")
+    tokenizer.save_pretrained(tmp_path / "run")
+    assert readme_says(export(tmp_path / "run", "onnx")[0])
 
 
 def test_gpt2_in_ctranslate2_continues_as_here(tmp_path):

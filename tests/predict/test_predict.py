@@ -17,7 +17,7 @@ import pytest
 import small_checkpoints
 import torch
 from oracles import TINY
-from transformers import BertTokenizer
+from transformers import AutoTokenizer, BertTokenizer, pipeline
 
 import hf_xfmr
 from hf_xfmr import __main__ as command_line
@@ -152,23 +152,54 @@ def test_a_text_too_long_for_the_memory_costs_its_own_answer_only(model, tmp_pat
     assert ["label" in one for one in answers] == [True, False, True]
 
 
+def stock_entities(folder, overlap: int):
+    """transformers' own pipeline over the same model."""
+    model = hf_xfmr.XfmrBertForTokenClassification.from_pretrained(folder).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    return pipeline(
+        "token-classification", model=model, tokenizer=tokenizer, aggregation_strategy="simple", stride=overlap
+    )
+
+
 def test_a_long_text_s_entities_are_those_of_its_sentences(tmp_path, monkeypatch):
-    tagger = Tagger(str(small_checkpoints.make(tmp_path) / "tagger"))
+    folder = small_checkpoints.make(tmp_path) / "tagger"
+    tagger, stock = Tagger(str(folder)), stock_entities(folder, 8)
     monkeypatch.setattr(long_texts, "PIECE", 50)
     monkeypatch.setattr(long_texts, "LONG", 100)
-    read, pipeline = [], tagger.pipeline
-    tagger.pipeline = lambda text, **options: read.append(text) or pipeline(text, **options)
-    tagger.pipeline.tokenizer = pipeline.tokenizer
     text = "good a film. bad 好 c d! " * 40
     (answer,) = tagger([text])
-    assert "".join(read) == text
-    assert max(map(len, read)) <= 100
-    assert all(part.rstrip()[-1] in ".!" for part in read)
+    read = list(long_texts.parts(text, tagger.tokenizer, sentences=True))
+    assert "".join(part for *_, part in read) == text
+    assert max(len(part) for *_, part in read) <= 100
+    assert all(part.rstrip()[-1] in ".!" for *_, part in read)
     assert answer["entities"]
     assert all(text[one["start"] : one["end"]] == one["text"] for one in answer["entities"])
-    starts = [sum(map(len, read[:place])) for place in range(len(read))]
-    expected = [(s + e["start"], s + e["end"]) for s, part in zip(starts, read[:], strict=True) for e in pipeline(part)]
+    expected = [(start + e["start"], start + e["end"]) for start, _, part in read for e in stock(part)]
     assert [(one["start"], one["end"]) for one in answer["entities"]] == expected
+
+
+def test_entities_are_those_of_transformers_pipeline(tmp_path):
+    """In texts of one window and of many, computed together."""
+    folder = small_checkpoints.make(tmp_path) / "tagger"
+    config = json.loads((folder / "config.json").read_text())
+    names = ["O", "B-PER", "I-PER", "B-LOC"]
+    config |= {"id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}}
+    torch.manual_seed(3)
+    made = hf_xfmr.XfmrBertConfig(**{**config, "initializer_range": 1.0})
+    hf_xfmr.XfmrBertForTokenClassification(made).save_pretrained(folder)
+    tagger, stock = Tagger(str(folder)), stock_entities(folder, 8)
+    draw = np.random.default_rng(0)
+    given = [" ".join(draw.choice(WORDS[5:], draw.integers(1, 150))) for _ in range(30)]
+    found = 0
+    for text, answer in zip(given, tagger(given, batch_size=4), strict=True):
+        expected = stock(text)
+        assert [(e["entity_group"], e["start"], e["end"]) for e in expected] == [
+            (one["type"], one["start"], one["end"]) for one in answer["entities"]
+        ]
+        shares = [one["probability"] for one in answer["entities"]]
+        assert shares == pytest.approx([float(e["score"]) for e in expected], abs=1e-5)
+        found += len(expected)
+    assert found > 100
 
 
 @pytest.mark.parametrize(

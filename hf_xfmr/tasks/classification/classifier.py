@@ -33,7 +33,7 @@ class Classifier:
         all_probabilities: bool = False,
         bf16: bool = False,
     ):
-        self.name, self.bf16 = model, bf16
+        self.name = model
         self.engine = engines.rows(model, HEAD, engine, bf16=bf16)
         self.tokenizer, config = self.engine.tokenizer, self.engine.config
         self.names = engines.labels(config)
@@ -61,8 +61,8 @@ class Classifier:
     @property
     def depends_on(self) -> dict:
         """What its answers depend on beside the model."""
-        precision = {"precision": "bfloat16"} if self.bf16 else {}
-        return {"temperature": self.temperature} | precision | ({} if self.answers.whole else {"columns": "top"})
+        some = {} if self.answers.whole else {"columns": "top"}
+        return {"temperature": self.temperature, "engine": self.engine.engine} | some
 
     def flat(self, answer: dict) -> dict:
         """An answer as a table has it: a column `p_<label>` for each label, of many labels `top1` and so on."""

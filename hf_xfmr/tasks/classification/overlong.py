@@ -21,6 +21,7 @@ from collections.abc import Sequence
 
 from ...errors import UserError
 from ...tokenizer import long_texts
+from ...tokenizer.frame import frame_of
 
 STRATEGIES = ("head", "tail", "head+tail", "windows", "error")
 
@@ -71,8 +72,8 @@ class Encoder:
         self.tokenizer, self.max_length, self.over_long, self.pair = tokenizer, max_length, over_long, pair
         names = ("windows", "windows_token_type_ids") if over_long == "windows" else ("input_ids", "token_type_ids")
         self.columns = names if "token_type_ids" in tokenizer.model_input_names else names[:1]
-        self._learn_frame()
-        self.specials = sum(map(len, self.frame))
+        self.frame, self.frame_types, self.text_types = frame = frame_of(tokenizer, pair=pair)
+        self.specials = frame.size
         self.room = sys.maxsize if max_length is None else max_length - self.specials
         if self.room < 1 + pair:
             raise UserError(
@@ -85,26 +86,6 @@ class Encoder:
                 f"window_stride {overlap} must be at least 0 and less than {least}, the tokens of text that "
                 f"every window of max_length {max_length} has room for"
             )
-
-    def _learn_frame(self) -> None:
-        """Ask the tokenizer which special tokens, of which types, stand before, between and after the texts."""
-        probe = ("a", "a") if self.pair else ("a",)
-        whole = self.tokenizer(*probe, return_special_tokens_mask=True, return_token_type_ids=True)
-        ids, types = whole["input_ids"], whole["token_type_ids"]
-        places = [place for place, special in enumerate(whole["special_tokens_mask"]) if not special]
-        if not places:
-            raise UserError(
-                f'{type(self.tokenizer).__name__} turns the letter "a" into no token at all; use another tokenizer'
-            )
-        start, stop = places[0], places[-1] + 1
-        if self.pair:  # "a" is as many tokens on both sides
-            half = len(places) // 2
-            first_stop, second_start = places[half - 1] + 1, places[half]
-        else:
-            first_stop = second_start = stop
-        self.frame = ids[:start], ids[first_stop:second_start], ids[stop:]
-        self.frame_types = types[:start], types[first_stop:second_start], types[stop:]
-        self.text_types = types[start], types[stop - 1]
 
     def __call__(
         self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, names: Sequence[str] | None = None

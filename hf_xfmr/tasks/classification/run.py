@@ -221,6 +221,8 @@ def finish(
     config = lora.within(model).config
     config.calibration_temperature = fitted["temperature"] if fitted and fitted["kept"] else None
     config.calibration_folded = None  # what was exported, and trained on
+    if longest := corpus.text_window["max_length"]:
+        corpus.tokenizer.model_max_length = longest  # which is saved with it: others cut where the training did
     save_and_report(
         trainer,
         settings,

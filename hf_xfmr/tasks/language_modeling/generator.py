@@ -1,60 +1,58 @@
-"""Continue prompts with a causal language model."""
+"""Continue prompts with a causal language model, whatever computes it."""
 
 import copy
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from typing import Any
 
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, TextStreamer, set_seed
-
+from ... import engines
 from ...errors import UserError
-from ...plain import harmless
-from ...run import adapted, finite, ranges
+from ...run import finite, ranges
 from ...tokenizer import long_texts
 from ..task import task_of
-from .pack import end_of_text
+from .streaming import Streamed
 
 MAX_NEW_TOKENS = 100
-
-
-class _Shown(TextStreamer):
-    """Nothing of what is written is obeyed by a terminal."""
-
-    def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
-        super().on_finalized_text(harmless(text), stream_end)
+HEAD = "AutoModelForCausalLM"
 
 
 class Generator:
-    """A causal language model and its tokenizer, from one folder or Hub name.
+    """A causal language model and its tokenizer, from a run's folder, an exported one or a Hub name.
 
-    `options` go to `generate`. `max_new_tokens` None: 100, or as many as the model has positions left for.
+    `options` are called as `model.generate` calls them: do_sample, temperature, top_k, top_p, num_beams.
+    `max_new_tokens` None: 100, or as many as the model has positions left for. `engine` computes it; None: what the
+    folder is for (see `engines.find`).
     """
 
-    def __init__(self, model: str, *, max_new_tokens: int | None = None, **options):
-        task_of(model, "generate")
+    def __init__(self, model: str, *, engine: str | None = None, max_new_tokens: int | None = None, **options: Any):
+        task_of(model, "generate", engine)
         self.name = model
-        self.tokenizer = adapted.from_pretrained(AutoTokenizer, model, padding_side="left")
-        if self.tokenizer.pad_token is None:  # it is masked, so that any will do
-            self.tokenizer.pad_token_id = end_of_text(self.tokenizer)
-        self.model = adapted.to_use(AutoModelForCausalLM, model)
-        self.model.to("cuda" if torch.cuda.is_available() else "cpu")
-        self.max_new_tokens = max_new_tokens
-        self.options = {**options, "pad_token_id": self.tokenizer.pad_token_id}
+        self.place = engines.find(model, engine)
+        self.tokenizer = engines.tokenizer(self.place)
+        self.engine = engines.writer(model, HEAD, engine)
+        self.positions = engines.positions(self.engine.config)
+        self.max_new_tokens, self.options = max_new_tokens, self._with_padding(options)
+
+    def _with_padding(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Texts that have ended are filled up with a token that is not shown."""
+        padding = self.tokenizer.pad_token_id
+        if padding is None:
+            padding = self.tokenizer.eos_token_id
+        return {**options, "pad_token_id": padding or 0}
 
     def told(self, max_new_tokens: int | None, **options) -> "Generator":
         """The same model with other options."""
         other = copy.copy(self)
-        other.max_new_tokens, other.options = max_new_tokens, {**options, "pad_token_id": self.tokenizer.pad_token_id}
+        other.max_new_tokens, other.options = max_new_tokens, self._with_padding(options)
         return other
 
-    @torch.inference_mode()
-    def __call__(self, prompts: list[str], streamer: TextStreamer | None = None) -> list[str]:
-        """Each prompt with its continuation. Raises `UserError` if that is more than the model has positions for, and
-        for a prompt to which the model gives no finite numbers."""
+    def __call__(self, prompts: list[str], say: Callable[[str], object] | None = None) -> list[str]:
+        """Each prompt with its continuation; of a single one `say` hears the text as it is written. Raises `UserError`
+        if that is more than the model has positions for, and for a prompt to which the model gives no finite numbers.
+        """
         try:
-            with finite.watched(self.model):
-                return self._continued(prompts, streamer)
+            return self._continued(prompts, say)
         except finite.NotFinite:
             if len(prompts) == 1:
                 raise finite.error(self.name, f'"{prompts[0][:40]}"') from None
@@ -62,37 +60,34 @@ class Generator:
             self([prompt])
         raise finite.error(self.name, f'one of {len(prompts):,} prompts read together, the first "{prompts[0][:40]}"')
 
-    def _continued(self, prompts: list[str], streamer: TextStreamer | None) -> list[str]:
+    def _continued(self, prompts: list[str], say: Callable[[str], object] | None) -> list[str]:
         start = self.tokenizer.bos_token or self.tokenizer.eos_token
         for prompt in prompts:
-            long_texts.check_length(prompt, self.tokenizer, self.model.config.max_position_embeddings)
-        inputs = self.tokenizer(
-            [prompt or start for prompt in prompts], add_special_tokens=False, padding=True, return_tensors="pt"
-        ).to(self.model.device)
-        room, wanted = self._room(inputs["input_ids"].shape[1])
-        ids = self.model.generate(
-            input_ids=inputs["input_ids"],
-            attention_mask=inputs["attention_mask"],
-            max_new_tokens=room,
-            streamer=streamer,
-            **self.options,
-        )
+            long_texts.check_length(prompt, self.tokenizer, self.positions)
+        given = [prompt or start for prompt in prompts]
+        rows = [list(ids) for ids in self.tokenizer(given, add_special_tokens=False, verbose=False)["input_ids"]]
+        room, wanted = self._room(max(map(len, rows)))
+        told = None if say is None else Streamed(self.tokenizer, rows[0], say)
+        found = self.engine(rows, {**self.options, "max_new_tokens": room}, told)
+        if told is not None:
+            told.end()
         if room < wanted:  # said once there is an answer: an error stays the one line
             print(f"max_new_tokens: {room}, all the model has positions for", file=sys.stderr)
-        return self.tokenizer.batch_decode(ids, skip_special_tokens=True)
+        whole = [[*row, *new] for row, new in zip(rows, found, strict=True)]
+        return self.tokenizer.batch_decode(whole, skip_special_tokens=True)
 
     def stream(self, prompt: str) -> None:
         """Print one prompt and its continuation as it is written."""
-        self([prompt], _Shown(self.tokenizer, skip_special_tokens=True))
+        self([prompt], lambda text: print(text, end="", flush=True))
+        print(flush=True)
 
     def _room(self, prompt: int) -> tuple[int, int]:
         """The tokens that can be added to a prompt of so many, and those that were asked for."""
-        positions = self.model.config.max_position_embeddings
-        left = positions - prompt
+        left = self.positions - prompt
         wanted = MAX_NEW_TOKENS if self.max_new_tokens is None else self.max_new_tokens
         if left < (1 if self.max_new_tokens is None else wanted):
             raise UserError(
-                f"the longest prompt's {prompt:,} tokens and {wanted:,} new ones are more than the {positions:,} "
+                f"the longest prompt's {prompt:,} tokens and {wanted:,} new ones are more than the {self.positions:,} "
                 "positions of the model: shorten the prompt or lower --max_new_tokens"
             )
         return min(wanted, left), wanted
@@ -110,18 +105,20 @@ def generate(
     seed: int = 0,
     batch_size: int = 16,
     streamed: bool = False,
+    engine: str | None = None,
 ) -> Iterator[dict[str, str]]:
-    """For each prompt {"prompt", "text"}, in their order; `text` begins with the prompt. `model` is a folder, a Hub
-    name, or a `Generator`, whose own options these replace. Sampling, unless `temperature` is 0 or there are several
-    beams; the same `seed` gives the same texts.
+    """For each prompt {"prompt", "text"}, in their order; `text` begins with the prompt. `model` is a folder, exported
+    or not, a Hub name, or a `Generator`, whose own options these replace; `engine` computes it, None: what the folder
+    is for. Sampling, unless `temperature` is 0 or there are several beams; the same `seed` gives the same texts.
 
     `streamed` prints the text of one prompt as it is written (beams can't be), and yields nothing. Raises `UserError`
     for numbers that can't be, and as `Generator`.
     """
     ranges.check(seed=seed, batch_size=batch_size)
     options = _options(max_new_tokens, temperature, top_k, top_p, num_beams)
-    generator = (Generator(model) if isinstance(model, str) else model).told(max_new_tokens, **options)
-    set_seed(seed)
+    generator = Generator(model, engine=engine) if isinstance(model, str) else model
+    generator = generator.told(max_new_tokens, **options)
+    engines.seed(seed, generator.place.engine)
     rest = iter(prompts)
     if streamed:
         generator.stream(next(rest))

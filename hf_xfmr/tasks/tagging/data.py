@@ -22,12 +22,13 @@ class TaggingData(Corpus):
     `sentences` have `tokens` (words), `tags` (BIO), `id`, `text` and the characters of it that the words begin at
     (`starts`). `splits` have `input_ids`, `labels` (both with the
     special tokens, whose label is -100), `word` (of each piece, the number of its word in the sentence) and `sentence`
-    (which); a sentence longer than a row has several.
+    (which); a sentence longer than a row, of `max_length` tokens, has several.
     """
 
     splits: dict[str, Dataset]
     sentences: dict[str, Dataset]
     tokenizer: PreTrainedTokenizerBase
+    max_length: int
     label_names: list[str]
     report: list[str]
 
@@ -58,7 +59,7 @@ def tagging(
     if not tokenizer.is_fast:
         raise UserError(f"{type(tokenizer).__name__} has no offsets; save it with a tokenizer.json")
     labels = bio_labels(types)
-    longest = min(settings.max_length or max_positions, tokenizer.model_max_length)
+    longest = settings.max_length or min(max_positions, tokenizer.model_max_length)
     if not 3 <= longest <= max_positions:
         raise UserError(f"max_length is {longest}; it is at least 3 and at most the model's {max_positions} positions")
     splits = {
@@ -70,6 +71,7 @@ def tagging(
         splits=splits,
         sentences=sentences,
         tokenizer=tokenizer,
+        max_length=longest,
         label_names=labels,
         report=report,
     )

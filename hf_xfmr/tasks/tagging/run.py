@@ -162,6 +162,7 @@ def finish(
     say(*lines(judged), f"trained in {seconds:.0f} s" + (f"; on {shown}, {len(rows):,} sentences:" if shown else ""))
     if shown:
         say(*format_table(table, file=TYPES if many else None), *of_figures(results[shown], measured))
+    corpus.tokenizer.model_max_length = corpus.max_length  # which is saved with it: others read windows as long
     save_and_report(
         trainer,
         settings,

@@ -30,7 +30,7 @@ class Tagging(Task):
             raise UserError("temperature is for classifiers, and this model finds entities: leave it out")
         if all_probabilities:
             raise UserError("all_probabilities is for classifiers, and this model finds entities: leave it out")
-        return Tagger(model, bf16=bf16)
+        return Tagger(model, engine=engine, bf16=bf16)
 
     def compare(self, files: Sequence[Path], runs: Sequence[dict]) -> dict[str, Any]:
         from .comparison import compare

@@ -3,12 +3,16 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tokenizers import processors
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from ...engines import tokens
 from ...errors import UserError
 from ...tokenizer import long_texts
+
+if TYPE_CHECKING:  # what answers without it imports this too
+    from transformers import PreTrainedTokenizerBase
 
 TARGET_FOLDER = "target_tokenizer"  # in a model's folder, where source and target have vocabularies of their own
 
@@ -20,8 +24,8 @@ class TokenizerPair:
     A tokenizer that knows `text_target`, as Marian's with its two sentence-piece models and one vocabulary, is both.
     """
 
-    source: PreTrainedTokenizerBase
-    target: PreTrainedTokenizerBase
+    source: Any
+    target: Any
 
     @classmethod
     def from_pretrained(cls, model: str | Path, *, config=None) -> "TokenizerPair":
@@ -29,14 +33,25 @@ class TokenizerPair:
 
         Raises `OSError` if there are none.
         """
+        from transformers import AutoTokenizer
+
         return cls.of(AutoTokenizer.from_pretrained(model, trust_remote_code=False), model, config)
 
     @classmethod
-    def of(cls, source: PreTrainedTokenizerBase, model: str | Path, config=None) -> "TokenizerPair":
+    def alone(cls, folder: str) -> "TokenizerPair":
+        """The tokenizers of an exported folder, without transformers, but for a Marian's. Raises `UserError`."""
+        source = tokens.load(folder)
+        apart = Path(folder) / TARGET_FOLDER
+        return cls(source, tokens.load(apart) if apart.is_dir() else source)
+
+    @classmethod
+    def of(cls, source: "PreTrainedTokenizerBase", model: str | Path, config=None) -> "TokenizerPair":
         """`source`, and what the model's folder has beside it for the target."""
         apart = config is not None and not getattr(config, "share_encoder_decoder_embeddings", True)
         if not apart or _is_marian(source):
             return cls(source, source)
+        from transformers import AutoTokenizer
+
         return cls(source, AutoTokenizer.from_pretrained(model, subfolder=TARGET_FOLDER, trust_remote_code=False))
 
     def save_pretrained(self, folder: str | Path) -> None:
@@ -58,7 +73,7 @@ class TokenizerPair:
         return self.target.batch_decode(kept, skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
 
-def ends_texts(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+def ends_texts(tokenizer: "PreTrainedTokenizerBase") -> "PreTrainedTokenizerBase":
     """The tokenizer, made to put its end-of-text token after each text; GPT-2's kinds do not by themselves."""
     eos, number = tokenizer.eos_token, tokenizer.eos_token_id
     if tokenizer("a")["input_ids"][-1:] != [number]:
@@ -68,11 +83,11 @@ def ends_texts(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def _is_marian(tokenizer: PreTrainedTokenizerBase) -> bool:
+def _is_marian(tokenizer: Any) -> bool:
     return hasattr(tokenizer, "spm_target")
 
 
-def _ids(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, side: str) -> list[list[int]]:
+def _ids(texts: Sequence[str], tokenizer: Any, side: str) -> list[list[int]]:
     """Rows of ids with the special tokens; long texts in parts, see `tokens_of`."""
 
     long = [len(text) > long_texts.LONG for text in texts]
@@ -86,7 +101,7 @@ def _ids(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, side: str) ->
     return rows
 
 
-def _ended(rows: list[list[int]], tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
+def _ended(rows: list[list[int]], tokenizer: Any) -> list[list[int]]:
     if any(not row or row[-1] != tokenizer.eos_token_id for row in rows):
         raise UserError(
             f"{type(tokenizer).__name__} does not end a text with its end-of-text token {tokenizer.eos_token!r}, "

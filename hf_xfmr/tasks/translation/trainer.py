@@ -9,6 +9,7 @@ from datasets import Dataset
 from torch.utils.data import DataLoader
 from transformers.integrations import is_deepspeed_zero3_enabled
 
+from ...engines.pytorch import Writer
 from ...errors import UserError
 from ...run.lora import within
 from ...training.many_processes import is_spread
@@ -107,7 +108,7 @@ class XfmrSeq2SeqTrainer(XfmrTrainer):
         holds the whole model, all."""
         model = within(self.accelerator.unwrap_model(self.model))
         processes, process = (1, 0) if is_spread(model) else (self.args.world_size, self.args.process_index)
-        translator = Translator(model, self.tokenizers)
+        translator = Translator(Writer(model), self.tokenizers, str(model.name_or_path) or "the model")
         with self.accelerator.autocast():  # as in `evaluation_loop`
             own = translator(rows["source"][process::processes], batch_size=self.args.per_device_eval_batch_size)
         if processes == 1:

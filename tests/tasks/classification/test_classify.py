@@ -18,6 +18,7 @@ from oracles import fresh_process, same_as_stock
 from places import ROOT
 from transformers import (
     AutoModelForSequenceClassification,
+    AutoTokenizer,
     BertConfig,
     BertForSequenceClassification,
     BertModel,
@@ -139,7 +140,9 @@ def test_a_run_ends_with_metrics_predictions_a_report_and_a_folder_that_loads(tm
 
 
 def test_stock_class_gives_the_same_numbers_from_the_runs_folder(tmp_path, checkpoint, reviews):
-    run(tmp_path, model=checkpoint, dataset=reviews, num_train_epochs=1)
+    run(tmp_path, model=checkpoint, dataset=reviews, num_train_epochs=1, max_length=12)
+    read = AutoTokenizer.from_pretrained(tmp_path / "run")
+    assert len(read("good " * 40, truncation=True).input_ids) == read.model_max_length == 12  # as it was trained
     ours = AutoModelForSequenceClassification.from_pretrained(tmp_path / "run").eval()
     stock = BertForSequenceClassification.from_pretrained(tmp_path / "run").eval()
     ids = torch.tensor([[2, 5, 31, 7, 3]])

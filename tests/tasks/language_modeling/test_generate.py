@@ -65,7 +65,7 @@ def test_sampling_follows_its_seed_and_beams_search(folder, capsys):
 
     def likelihood(text: str) -> float:
         ids = torch.tensor([generator.tokenizer(text).input_ids])
-        scores = torch.log_softmax(generator.model(ids).logits[0], -1)
+        scores = torch.log_softmax(generator.engine.model(ids).logits[0], -1)
         return float(sum(scores[place - 1, ids[0, place]] for place in range(4, 10)))
 
     generator = Generator(folder)

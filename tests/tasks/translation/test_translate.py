@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 from transformers import MarianConfig, MarianMTModel, MarianTokenizer, pipeline
 
 import hf_xfmr
+from hf_xfmr.engines.pytorch import Writer
 from hf_xfmr.run import program
 from hf_xfmr.tasks.translation.averaging import checkpoints
 from hf_xfmr.tasks.translation.data import TranslationSettings, translation
@@ -258,7 +259,7 @@ def test_separate_vocabularies_travel_with_the_model(tmp_path):
     source, target = translator.tokenizers.source, translator.tokenizers.target
     assert "数" not in source.get_vocab()
     assert "数" in "".join(target.get_vocab())
-    assert (translator.model.config.vocab_size, translator.model.config.decoder_vocab_size) == (
+    assert (translator.engine.model.config.vocab_size, translator.engine.model.config.decoder_vocab_size) == (
         len(source),
         len(target),
     )
@@ -321,7 +322,7 @@ def test_a_marian_checkpoint_is_fine_tuned_and_saved_as_one(tmp_path, marian):
     )
     stock = MarianMTModel.from_pretrained(tmp_path / "run").eval()
     texts = ["the number 12", "the number 3"]
-    expected = Translator(stock, TokenizerPair(stock_tokenizer, stock_tokenizer))(texts)
+    expected = Translator(Writer(stock), TokenizerPair(stock_tokenizer, stock_tokenizer))(texts)
     assert load_translator(str(tmp_path / "run"))(texts) == expected
 
 

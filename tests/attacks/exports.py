@@ -1,0 +1,67 @@
+"""Attacks on exported folders: what is missing, damaged, or another than its manifest says."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+
+from place import Case, Place
+
+
+def manifest(p: Place, change: Callable[[dict], object] | None = None, text: str | bytes | None = None) -> str:
+    """The exported folder with another manifest."""
+    path = p.folder / p.use("graph") / "manifest.json"
+    told = json.loads(path.read_text())
+    if change is not None:
+        change(told)
+    content = json.dumps(told) if text is None else text
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return "graph"
+
+
+def another(p: Place, file: str, content: str | bytes) -> str:
+    """The exported folder with another file, which its manifest knows of."""
+    content = content if isinstance(content, bytes) else content.encode()
+    p.use("graph")
+    p.write(f"graph/{file}", content)
+    return manifest(p, lambda told: told["files"].update({file: hashlib.sha256(content).hexdigest()}))
+
+
+def config(p: Place, **fields) -> str:
+    told = json.loads((p.folder / p.use("graph") / "config.json").read_text())
+    return another(p, "config.json", json.dumps({**told, **fields}))
+
+
+def exports() -> Iterator[Case]:
+    def case(name: str, make: Callable[[Place], str], says: str, command: str = "predict", *flags: str) -> Case:
+        return Case("exports", f"{command}: {name}", lambda p: [command, make(p), "good film", *flags], says)
+
+    for file in ("model.onnx", "tokenizer.json", "config.json"):
+        yield case(f"no {file}", lambda p, f=file: p.spoil("graph", f, None), f"lacks {file}.*export")
+        yield case(f"another {file}", lambda p, f=file: p.spoil("graph", f, "x"), f"{file} is not the file that was")
+    for name, text in (("cut off", "{"), ("a list", "[1]"), ("empty", ""), ("bytes", b"\xff\xfe"), ("{}", "{}")):
+        yield case(f"a manifest that is {name}", lambda p, t=text: manifest(p, text=t), "manifest.json")
+    for name, field, value in (
+        ("an unknown engine", "engine", "tf"),
+        ("an engine that is a list", "engine", ["onnx"]),
+        ("files that are a list", "files", ["model.onnx"]),
+        ("a file outside of the folder", "files", {"../secret": "0" * 64}),
+        ("a hash that is a number", "files", {"model.onnx": 3}),
+        ("a head that is null", "head", None),
+    ):
+        yield case(
+            f"a manifest with {name}", lambda p, f=field, v=value: manifest(p, lambda t: t.update({f: v})), field
+        )
+    yield case("a graph that is none", lambda p: p.use("graph"), "model.onnx can't be read by ONNX Runtime.*again")
+    yield case(
+        "a tokenizer of another kind", lambda p: another(p, "tokenizer.json", "{}"), "tokenizer.json can't be read"
+    )
+    yield case("a config that is a list", lambda p: another(p, "config.json", "[]"), "config.json holds a list")
+    for name, value in (("id2label", 5), ("id2label", {"a": "b"}), ("text_window", [1]), ("calibration_folded", "x")):
+        yield case(f"{name} {value!r}", lambda p, n=name, v=value: config(p, **{n: v}), f"config.json: {name} is")
+    yield case(
+        "another engine than its own", lambda p: p.use("graph"), "for the engine onnx", "predict", "--engine=torch"
+    )
+    yield case("a run that was not exported", lambda p: p.use("bert"), "--to onnx", "predict", "--engine=onnx")
+    yield case("a classifier", lambda p: p.use("graph"), "which generate can't use", "generate")
+    yield case("texts by ONNX", lambda p: p.use("gpt2"), "--to ctranslate2", "generate", "--engine=ctranslate2")
+    yield case("no such engine", lambda p: p.use("graph"), "'tf' is none of its choices", "predict", "--engine=tf")
