@@ -41,6 +41,7 @@ class Classifier:
         self.text_window = config.get("text_window") or {
             "max_length": min(engines.positions(config), self.tokenizer.model_max_length)
         }
+        self._encoders: dict[bool, Encoder] = {}
         # An export's logits are divided already, by this.
         divided = config.get("calibration_folded") or 1.0
         kept = (config.get("calibration_temperature") or 1.0) * divided
@@ -80,7 +81,7 @@ class Classifier:
         if reads_pairs is not None and reads_pairs != (pairs is not None):
             wanted, given = ("pairs of texts", "single texts") if reads_pairs else ("single texts", "pairs of texts")
             raise UserError(f"the model reads {wanted}, and was given {given}")
-        encode = Encoder(self.tokenizer, **{**self.text_window, "pair": pairs is not None})
+        encode = self._encoder(pairs is not None)
         texts, others = iter(texts), None if pairs is None else iter(pairs)
         while some := list(islice(texts, WINDOW * batch_size)):
             beside = None if others is None else list(islice(others, len(some)))
@@ -90,6 +91,12 @@ class Classifier:
             logits[~finite] = 0.0
             answers = self.answers(logits, self._divisor)
             yield from (one if fine else {"error": fault(self.name)} for one, fine in zip(answers, finite, strict=True))
+
+    def _encoder(self, pair: bool) -> Encoder:
+        """Kept: to learn a tokenizer's special tokens takes as long as to read a short text."""
+        if pair not in self._encoders:
+            self._encoders[pair] = Encoder(self.tokenizer, **{**self.text_window, "pair": pair})
+        return self._encoders[pair]
 
     def _logits(self, encode: Encoder, texts: list[str], pairs: list[str] | None, batch_size: int) -> np.ndarray:
         """[N, C] float32 in the order of the texts, computed in batches of like lengths, the longest first. Of a text
