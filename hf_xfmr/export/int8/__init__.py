@@ -1,5 +1,5 @@
-"""int8: a quarter of a model's bytes and several times its speed, for a few answers that change. How many is found out
-before the model is kept: the run's validation rows are answered by both, and what came of it is written beside it."""
+"""int8: a smaller and faster model, for a few answers that change. How many is found out before it is kept: the run's
+validation rows are answered by both, and what came of it is written beside it."""
 
 from pathlib import Path
 from typing import NamedTuple

@@ -26,8 +26,9 @@ class Classification(Task):
     ):
         from .classifier import Classifier
 
-        options = {"engine": engine, "temperature": temperature, "all_probabilities": all_probabilities, "bf16": bf16}
-        found = Classifier(model, **options)
+        found = Classifier(
+            model, engine=engine, temperature=temperature, all_probabilities=all_probabilities, bf16=bf16
+        )
         if temperature is None and found.temperature != 1:
             print(
                 f"calibrated: logits are divided by {found.temperature:.3g}, fitted on the run's validation rows; "
