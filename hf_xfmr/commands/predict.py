@@ -38,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--engine", choices=ENGINES, help="what computes (default: what the folder is for, a run's: torch)"
     )
     parser.add_argument(
+        "--bf16", action="store_true", help="compute in bfloat16, where the processor is fast at it (PyTorch alone)"
+    )
+    parser.add_argument(
         "--temperature", type=float, help="divide the logits by this (default: the one the run kept; 1: none)"
     )
     parser.add_argument(
@@ -70,6 +73,7 @@ def run(arguments: argparse.Namespace) -> None:
         engine=arguments.engine,
         keep=arguments.keep,
         processes=arguments.processes,
+        bf16=arguments.bf16,
     )
     for answer in answers:
         print(json_line(answer), flush=True)

@@ -107,10 +107,10 @@ def find(model: str, engine: str | None = None) -> Place:
     return Place(engine, beside, found)
 
 
-def rows(model: str, head: str, engine: str | None = None) -> Rows:
+def rows(model: str, head: str, engine: str | None = None, *, bf16: bool = False) -> Rows:
     """The model in a folder or on the Hub, ready to read rows; `head` is the Auto class of what is asked of it, as
-    AutoModelForSequenceClassification. Raises `UserError` as `find`, for an engine that reads no rows, a model with
-    another head, and a folder that is damaged."""
+    AutoModelForSequenceClassification. With `bf16` it is computed in bfloat16, which PyTorch alone does. Raises
+    `UserError` as `find`, for an engine that reads no rows, a model with another head, and a folder that is damaged."""
     place = find(model, engine)
     if place.engine == "ctranslate2":
         raise UserError(
@@ -120,7 +120,13 @@ def rows(model: str, head: str, engine: str | None = None) -> Rows:
     if place.manifest is not None:
         place.manifest.check(head)
     module = importlib.import_module(f".{_MODULES[place.engine]}", __name__)
-    return module.Rows(place.model, head)
+    if not bf16:
+        return module.Rows(place.model, head)
+    if place.engine != "torch":
+        raise UserError(
+            f"{place.model} was exported for the engine {place.engine}, and bf16 is PyTorch's: leave it out"
+        )
+    return module.Rows(place.model, head, bf16=True)
 
 
 def writer(model: str, head: str, engine: str | None = None) -> Writer:

@@ -27,3 +27,28 @@ def inputs(
     real = [[1] * len(row) for row in ids]
     given = {"input_ids": padded(ids, padding, left=left), "attention_mask": padded(real, 0, left=left)}
     return given if types is None else {**given, "token_type_ids": padded(types, padding_type, left=left)}
+
+
+def in_parts(rows: Sequence[Sequence[int]], most: int) -> list[list[int]]:
+    """The places of rows of like lengths, the longest first: as many together as are `most` tokens with their
+    padding."""
+    parts: list[list[int]] = []
+    for row in sorted(range(len(rows)), key=lambda row: -len(rows[row])):
+        if parts and (len(parts[-1]) + 1) * len(rows[parts[-1][0]]) <= most:
+            parts[-1].append(row)
+        else:
+            parts.append([row])
+    return parts
+
+
+def joined(found: Sequence[np.ndarray], parts: Sequence[Sequence[int]]) -> np.ndarray:
+    """What was computed of each of the parts, [B, C] or [B, T, C], as one array in the order of the rows, zeros behind
+    a shorter part's last token."""
+    shape = (sum(map(len, parts)), *found[0].shape[1:])  # the first part is the longest
+    whole = np.zeros(shape, found[0].dtype)
+    for rows, one in zip(parts, found, strict=True):
+        if one.ndim == 3:
+            whole[rows, : one.shape[1]] = one
+        else:
+            whole[rows] = one
+    return whole

@@ -9,10 +9,11 @@ import numpy as np
 from ..errors import UserError
 from ..plain import one_line
 from . import tokens
-from .batches import inputs
+from .batches import in_parts, inputs, joined
 from .config import read_config
 
 GRAPH = "model.onnx"
+TOGETHER = 256  # tokens computed at a time by each thread: what becomes of them stays in a core's own cache
 
 
 class Rows:
@@ -24,12 +25,23 @@ class Rows:
         self.config = read_config(Path(folder) / "config.json")
         self.tokenizer = tokens.load(folder)
         self.session = session(Path(folder) / GRAPH)
+        self.threads = threads()
         self.names = {one.name for one in self.session.get_inputs()}
         self.output = self.session.get_outputs()[0].name  # of a pretraining model, the words
 
     def __call__(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> np.ndarray:
         if types is None and "token_type_ids" in self.names:
             types = [[0] * len(row) for row in ids]
+        parts = in_parts(ids, TOGETHER * self.threads)
+        if len(parts) == 1:
+            return self._computed(ids, types)
+        found = [
+            self._computed([ids[row] for row in part], None if types is None else [types[row] for row in part])
+            for part in parts
+        ]
+        return joined(found, parts)
+
+    def _computed(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None) -> np.ndarray:
         given = inputs(ids, types, self.tokenizer.pad_token_id or 0, self.tokenizer.pad_token_type_id)
         return self.session.run([self.output], {name: one for name, one in given.items() if name in self.names})[0]
 

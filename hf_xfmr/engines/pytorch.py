@@ -1,5 +1,6 @@
 """A model in PyTorch: on the GPU if there is one."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -10,6 +11,7 @@ import transformers
 
 from ..errors import UserError
 from ..run import adapted, finite
+from ..training import fast_bf16
 from ..training.many_processes import in_parts, is_spread
 from .batches import inputs
 
@@ -25,13 +27,19 @@ def _config(model: Any) -> dict[str, Any]:
 
 
 class Rows:
-    """As `engines.Rows`, of a folder or a Hub name; `model` is transformers' or ours, in evaluation mode."""
+    """As `engines.Rows`, of a folder or a Hub name; `model` is transformers' or ours, in evaluation mode, its weights
+    rounded to bfloat16 with `bf16`."""
 
     engine = "torch"
 
-    def __init__(self, name: str, head: str):
+    def __init__(self, name: str, head: str, *, bf16: bool = False):
         self.tokenizer: Any = adapted.from_pretrained(transformers.AutoTokenizer, name)
         self.model: Any = _loaded(name, head)
+        if bf16:
+            self.engine = "torch in bfloat16"
+            self.model.to(torch.bfloat16)
+            if not fast_bf16():
+                print("this machine is not fast at bfloat16: without --bf16 it may be quicker", file=sys.stderr)
         self.config = _config(self.model)
         self.padding = self.tokenizer.pad_token_id
         if self.padding is None and "Sequence" in head:  # stock classes look for it

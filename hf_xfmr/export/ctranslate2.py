@@ -18,13 +18,16 @@ from ..hub import dual
 from ..run import loading
 from ..tasks.translation.tokenizer_pair import TokenizerPair
 from . import bits, ctranslate2_file, furnish, parity, real_rows, stock
+from .int8 import Int8
 
 NEVER = -1e9  # added to the logit of a token that is not to be generated
+GREEDY = {"num_beams": 1, "do_sample": False}  # what is not said is taken from the model's own generation config
 ROWS, LENGTH, WRITTEN = 4, 24, 20  # texts compared, their tokens, and the tokens written to compare
 
 
-def write(folder: Path, out: Path) -> list[str]:
-    """CTranslate2's files, float32 (`compute_type="int8"` when it is loaded makes it smaller), and the tokenizer."""
+def write(folder: Path, out: Path, *, int8: Int8 | None = None) -> list[str]:
+    """CTranslate2's files, float32 or, once these were compared, int8 in their place, and the tokenizer. There the word
+    vectors are always int8 too."""
     try:
         import ctranslate2  # noqa: F401
     except ImportError:
@@ -45,9 +48,7 @@ def write(folder: Path, out: Path) -> list[str]:
     make, check = (_gpt2, _check_gpt2) if kind.stock_class == "GPT2LMHeadModel" else (_marian, _check_marian)
     with torch.no_grad():
         convert(make(model, tokenizers), out / "model")
-    for path in (out / "model").iterdir():
-        path.rename(out / path.name)
-    (out / "model").rmdir()
+    _up(out / "model")
     for path in sorted(staged.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     staged.rmdir()
@@ -55,12 +56,17 @@ def write(folder: Path, out: Path) -> list[str]:
     (out / engine.CONFIG).write_text(stock.config_text(kind, folder), encoding="utf-8")
     bias = {} if getattr(ours, "final_logits_bias", None) is None else {"final_logits_bias": _bias(ours)}
     count = bits.compare("CTranslate2's model", ctranslate2_file.variables(out / "model.bin"), ours, bias)
-    said = f"{check(out, folder, ours, tokenizers)}; all {count:,} tensors of the model are the same, bit for bit"
-    furnish.furnish(kind, folder, out, engine="ctranslate2")
-    return [said]
+    said = [f"{check(out, folder, ours, tokenizers)}; all {count:,} tensors of the model are the same, bit for bit"]
+    if int8 is not None:
+        with torch.no_grad():
+            convert(make(model, tokenizers), out / "model", "int8")
+        _up(out / "model")
+        said.append("then its matrices were rounded to int8")
+    furnish.furnish(kind, folder, out, engine="ctranslate2", precision="float32" if int8 is None else "int8")
+    return said
 
 
-def convert(spec, out: Path) -> None:
+def convert(spec, out: Path, quantization: str | None = None) -> None:
     """Write what a converter's parts were put together to as CTranslate2's files."""
     from ctranslate2.converters import Converter
 
@@ -68,7 +74,14 @@ def convert(spec, out: Path) -> None:
         def _load(self):
             return spec
 
-    Made().convert(str(out))
+    Made().convert(str(out), quantization=quantization)
+
+
+def _up(folder: Path) -> None:
+    """The files of a folder into the one that holds it, over those that are there."""
+    for path in folder.iterdir():
+        path.replace(folder.parent / path.name)
+    folder.rmdir()
 
 
 def _tokens(tokenizer, rows: int, folder: str) -> list[str]:
@@ -167,7 +180,7 @@ def _check_gpt2(out: Path, folder: Path, ours, tokenizers: TokenizerPair) -> str
         written = ours.generate(
             input_ids=torch.tensor([prompt]),
             attention_mask=torch.ones(1, len(prompt), dtype=torch.int64),
-            generation_config=GenerationConfig(max_new_tokens=most, eos_token_id=tokenizer.eos_token_id),
+            generation_config=GenerationConfig(max_new_tokens=most, eos_token_id=tokenizer.eos_token_id, **GREEDY),
         )[0, len(prompt) :].tolist()
     result = generator.generate_batch(
         [tokenizer.convert_ids_to_tokens(prompt)], max_length=most, sampling_topk=1, include_prompt_in_result=False
@@ -202,7 +215,7 @@ def _check_marian(out: Path, folder: Path, ours, tokenizers: TokenizerPair) -> s
     most = min(WRITTEN, ours.config.max_position_embeddings - 2)
     search = {"max_new_tokens": most + 1, "suppress_tokens": never, "pad_token_id": ours.config.pad_token_id}
     ends = {"eos_token_id": end, "decoder_start_token_id": ours.config.decoder_start_token_id}
-    greedy, same = {"generation_config": GenerationConfig(**search, **ends)}, True
+    greedy, same = {"generation_config": GenerationConfig(**search, **ends, **GREEDY)}, True
     for row in read[:ROWS]:
         with torch.inference_mode():
             written = ours.generate(

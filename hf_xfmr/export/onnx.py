@@ -14,6 +14,7 @@ from ..errors import UserError
 from ..hub import dual
 from ..hub.dual import read_config
 from . import bits, calibrated, furnish, parity, real_rows, stock
+from .int8 import Int8, products
 
 SHAPES = (
     (2, 7),
@@ -22,6 +23,7 @@ SHAPES = (
     (17, 40),
 )  # rows and tokens the graph is run with; the first is the one it is traced with
 _MOST_ROWS = 2**16
+OPSET = 23  # the first that knows attention, which ONNX Runtime computes in half the time that its parts take
 
 
 class _Graph(nn.Module):
@@ -35,8 +37,9 @@ class _Graph(nn.Module):
         return tuple(parity.outputs(self.model, dict(zip(self.names, given, strict=True))).values())
 
 
-def write(folder: Path, out: Path) -> list[str]:
-    """`model.onnx` with the outputs of the stock class under their names, float32, beside config and tokenizer."""
+def write(folder: Path, out: Path, *, int8: Int8 | None = None) -> list[str]:
+    """`model.onnx` with the outputs of the stock class under their names, float32, beside config and tokenizer. What
+    `int8` asks for comes after the comparison: the numbers that are rounded are those that were compared."""
     for package in ("onnx", "onnxscript", "onnxruntime"):
         if importlib.util.find_spec(package) is None:
             raise UserError(f"ONNX needs the package {package}: pip install 'hf_xfmr[export]'")
@@ -65,17 +68,25 @@ def write(folder: Path, out: Path) -> list[str]:
             output_names=list(expected),
             dynamic_shapes=(tuple(map(sizes, given)),),
             verbose=False,
+            opset_version=OPSET,
         )
         assert program is not None
         program.save(out / "model.onnx")
     stock.lay_out_beside(kind, folder, out)
-    furnish.furnish(kind, folder, out, engine="onnx", temperature=temperature)
     apart, tensors, over = _check(out / "model.onnx", folder, model)
+    made = []
+    if int8 is not None:
+        count = products.quantize(out / "model.onnx", embeddings=int8.embeddings)
+        also = " and the word vectors" if int8.embeddings else ""
+        made.append(f"then {count} matrix products{also} were rounded to int8, for ONNX Runtime alone")
+    precision = "float32" if int8 is None else "int8"
+    furnish.furnish(kind, folder, out, engine="onnx", temperature=temperature, precision=precision)
     bytes_ = sum(path.stat().st_size for path in out.glob("model.onnx*"))
     return [
         f"model.onnx: {bytes_ / 2**20:,.1f} MiB; inputs {', '.join(given)}; outputs {', '.join(expected)}",
         f"onnxruntime computes what {kind.own_class} does, to {apart:.1g}, with any number of rows and up to "
         f"{longest:,} tokens; compared over {over}, and all {tensors:,} tensors of the model bit for bit",
+        *made,
         *calibrated.note(temperature),
         *stock.left_to_users(read_config(out)),
     ]

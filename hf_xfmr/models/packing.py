@@ -6,7 +6,7 @@ zeros (stock classes return noise there).
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import NamedTuple
 
@@ -232,13 +232,14 @@ def packed_attention(module, query, key, value, attention_mask: Spans, scaling, 
         return dropout_attention(query, key, value, spans.query, spans.key, **options), None
     if dtype in (torch.bfloat16, torch.float16):
         query, key, value = query.float(), key.float(), value.float()
-    parts = zip(query.split(spans.query, 2), key.split(spans.key, 2), value.split(spans.key, 2), strict=True)
-    with torch.autocast("cpu", enabled=False):
-        attended = [
-            F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=module.is_causal, scale=scaling)
-            for q, k, v in parts
-        ]
-    return torch.cat(attended, dim=2).transpose(1, 2).to(dtype), None
+    options = {"dropout_p": dropout, "is_causal": module.is_causal, "scale": scaling}
+    with torch.autocast("cpu", enabled=False) if torch.is_autocast_enabled("cpu") else nullcontext():
+        if len(spans.query) == 1:  # of one short text what follows would cost as much as its attention
+            attended = F.scaled_dot_product_attention(query, key, value, **options)
+        else:
+            parts = zip(query.split(spans.query, 2), key.split(spans.key, 2), value.split(spans.key, 2), strict=True)
+            attended = torch.cat([F.scaled_dot_product_attention(*part, **options) for part in parts], dim=2)
+    return attended.transpose(1, 2).to(dtype), None
 
 
 def _varlen_attention(query, key, value, spans: Spans, is_causal: bool, scaling: float) -> Tensor:

@@ -41,6 +41,7 @@ def predict(
     engine: str | None = None,
     keep: str | None = None,
     processes: int | None = None,
+    bf16: bool = False,
 ) -> Iterator[dict]:
     """Classify or rate texts, or find the entities in them: {"id", "text", …} for each, in their order.
 
@@ -53,7 +54,8 @@ def predict(
     `temperature` divides the logits; None: by the one the run kept. `table` says how the file is written, where that is
     not found. Of more than 100 labels an answer has the ten likeliest, with `all_probabilities` all. `abstain_below`:
     an answer of a lower probability is "unsure". `engine` computes the model; None: what its folder is for (see
-    `engines.find`). Raises `UserError` for what can't be read or written, and in the end for rows that had no answer.
+    `engines.find`); with `bf16` PyTorch in bfloat16. Raises `UserError` for what can't be read or written, and in the
+    end for rows that had no answer.
     """
     from ..run import ranges
 
@@ -93,7 +95,7 @@ def predict(
         output.check_name(out)
     kept, given = keeping.peeked(rows()) if columns.keep else ([], iter(rows()))
     options: dict = {"temperature": temperature, "all_probabilities": all_probabilities, "engine": engine}
-    options["abstain_below"] = abstain_below
+    options |= {"abstain_below": abstain_below, "bf16": bf16}
     shares = answering(model, options, batch_size, processes)
     try:
         keeping.check(kept, shares.columns or ["entities"])

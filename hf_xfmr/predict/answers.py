@@ -14,13 +14,14 @@ def load(
     all_probabilities: bool = False,
     engine: str | None = None,
     abstain_below: float | None = None,
+    bf16: bool = False,
 ) -> "Predictor":
     """What reads texts with the model in a run's folder, an exported one or on the Hub, whatever its task. `engine`
-    computes it; None: what the folder is for."""
+    computes it; None: what the folder is for. `bf16`: in bfloat16, which PyTorch alone does."""
     from ..tasks.task import task_of
 
     options: dict = {"temperature": temperature, "all_probabilities": all_probabilities, "abstain_below": abstain_below}
-    predictor = task_of(name, "predict", engine).predictor(name, engine=engine, **options)
+    predictor = task_of(name, "predict", engine).predictor(name, engine=engine, bf16=bf16, **options)
     assert predictor is not None
     return predictor
 

@@ -68,11 +68,12 @@ class Task:
         temperature: float | None = None,
         all_probabilities: bool = False,
         abstain_below: float | None = None,
+        bf16: bool = False,
     ) -> Predictor | None:
         """Reads texts with the model in a folder or on the Hub. `engine` computes it; None: what the folder is for (see
         `engines.find`). `temperature` divides its logits; None: its own. `all_probabilities`: of every label, however
-        many there are. `abstain_below`: an answer of a lower probability is "unsure". Raises `UserError` for numbers
-        that can't be, or where there is nothing to divide or decide."""
+        many there are. `abstain_below`: an answer of a lower probability is "unsure". `bf16`: PyTorch in bfloat16.
+        Raises `UserError` for numbers that can't be, or where there is nothing to divide or decide."""
         return None
 
     def evaluate(self, folder: Path, run: dict[str, Any]) -> "Evaluation | None":

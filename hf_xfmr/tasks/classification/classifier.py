@@ -19,8 +19,9 @@ WINDOW = 16  # batches that are put in order of length at a time
 class Classifier:
     """A fine-tuned sequence classifier and its tokenizer, from a run's folder, an exported one or a Hub name.
 
-    `engine` computes it; None: what the folder is for (see `engines.find`). Logits are divided by `temperature`; None:
-    by the one the run kept, if it did (`calibration_temperature` in the config). With more than 100 labels an answer
+    `engine` computes it; None: what the folder is for (see `engines.find`); with `bf16`, PyTorch in bfloat16. Logits
+    are divided by `temperature`; None: by the one the run kept, if it did (`calibration_temperature` in the config).
+    With more than 100 labels an answer
     has the probabilities of the ten likeliest, unless `all_probabilities`. Labels are decided as the config says (see
     decisions.py), by calibrated probabilities whatever the temperature; below `abstain_below` an answer is "unsure".
     Raises `UserError` for a temperature that is not above 0, and for abstaining where nothing is decided.
@@ -34,15 +35,17 @@ class Classifier:
         temperature: float | None = None,
         all_probabilities: bool = False,
         abstain_below: float | None = None,
+        bf16: bool = False,
     ):
         self.name = model
-        self.engine = engines.rows(model, HEAD, engine)
+        self.engine = engines.rows(model, HEAD, engine, bf16=bf16)
         self.tokenizer, config = self.engine.tokenizer, self.engine.config
         self.names = engines.labels(config)
         self.answers = of_kind(config.get("problem_type"), self.names, all_probabilities=all_probabilities)
         self.text_window = config.get("text_window") or {
             "max_length": min(engines.positions(config), self.tokenizer.model_max_length)
         }
+        self._encoders: dict[bool, Encoder] = {}
         # An export's logits are divided already, by this.
         divided = config.get("calibration_folded") or 1.0
         kept = (config.get("calibration_temperature") or 1.0) * divided
@@ -96,7 +99,7 @@ class Classifier:
         if reads_pairs is not None and reads_pairs != (pairs is not None):
             wanted, given = ("pairs of texts", "single texts") if reads_pairs else ("single texts", "pairs of texts")
             raise UserError(f"the model reads {wanted}, and was given {given}")
-        encode = Encoder(self.tokenizer, **{**self.text_window, "pair": pairs is not None})
+        encode = self._encoder(pairs is not None)
         texts, others = iter(texts), None if pairs is None else iter(pairs)
         while some := list(islice(texts, WINDOW * batch_size)):
             beside = None if others is None else list(islice(others, len(some)))
@@ -112,7 +115,7 @@ class Classifier:
     def scores(self, texts: list[str], pairs: list[str] | None = None, *, batch_size: int = 64) -> Iterator[dict]:
         """For each text {"scores": of each label the logit divided by the temperature}: what softmax or sigmoid makes
         probabilities of; {"error"} where one is not finite."""
-        encode = Encoder(self.tokenizer, **{**self.text_window, "pair": pairs is not None})
+        encode = self._encoder(pairs is not None)
         for row in self._logits(encode, texts, pairs, batch_size) / self._divisor:
             fine = bool(np.isfinite(row).all())
             yield {"scores": dict(zip(self.names, row.tolist(), strict=True))} if fine else {"error": fault(self.name)}
@@ -120,8 +123,14 @@ class Classifier:
     def tokens(self, texts: list[str], pairs: list[str] | None = None) -> list[tuple[int, int]]:
         """For each text, with its pair, how many tokens it has and how many the model reads at a time; special tokens
         count in neither."""
-        encode = Encoder(self.tokenizer, **{**self.text_window, "pair": pairs is not None})
+        encode = self._encoder(pairs is not None)
         return [(count, encode.room) for count in encode(texts, pairs)["tokens"]]
+
+    def _encoder(self, pair: bool) -> Encoder:
+        """Kept: to learn a tokenizer's special tokens takes as long as to read a short text."""
+        if pair not in self._encoders:
+            self._encoders[pair] = Encoder(self.tokenizer, **{**self.text_window, "pair": pair})
+        return self._encoders[pair]
 
     def _logits(self, encode: Encoder, texts: list[str], pairs: list[str] | None, batch_size: int) -> np.ndarray:
         """[N, C] float32 in the order of the texts, computed in batches of like lengths, the longest first. Of a text

@@ -23,10 +23,11 @@ class Classification(Task):
         temperature: float | None = None,
         all_probabilities: bool = False,
         abstain_below: float | None = None,
+        bf16: bool = False,
     ):
         from .classifier import Classifier
 
-        options: dict = {"all_probabilities": all_probabilities, "abstain_below": abstain_below}
+        options: dict = {"all_probabilities": all_probabilities, "abstain_below": abstain_below, "bf16": bf16}
         found = Classifier(model, engine=engine, temperature=temperature, **options)
         if temperature is None and found.temperature != 1:
             print(

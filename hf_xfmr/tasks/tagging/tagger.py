@@ -33,13 +33,13 @@ class _Part:
 
 class Tagger:
     """A fine-tuned token classifier and its tokenizer, from a run's folder, an exported one or a Hub name. `engine`
-    computes it; None: what the folder is for (see `engines.find`)."""
+    computes it; None: what the folder is for (see `engines.find`); with `bf16` PyTorch in bfloat16."""
 
     columns = None  # a text has several entities, or none: no row of a table
 
-    def __init__(self, model: str, *, engine: str | None = None):
+    def __init__(self, model: str, *, engine: str | None = None, bf16: bool = False):
         self.name = model
-        self.engine = engines.rows(model, HEAD, engine)
+        self.engine = engines.rows(model, HEAD, engine, bf16=bf16)
         self.depends_on: dict = {"engine": self.engine.engine}
         self.tokenizer = self.engine.tokenizer
         self.labels = engines.labels(self.engine.config)

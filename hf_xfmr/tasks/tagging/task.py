@@ -23,6 +23,7 @@ class Tagging(Task):
         temperature: float | None = None,
         all_probabilities: bool = False,
         abstain_below: float | None = None,
+        bf16: bool = False,
     ):
         from .tagger import Tagger
 
@@ -33,7 +34,7 @@ class Tagging(Task):
         }
         for name in (name for name, is_told in told.items() if is_told):
             raise UserError(f"{name} is for classifiers, and this model finds entities: leave it out")
-        return Tagger(model, engine=engine)
+        return Tagger(model, engine=engine, bf16=bf16)
 
     def compare(self, files: Sequence[Path], runs: Sequence[dict]) -> dict[str, Any]:
         from .comparison import compare

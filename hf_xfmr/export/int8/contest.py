@@ -1,0 +1,130 @@
+"""What a model loses and wins by another precision: both answer the run's validation rows."""
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ... import engines
+from ...data.regular import read_json
+from ...errors import UserError
+from ...hub.dual import read_config
+from ...report.comparison import POINTS
+from ...tasks.task import Task, with_head
+from ...writing import scratch
+
+# Of a task: who answers for it, in which file here. A language model's texts are in no file of its run.
+ANSWER = {
+    "classification": ("answers", "classify"),
+    "tagging": ("answers", "tag"),
+    "translation": ("writers", "translate"),
+    "language model": ("writers", "score"),
+}
+
+
+class Side(NamedTuple):
+    """A model in one precision: its folder, how it is called, and the options of its engine."""
+
+    model: str
+    name: str
+    options: dict[str, Any]
+
+
+class Found(NamedTuple):
+    """Of `rows` of a file, `same` is the share that got the same answer of both; `figures` are those of
+    `tasks.compare`, the first of which decides: `a` of the first side, `b` of the other. `speeds` are in `unit`s a
+    second."""
+
+    file: str
+    rows: int
+    same: float
+    figures: list[dict[str, Any]]
+    speeds: tuple[float, float]
+    unit: str
+
+    @property
+    def loss(self) -> float:
+        """What the other side has less of the main figure, in points: hundredths of a share, BLEU's own, and of a loss
+        or a distance percent."""
+        main = self.figures[0]
+        if main["better"] == "lower":
+            return 100 * main["difference"] / max(abs(main["a"]), 1e-12)
+        return -main["difference"] * (1 if main["name"].lower() in POINTS else 100)
+
+
+def rows_of(run: Path, file: str | Path | None) -> tuple[Task, Path]:
+    """The task of a run, and the rows by which two of its models can be compared. Raises `UserError` where there are
+    none, or nothing is compared by rows."""
+    architecture = (read_config(run).get("architectures") or [""])[0]
+    task = with_head(architecture)
+    if task is None or task.name not in ANSWER:
+        raise UserError(
+            f"{run} is a {architecture}, whose answers to rows can't be compared; int8 is for models of classify, tag, "
+            "translate and gpt2"
+        )
+    if file is not None:
+        if not Path(file).is_file():
+            raise UserError(f"{file} is no file: give --file rows with their gold answers")
+        return task, Path(file)
+    assert task.answers is not None
+    left = [run / task.answers.format(split=split) for split in ("validation", "test")]
+    there = [one for one in left if one.is_file()]
+    if task.name == "language model" or not there:
+        columns = {
+            "classification": "a .csv with the columns text (text_pair) and gold",
+            "tagging": "JSON lines with tokens and gold, words and their BIO tags",
+            "translation": "a .tsv with the columns source and reference",
+            "language model": "a file of texts the model has not read, .txt or .csv",
+        }[task.name]
+        raise UserError(f"{run} holds no validation rows to compare int8 by: give --file, {columns}")
+    return task, there[0]
+
+
+def contest(run: Path, task: Task, rows: Path, sides: Sequence[Side]) -> list[Found]:
+    """The first of the sides against each of the others."""
+    module, name = ANSWER[task.name]
+    answer: Callable = getattr(import_module(f".{module}", __package__), name)
+    record = read_json(run / "run.json", "record of a run") if (run / "run.json").is_file() else _record(run)
+    with scratch("hf_xfmr-int8-") as place:
+        files = [
+            place / f"{number}{rows.suffix if task.name == 'tagging' else _suffix(task)}"
+            for number in range(len(sides))
+        ]
+        works = [answer(side.model, rows, file, run, **side.options) for side, file in zip(sides, files, strict=True)]
+        compared = [task.compare([files[0], file], [record, record]) for file in files[1:]]
+    return [
+        Found(
+            rows.name,
+            found["rows"],
+            sum(map(_equal, works[0].said, work.said)) / len(work.said),
+            _main_first(found),
+            tuple(one.units / max(one.seconds, 1e-9) for one in (works[0], work)),
+            work.unit,
+        )
+        for found, work in zip(compared, works[1:], strict=True)
+    ]
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Whether two answers are one: numbers to a hundredth."""
+    return abs(a - b) <= 0.01 if isinstance(a, float) else a == b
+
+
+def _suffix(task: Task) -> str:
+    assert task.answers is not None
+    return Path(task.answers).suffix
+
+
+def _main_first(found: dict[str, Any]) -> list[dict[str, Any]]:
+    figures = found["figures"]
+    main = found.get("main", figures[0]["name"])
+    return sorted(figures, key=lambda one: one["name"] != main)
+
+
+def _record(run: Path) -> dict[str, Any]:
+    """What of a run.json a comparison reads, for a folder without one."""
+    config = read_config(run)
+    return {
+        "problem_type": config.get("problem_type") or "single_label_classification",
+        "label_names": engines.labels(config),
+    }
