@@ -74,7 +74,7 @@ def _begin_as_one(layers: list[Any], adapter: str, way: str) -> None:
     whole = nn.Linear(weight.size(1), weight.size(0), bias=False, device="meta")
     whole.weight = nn.Parameter(weight, requires_grad=False)
     rank, alpha = layers[0].r[adapter], layers[0].lora_alpha[adapter]
-    fused = lora.Linear(whole, adapter, config=lora.LoraConfig(), r=rank, lora_alpha=alpha)
+    fused: Any = lora.Linear(whole, adapter, config=lora.LoraConfig(), r=rank, lora_alpha=alpha)
     fused.scaling[adapter] = layers[0].scaling[adapter]
     _begin(fused, adapter, way)
     layers[0].lora_A[adapter].weight.copy_(fused.lora_A[adapter].weight)
