@@ -24,8 +24,9 @@ def temperature_of(folder: Path, *, in_files: bool = False) -> float:
     kept = config.get("calibration_temperature")
     named = config.get("problem_type") != "regression"
     head = "ForSequenceClassification" in (config.get("architectures") or [""])[0]
-    known = isinstance(kept, int | float) and kept > 0
-    return float(kept) if head and named and known and (not in_files or _is_float32(folder)) else 1.0
+    if not (head and named and isinstance(kept, int | float) and kept > 0):
+        return 1.0
+    return float(kept) if not in_files or _is_float32(folder) else 1.0
 
 
 def _is_float32(folder: Path) -> bool:
