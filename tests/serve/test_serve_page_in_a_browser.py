@@ -45,6 +45,7 @@ def browser():
 def opened(browser, server, *, width=LAPTOP, scheme="light", query="", asked=None):
     """The page, and into `asked` every address that it asks for."""
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    context.set_default_timeout(120_000)
     page = context.new_page()
     page.faults = []
     page.on("pageerror", lambda error: page.faults.append(str(error)))
@@ -58,7 +59,7 @@ def opened(browser, server, *, width=LAPTOP, scheme="light", query="", asked=Non
 def ask(page, text: str) -> None:
     page.fill("#text", text)
     page.click("#ask")
-    page.locator("#ask:enabled").wait_for(timeout=60_000)
+    page.locator("#ask:enabled").wait_for()
     assert page.faults == []
 
 
