@@ -192,3 +192,15 @@ def test_cors_and_the_key_where_they_are_asked_for(models):
         assert server.ask("/predict", method="OPTIONS", headers={**origin, **asks})[0] == 200
         elsewhere = {**right, "Origin": "https://other.example"}
         assert "access-control-allow-origin" not in server.ask("/predict", {"inputs": "a"}, headers=elsewhere)[2]
+
+
+def test_the_page_says_everything_in_both_languages(server):
+    from hf_xfmr.serve.page import words
+
+    assert set(words()["en"]) == set(words()["zh"])
+    assert not [text for name, text in words()["zh"].items() if text.isascii() and name != "other_name"]
+    english, chinese = (server.ask(f"/?language={one}") for one in ("en", "zh"))
+    assert '<html lang="zh-Hans">' in chinese[1].decode()
+    assert '<html lang="en">' in english[1].decode()
+    assert "script-src 'self'" in english[2]["content-security-policy"]
+    assert server.ask("/page.js?text=owned")[1] == server.ask("/page.js")[1]

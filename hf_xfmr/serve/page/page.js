@@ -157,18 +157,18 @@ function fault(error) {
   byId("fault").hidden = !error;
 }
 
-async function learn() {
+async function learn(first) {
   try {
     about = await (await ask("info")).json();
   } catch (error) {
     byId("about").textContent = error.status === 503 ? say.slow : "";
-    if (error.status === 503) setTimeout(learn, 1000);
-    else if (error.status !== 401) fault(error);
+    if (error.status === 503) setTimeout(learn, 1000, true);
+    else if (error.status !== 401 || !first) fault(error);  // nobody has asked yet
     return;
   }
   fault(null);
   const labels = about.labels ? `: ${about.labels.slice(0, 8).join(", ")}${about.labels.length > 8 ? ", …" : ""}` : "";
-  byId("about").textContent = `${about.task}${labels}`;
+  byId("about").textContent = `${say[`task_${about.task}`]}${labels}`;
   byId("pairs").hidden = !about.reads_pairs;
   if (about.task === "generation") byId("text-label").textContent = say.prompt;
   if (about.task === "fill") byId("text-label").textContent = fill(say.masked, { mask: about.mask_token });
@@ -194,4 +194,4 @@ byId("form").addEventListener("submit", async (event) => {
 byId("text").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) byId("form").requestSubmit();
 });
-learn();
+learn(true);
