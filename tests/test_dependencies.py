@@ -18,7 +18,7 @@ NEEDED = [Requirement(line) for line in PROJECT["dependencies"]]
 TOOLS = ("dev", "docs")  # extras with which this project is worked on
 OPTIONAL = [Requirement(line) for name, lines in EXTRAS.items() if name not in TOOLS for line in lines]
 # Called by another library's optional part, which we name so that it is installed: nothing here imports it.
-FOR_OTHERS = {"onnxscript", "sentence-transformers", "trl", "torchao", "tensorboard", "axe-playwright-python"}
+FOR_OTHERS = {"onnxscript", "ray", "sentence-transformers", "trl", "torchao", "tensorboard", "axe-playwright-python"}
 
 
 def foreign(tree: ast.AST) -> set[str]:

@@ -2,8 +2,12 @@
 
 from typing import Any
 
-ALIKE = {  # the class names that stock gives each, and fields that it alone has of the three
+ALIKE = {  # the class names that stock gives each, and fields that it alone has
     "bert": ("Bert", ("type_vocab_size", "hidden_act", "intermediate_size")),
+    "roberta": ("Roberta", ()),  # whose fields are BERT's, and XLM-RoBERTa's and CamemBERT's too
+    "xlm-roberta": ("XLMRoberta", ()),
+    "camembert": ("Camembert", ()),
+    "distilbert": ("DistilBert", ("n_heads", "hidden_dim", "dim")),
     "gpt2": ("GPT2", ("activation_function", "n_embd", "n_positions")),
     "marian": ("Marian", ("encoder_ffn_dim", "decoder_ffn_dim", "static_position_embeddings")),
 }
@@ -27,6 +31,7 @@ def meant(config: dict[str, Any]) -> str | None:
             tuple(f"{prefix}{part}" for part in ("For", "Model", "MT", "LMHead"))
         ):
             return kind
-        if first is None and all(name in config for name in fields):
-            return kind
+        if first is None and fields and all(name in config for name in fields):
+            # One kind of segment is a RoBERTa's or one of its kin: which, no field says.
+            return None if kind == "bert" and config["type_vocab_size"] == 1 else kind
     return None
