@@ -34,6 +34,12 @@ CHOSEN: dict[tuple[str, str, str], str] = {
     ("peft", "", "ShadowConfig"): (
         "by choice: ShadowPEFT wraps stock's decoder blocks, and ours drop the padding between them: it is refused"
     ),
+    ("trl", "test_train_nll_loss", "TestSFTTrainer"): (
+        "by choice: in training only the labelled words are scored, and nll of TRL 1.10 reads the logits of all"
+    ),
+    ("trl", "", "TestReferenceModel"): (
+        "by choice: they read the weights of stock's `transformer.h.0.attn.c_attn`, here a query, a key and a value"
+    ),
 }
 
 
