@@ -144,6 +144,18 @@ def _check_owner(path: Path) -> None:
                 raise PermissionError(errno.EPERM, f"{one.name} in it is another user's", str(path))
 
 
+def _aside(path: Path, process: object) -> Path:
+    return path.with_name(f"{NEW}{process}-{path.stem[:40]}{path.suffix}")
+
+
+def clear_left(path: Path) -> None:
+    """Remove what processes that were killed while they wrote `path` by `whole` have left beside it."""
+    ending = _aside(path, "").name.removeprefix(NEW)
+    for left in path.parent.iterdir():
+        if left.name.startswith(NEW) and left.name.endswith(ending):
+            left.unlink(missing_ok=True)
+
+
 @contextmanager
 def whole(path: str | Path, *, instead: str = ELSEWHERE) -> Iterator[Path]:
     """A name of the same ending to write a file to, which takes its place at `path` when the block has ended well.
@@ -156,7 +168,7 @@ def whole(path: str | Path, *, instead: str = ELSEWHERE) -> Iterator[Path]:
         if path.is_char_device() or path.is_fifo():
             yield path
             return
-        aside = path.with_name(f"{NEW}{os.getpid()}-{path.stem[:40]}{path.suffix}")
+        aside = _aside(path, os.getpid())
         try:
             aside.unlink(missing_ok=True)  # never through a link
             yield aside

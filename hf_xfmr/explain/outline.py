@@ -151,7 +151,7 @@ CHAPTERS: dict[str, tuple[Part, ...]] = {
         Part(
             "writing_on",
             code=(
-                "tasks.language_modeling.generator:Generator._continued",
+                "engines.pytorch:generated",
                 "models.blocks:Attention.forward@= cache.update(k",
             ),
             pictures=("continuation",),

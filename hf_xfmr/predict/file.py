@@ -18,7 +18,7 @@ except ImportError:  # Windows
 
 from ..data.regular import read_small
 from ..errors import UserError
-from ..writing import folder, place, telling, unlink_link, whole
+from ..writing import clear_left, folder, place, telling, unlink_link, whole
 from .keep import as_text, plain
 from .row import Row
 
@@ -220,6 +220,7 @@ class PredictionFile:
             self.form.finish(self.partial, self.path)
             self.state.unlink(missing_ok=True)
             self.partial.unlink(missing_ok=True)
+            clear_left(self.state)
 
 
 def _csv(rows: list[list]) -> bytes:

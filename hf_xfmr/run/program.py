@@ -1,5 +1,6 @@
 """A recipe or a command as a program: its errors are one line, its exit code says how it ended."""
 
+import _thread
 import argparse
 import difflib
 import os
@@ -149,6 +150,9 @@ def _told_of_absent(kind: type[BaseException], error: BaseException, trace: Any)
 sys.excepthook = _told_of_absent
 
 
+FORGETTING = ("<frozen importlib._bootstrap>", "cb")  # where Python forgets the lock of an import that is done
+
+
 def _noting(interrupted: list[int]):
     """Have Ctrl-C noted before it is raised; the handler that stood before, None if another than Python's did."""
     before = signal.getsignal(signal.SIGINT)
@@ -156,6 +160,9 @@ def _noting(interrupted: list[int]):
         return None
 
     def note(number, frame) -> None:
+        if frame is not None and (frame.f_code.co_filename, frame.f_code.co_name) == FORGETTING:
+            threading.Timer(0.01, _thread.interrupt_main).start()  # here it would be printed and lost
+            return
         interrupted.append(number)
         raise KeyboardInterrupt
 

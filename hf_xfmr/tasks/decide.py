@@ -38,11 +38,16 @@ def decide(
     task = next((one for one in all_tasks() if one.recipe == record.get("recipe")), None)
     if task is None:
         raise UserError(f"{folder / 'run.json'} is of no recipe whose answers are decided: give a classification's run")
+    was_locked = (folder / lock.NAME).exists()
     is_new = lock.acquire(folder)
     try:
         with telling_of_damage(folder):
             said = task.decide(folder, record, wish)
         return [*said, *(f"written: {path}" for path in rewrite(folder))]
+    except UserError:
+        if is_new and not was_locked:  # nothing is left of what was refused
+            (folder / lock.NAME).unlink(missing_ok=True)
+        raise
     finally:
         if is_new:
             lock.release(folder)
