@@ -45,7 +45,12 @@ def flags(*more) -> list[str]:
     return [*map(str, more), *QUIET]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+def slow_xlm(family: str):
+    """An XLM-RoBERTa is a RoBERTa with another tokenizer, whose pieces the test of tags goes through."""
+    return pytest.param(family, marks=pytest.mark.slow) if family == "XLMRoberta" else family
+
+
+@pytest.mark.parametrize("family", [slow_xlm(one) for one in FAMILIES])
 def test_classify_pairs_and_windows(family, checkpoints, tmp_path, capsys):
     """Pairs, framed as the tokenizer frames them; a text of several rows as windows; what was trained answers alike
     here, in a file of stock's, and in a pipeline. A head for other labels begins anew; a frozen encoder stays."""
@@ -127,7 +132,7 @@ def test_tag_words_of_several_scripts(family, checkpoints, tmp_path):
     assert len(answer["entities"]) > 20
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [slow_xlm(one) for one in FAMILIES])
 def test_pretrain_masks_whole_words_and_fills_them_in(family, checkpoints, tmp_path):
     file = tmp_path / "texts.txt"
     file.write_text("\n".join(texts()), encoding="utf-8")
