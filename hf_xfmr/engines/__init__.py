@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 __all__ = ["ENGINES", "Place", "Rows", "Writer", "find", "labels", "positions", "rows", "seed", "tokenizer", "writer"]
-_AFTER_PADDING = {"xfmr_roberta", "roberta", "xlm-roberta", "camembert"}  # types whose positions begin there
 _MODULES = {"torch": "pytorch", "onnx": "onnx", "ctranslate2": "ctranslate2"}
 
 
@@ -117,9 +116,7 @@ def rows(model: str, head: str, engine: str | None = None, *, bf16: bool = False
             f"{model} is for CTranslate2, which writes texts and reads no rows: use generate or translate, or export "
             "the run with --to onnx"
         )
-    if place.manifest is not None:
-        place.manifest.check(head)
-    module = importlib.import_module(f".{_MODULES[place.engine]}", __name__)
+    module = _module(place, head)
     if not bf16:
         return module.Rows(place.model, head)
     if place.engine != "torch":
@@ -138,10 +135,14 @@ def writer(model: str, head: str, engine: str | None = None) -> Writer:
             f"{model} is an ONNX graph, which computes all words anew for each word: to write texts, export the run "
             "with --to ctranslate2"
         )
+    return _module(place, head).writer(place.model, head)
+
+
+def _module(place: Place, head: str) -> Any:
+    """What reads the place, once its manifest has been held against its files and the `head`."""
     if place.manifest is not None:
         place.manifest.check(head)
-    module = importlib.import_module(f".{_MODULES[place.engine]}", __name__)
-    return module.writer(place.model, head)
+    return importlib.import_module(f".{_MODULES[place.engine]}", __name__)
 
 
 def tokenizer(place: Place) -> Any:

@@ -8,6 +8,8 @@ from typing import Any
 from ..data.regular import read_json
 from ..errors import UserError
 
+_AFTER_PADDING = {"xfmr_roberta", "roberta", "xlm-roberta", "camembert"}  # types whose positions begin there
+
 
 def read_config(path: Path) -> dict[str, Any]:
     """The config in an exported folder. Raises `UserError` for a field of another kind than belongs there."""
@@ -34,5 +36,6 @@ def labels(config: Mapping[str, Any]) -> list[str]:
 
 
 def positions(config: Mapping[str, Any]) -> int:
-    """The most tokens that a model reads."""
-    return config.get("max_position_embeddings") or config["n_positions"]
+    """The most tokens that a model reads: of a RoBERTa's positions, which are counted from padding's, two less."""
+    most = config.get("max_position_embeddings") or config["n_positions"]
+    return most - (config["pad_token_id"] + 1 if config.get("model_type") in _AFTER_PADDING else 0)

@@ -8,6 +8,7 @@ import pytest
 import small_checkpoints
 import torch
 from exported_runs import gpt2, transformer
+from kin_checkpoints import make
 from oracles import TINY, fresh_process
 from transformers import BertTokenizer, pipeline
 
@@ -287,3 +288,13 @@ list(generate(FOLDERS["gpt2"], ["the quick"], temperature=0, max_new_tokens=8, s
         assert fresh_process(code, without_package=True).strip() or name == "gpt2"
     with pytest.raises(UserError, match="writes texts and reads no rows"):
         engines.rows(str(outs["gpt2"]), "AutoModelForMaskedLM")
+
+
+def test_a_roberta_reads_two_tokens_less_than_it_has_positions(tmp_path):
+    folder = make(tmp_path / "model", "Roberta", ["one film more", "two films less"])  # of 64 positions
+    path = folder / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"model_max_length": 1000}), encoding="utf-8")
+    text = f"{'7' * 59}<mask>"  # a token each, and two around them
+    assert len(next(iter(fill(str(folder), [text], top_k=1)))["masks"]) == 1
+    with pytest.raises(UserError, match="63 tokens, and the model reads 62: shorten it"):
+        list(fill(str(folder), [f"7{text}"], top_k=1))
