@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -101,7 +102,7 @@ def write(folder: Path, told: dict[str, Any]) -> None:
     `versions` and `files`."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != NAME)
     hashes = {path.relative_to(folder).as_posix(): sha256(path) for path in files}
-    text = json.dumps({**told, "versions": _versions(), "files": hashes}, ensure_ascii=False, indent=2)
+    text = json.dumps({**told, "versions": versions(), "files": hashes}, ensure_ascii=False, indent=2)
     with whole(folder / NAME) as aside:
         aside.write_text(f"{text}\n", encoding="utf-8")
 
@@ -125,9 +126,10 @@ def weights_hash(folder: Path) -> str | None:
     return hashlib.sha256("".join(hashes).encode()).hexdigest() if hashes else None
 
 
-def _versions() -> dict[str, str]:
+def versions(packages: Iterable[str] = _PACKAGES) -> dict[str, str]:
+    """The versions of those packages that are installed."""
     found = {}
-    for name in _PACKAGES:
+    for name in packages:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

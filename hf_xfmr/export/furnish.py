@@ -8,6 +8,7 @@ from transformers import AutoTokenizer
 
 from ..data.regular import read_json
 from ..engines import ctranslate2, manifest, tokens
+from ..engines.config import positions
 from ..errors import UserError
 from ..hub import dual
 from ..run import loading
@@ -64,15 +65,14 @@ def _promise(folder: Path, out: Path) -> None:
     (out / "report.json").write_text(json.dumps(promise) + "\n", encoding="utf-8")
 
 
-def _tokenizer(folder: Path, out: Path, longest: int | None) -> None:
+def _tokenizer(folder: Path, out: Path, longest: int) -> None:
     """The tokenizer as transformers makes it of its files, in one that `tokenizers` reads alone, and in its config what
     a row may be long, and what it is made of. One without a backend of that kind (Marian's) stays as it is."""
     path = out / "tokenizer_config.json"
     if not path.is_file():
         return
     told = json.loads(path.read_text(encoding="utf-8"))
-    if longest is not None:
-        told["model_max_length"] = min(longest, told.get("model_max_length") or longest)
+    told["model_max_length"] = min(longest, told.get("model_max_length") or longest)
     tokenizer: Any = loading.from_pretrained(AutoTokenizer, str(folder))
     if getattr(tokenizer, "backend_tokenizer", None) is not None:
         told["model_input_names"] = list(tokenizer.model_input_names)
@@ -98,13 +98,11 @@ def _mask(out: Path) -> str | None:
     return found.get("content") if isinstance(found, dict) else found
 
 
-def _longest(folder: Path) -> int | None:
+def _longest(folder: Path) -> int:
     """The tokens of a row: as it was trained, or as many as the model has positions for."""
     config = dual.read_config(folder)
-    window = (config.get("text_window") or {}).get("max_length")
-    most = config.get("max_position_embeddings") or config.get("n_positions")
-    known = [one for one in (window, most) if isinstance(one, int)]
-    return min(known) if known else None
+    most = positions(config)
+    return min((config.get("text_window") or {}).get("max_length") or most, most)
 
 
 def _compare(tokenizer: Any, out: Path, texts: list[str]) -> None:

@@ -1,12 +1,11 @@
 """What /info says: which model this is, of what versions, and by the hash of each of its files."""
 
-import hashlib
 import platform
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..engines import manifest
 from .limits import Limits
 
 PACKAGES = ("torch", "transformers", "tokenizers", "onnxruntime", "ctranslate2", "fastapi", "uvicorn")
@@ -43,19 +42,10 @@ def name_of(model: str) -> str:
 
 def versions() -> dict[str, str]:
     """The versions that are installed of what computes and answers."""
-    found = {"hf_xfmr": __version__, "python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    return {"hf_xfmr": __version__, "python": platform.python_version(), **manifest.versions(PACKAGES)}
 
 
 def hashes(folder: Path) -> dict[str, str]:
     """sha256 of the files that a model is made of, those in its folder; none of a name on the Hub."""
-    found = {}
-    for path in sorted({path for pattern in FILES for path in folder.glob(pattern)} if folder.is_dir() else ()):
-        with path.open("rb") as file:
-            found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
+    paths = sorted({path for pattern in FILES for path in folder.glob(pattern)} if folder.is_dir() else ())
+    return {path.name: manifest.sha256(path) for path in paths}

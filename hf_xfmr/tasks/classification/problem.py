@@ -243,11 +243,6 @@ def label_name(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def shares_of(names: Sequence[str], shares: np.ndarray) -> dict[str, float]:
-    """Probabilities [K] by label name."""
-    return {name: round(float(share), 6) for name, share in zip(names, shares, strict=True)}
-
-
 def counted(counts: dict[str, int], rows: int) -> list[str]:
     """`negative 4,012 (49.8 %)` of each label, or of the ten most frequent if there are more than twelve."""
     shown = list(counts) if len(counts) <= 12 else sorted(counts, key=lambda name: -counts[name])[:10]
