@@ -1,8 +1,8 @@
 """Chinese checkpoints by name: the fields of their published config.json, and folders as they lie on the Hub.
 
-The fields and the layout of the vocabularies are those published, as far as docs/how-to/chinese-checkpoints.md says that
-they were compared; the weights are random, and `folder` makes widths and depths small. What is shrunk is named in SMALL
-and nothing else is touched.
+The fields and the layout of the vocabularies are those published, as far as docs/how-to/chinese-checkpoints.md says
+that they were compared; the weights are random, and `folder` makes widths and depths small. What is shrunk is named in
+SMALL and nothing else is touched.
 """
 
 import json

@@ -1,5 +1,5 @@
-"""RoBERTa's tokenizer with add_prefix_space, as stock's token classification scripts demand it: the first word of a text
-has a space before it as the others have. The recipes take it as they take the one without."""
+"""RoBERTa's tokenizer with add_prefix_space, as stock's token classification scripts demand it: the first word of a
+text has a space before it as the others have. The recipes take it as they take the one without."""
 
 import json
 from pathlib import Path
