@@ -10,17 +10,19 @@ from transformers import BertTokenizer, PreTrainedTokenizerFast, RobertaTokenize
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
 
 
-def byte_level(texts: list[str], size: int = 400) -> PreTrainedTokenizerFast:
-    """Pairs of bytes, spaces before words, as RoBERTa's."""
+def byte_level(texts: list[str], size: int = 400, add_prefix_space: bool = False) -> PreTrainedTokenizerFast:
+    """Pairs of bytes, spaces before words, as RoBERTa's; before a text's first word too with `add_prefix_space`."""
     raw = Tokenizer(models.BPE())
-    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=add_prefix_space)
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
         vocab_size=size, special_tokens=[*SPECIAL, "<mask>"], initial_alphabet=alphabet, show_progress=False
     )
     raw.train_from_iterator(texts, trainer)
     model = json.loads(raw.to_str())["model"]
-    return RobertaTokenizer(vocab=model["vocab"], merges=[tuple(one) for one in model["merges"]], model_max_length=62)
+    merges = [tuple(one) for one in model["merges"]]
+    made = {"model_max_length": 62, "add_prefix_space": add_prefix_space}
+    return RobertaTokenizer(vocab=model["vocab"], merges=merges, **made)
 
 
 def unigram(texts: list[str], size: int = 300) -> PreTrainedTokenizerFast:
@@ -45,9 +47,9 @@ def wordpiece(texts: list[str]) -> PreTrainedTokenizerFast:
 TOKENIZERS = {"Roberta": byte_level, "XLMRoberta": unigram, "DistilBert": wordpiece}
 
 
-def make(folder: Path, family: str, texts: list[str]) -> Path:
+def make(folder: Path, family: str, texts: list[str], **of_tokenizer) -> Path:
     """A masked language model of 62 tokens a row, without a word of ours."""
-    tokenizer = TOKENIZERS[family](texts)
+    tokenizer = TOKENIZERS[family](texts, **of_tokenizer)
     places = 62 if family == "DistilBert" else 64
     stock = tiny_stock(
         kin_classes(family, "ForMaskedLM")[0],

@@ -1,7 +1,8 @@
 """Chinese checkpoints by name: the fields of their published config.json, and folders as they lie on the Hub.
 
-The fields and the layout of the vocabularies are those published; the weights are random, and `folder` makes widths and
-depths small. What is shrunk is named in SMALL and nothing else is touched.
+The fields and the layout of the vocabularies are those published, as far as docs/how-to/chinese-checkpoints.md says
+that they were compared; the weights are random, and `folder` makes widths and depths small. What is shrunk is named in
+SMALL and nothing else is touched.
 """
 
 import json
@@ -58,11 +59,6 @@ _GPT2 = {
     "n_positions": 1024,
     "output_past": True,
     "resid_pdrop": 0.1,
-    "summary_activation": None,
-    "summary_first_dropout": 0.1,
-    "summary_proj_to_labels": True,
-    "summary_type": "cls_index",
-    "summary_use_proj": True,
     "task_specific_params": {"text-generation": {"do_sample": True, "max_length": 320}},
     "tokenizer_class": "BertTokenizer",
     "vocab_size": 21128,
@@ -91,6 +87,7 @@ _MARIAN = {
     "encoder_layerdrop": 0.0,
     "encoder_layers": 6,
     "eos_token_id": 0,
+    "extra_pos_embeddings": 65001,
     "forced_eos_token_id": 0,
     "gradient_checkpointing": False,
     "id2label": {"0": "LABEL_0", "1": "LABEL_1", "2": "LABEL_2"},
@@ -110,12 +107,21 @@ _MARIAN = {
     "use_cache": True,
     "vocab_size": 65001,
 }
-_GPT1 = {  # as printed by those who loaded it: no model_type
+_EN_ZH = {
+    "do_blenderbot_90_layernorm": False,
+    "extra_pos_embeddings": 0,
+    "force_bos_token_to_be_generated": False,
+    "num_beams": 4,
+}
+_GPT1 = {  # without model_type and architectures
     "afn": "gelu",
     "attn_pdrop": 0.1,
     "embd_pdrop": 0.1,
     "finetuning_task": None,
+    "id2label": {"0": "LABEL_0", "1": "LABEL_1"},
     "initializer_range": 0.02,
+    "is_decoder": False,
+    "label2id": {"LABEL_0": 0, "LABEL_1": 1},
     "layer_norm_epsilon": 1e-05,
     "n_ctx": 512,
     "n_embd": 768,
@@ -123,9 +129,18 @@ _GPT1 = {  # as printed by those who loaded it: no model_type
     "n_layer": 12,
     "n_positions": 513,
     "n_special": 0,
+    "num_labels": 2,
+    "output_attentions": False,
+    "output_hidden_states": False,
+    "output_past": True,
     "predict_special_tokens": True,
     "pruned_heads": {},
     "resid_pdrop": 0.1,
+    "summary_activation": None,
+    "summary_first_dropout": 0.1,
+    "summary_proj_to_labels": True,
+    "summary_type": "cls_index",
+    "summary_use_proj": True,
     "torchscript": False,
     "use_bfloat16": False,
     "vocab_size": 13088,
@@ -162,7 +177,6 @@ def _uer(layers: int, width: int) -> Published:
     sizes = {"hidden_size": width, "num_hidden_layers": layers}
     return Published(
         _bert(**sizes, intermediate_size=4 * width, num_attention_heads=width // 64, gradient_checkpointing=False)
-        | _LATER
     )
 
 
@@ -170,12 +184,17 @@ def _sentence(config: dict[str, Any], weights: str = "safetensors") -> Published
     return Published(config | _LATER | _ENCODER, "BertModel", weights, extra=SENTENCE)
 
 
-_BGE = _BERT | _POOLER | {"id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0}}
+_ONE_LABEL = {"id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0}}
+_BGE = _ROBERTA | _ONE_LABEL
+_BGE_SMALL = {"hidden_size": 512, "intermediate_size": 2048, "num_attention_heads": 8, "num_hidden_layers": 4}
 
 PUBLISHED = {
     "google-bert/bert-base-chinese": Published(_BERT | _POOLER, "BertForPreTraining", "safetensors", old=True),
     "hfl/chinese-bert-wwm-ext": Published(_BERT | _POOLER | {"output_past": True}, "BertForPreTraining", old=True),
     "hfl/chinese-roberta-wwm-ext": Published(_ROBERTA, "BertForPreTraining", old=True),
+    "hfl/chinese-roberta-wwm-ext before March 2022": Published(
+        _ROBERTA | {"pad_token_id": 1}, "BertForPreTraining", old=True
+    ),
     "hfl/chinese-roberta-wwm-ext-large": Published(_ROBERTA | _LARGE, "BertForPreTraining", old=True),
     "hfl/chinese-macbert-base": Published(
         _BERT | _POOLER | {"gradient_checkpointing": False}, "BertForPreTraining", old=True
@@ -193,16 +212,17 @@ PUBLISHED = {
         "BertForSequenceClassification",
     ),
     "shibing624/text2vec-base-chinese": _sentence(_BERT | _POOLER | {"gradient_checkpointing": False}),
-    "moka-ai/m3e-base": _sentence(_ROBERTA),
+    "moka-ai/m3e-base": _sentence(_ROBERTA | {"uniem_embedding_strategy": "last_mean"}),
     "BAAI/bge-base-zh-v1.5": _sentence(_BGE),
     "BAAI/bge-large-zh-v1.5": _sentence(_BGE | _LARGE),
-    "BAAI/bge-small-zh-v1.5": _sentence(
-        _BGE | {"hidden_size": 512, "intermediate_size": 2048, "num_attention_heads": 8, "num_hidden_layers": 4}
-    ),
+    "BAAI/bge-small-zh-v1.5": _sentence(_BERT | _ONE_LABEL | _BGE_SMALL | {"gradient_checkpointing": False}),
     "uer/gpt2-chinese-cluecorpussmall": Published(_GPT2, "GPT2LMHeadModel"),
     "uer/gpt2-chinese-poem": Published(_GPT2 | {"vocab_size": 22557}, "GPT2LMHeadModel"),
+    "uer/gpt2-chinese-poem, saved again": Published(
+        _GPT2 | {"vocab_size": 22557, "bos_token_id": 50256, "eos_token_id": 50256}, "GPT2LMHeadModel"
+    ),
     "Helsinki-NLP/opus-mt-zh-en": Published(_MARIAN, "MarianMTModel"),
-    "Helsinki-NLP/opus-mt-en-zh": Published(_MARIAN, "MarianMTModel"),
+    "Helsinki-NLP/opus-mt-en-zh": Published(_MARIAN | _EN_ZH, "MarianMTModel"),
 }
 CDIAL_GPT = _GPT1  # thu-coai/CDial-GPT_LCCC-base
 TEXTS = ["这个产品很好用", "质量太差了", "价格便宜", "不好用"]

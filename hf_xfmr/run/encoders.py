@@ -17,12 +17,25 @@ _CONFIGS = (XfmrBertConfig, XfmrRobertaConfig, XfmrDistilBertConfig)
 
 
 def load_parts(name: str) -> tuple[Any, Any]:
-    """The config and tokenizer of an encoder's checkpoint. Raises `UserError` for a checkpoint of another kind."""
+    """The config and tokenizer of an encoder's checkpoint. Raises `UserError` for a checkpoint of another kind, and for
+    a tokenizer without a padding token, or with another than a model counts its positions from."""
     kind = loading.from_pretrained(AutoConfig, name).model_type
     config_class = next((one for one in _CONFIGS if one.reads(kind)), None)
     if config_class is None:
         raise UserError(f"model: {name} is a checkpoint of kind '{kind}'; this recipe takes {NAMES}")
     config, tokenizer = of_checkpoint(config_class, name)
+    padding = tokenizer.pad_token_id
+    if padding is None:
+        raise UserError(
+            f'model: the tokenizer of {name} has no padding token: add one of its tokens as "pad_token" to its '
+            "tokenizer_config.json"
+        )
+    if config.first_position and padding != config.pad_token_id:
+        raise UserError(
+            f"model: {name} pads with {config.pad_token_id} by its config.json and with {padding} by its tokenizer, "
+            f"and a {config.stock_model_type} counts its positions from that number on: use the tokenizer that the "
+            f'model was trained with, or, if it is this one, set "pad_token_id": {padding} in config.json'
+        )
     if not has_segments(config) and "token_type_ids" in tokenizer.model_input_names:  # as a BERT's tokenizer gives them
         names = [one for one in tokenizer.model_input_names if one != "token_type_ids"]
         tokenizer.model_input_names = tokenizer.init_kwargs["model_input_names"] = names

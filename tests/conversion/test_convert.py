@@ -275,6 +275,58 @@ def test_left_to_itself_its_gelu_is_that_of_the_release_and_said_so(tmp_path):
     assert any("by tanh since February 2019: --activation gelu_new" in note for note in notes)
 
 
+def by_google_s_names(stock) -> dict[str, np.ndarray]:
+    """A stock BERT's tensors as google-research names and turns them; its code makes a pooler for every model."""
+    heads = {
+        "classifier.weight": "output_weights",
+        "classifier.bias": "output_bias",
+        "qa_outputs.weight": "cls/squad/output_weights",
+        "qa_outputs.bias": "cls/squad/output_bias",
+        "cls.predictions.bias": "cls/predictions/output_bias",
+    }
+    width = stock.config.hidden_size
+    found = {
+        "bert/pooler/dense/kernel": np.zeros((width, width), np.float32),
+        "bert/pooler/dense/bias": np.zeros(width),
+    }
+    for name, one in stock.state_dict().items():
+        if name.startswith("cls.predictions.decoder"):
+            continue  # the words' table, and the bias under its other name
+        theirs = heads.get(name) or ("" if name.startswith(("bert.", "cls.")) else "bert.") + name
+        for ours, google in (
+            (".layer.", ".layer_"),
+            ("LayerNorm.weight", "LayerNorm.gamma"),
+            ("LayerNorm.bias", "LayerNorm.beta"),
+            ("_embeddings.weight", "_embeddings"),
+            (".weight", ".kernel"),
+            (".", "/"),
+        ):
+            theirs = theirs.replace(ours, google)
+        found[theirs] = (one.t() if theirs.endswith("/kernel") else one).numpy().astype(np.float32)
+    return found
+
+
+@pytest.mark.parametrize("suffix", ["Model", "ForMaskedLM", "ForSequenceClassification", "ForQuestionAnswering"])
+def test_what_its_other_scripts_leave(suffix, tmp_path, monkeypatch):
+    """run_classifier.py's, run_squad.py's, masked words alone and a bare encoder: what the file's reader gives of them
+    is here made from stock's model, and stock's model comes out, bit for bit."""
+    config = json.loads((GOOGLE / "bert_config.json").read_text())
+    torch.manual_seed(0)
+    labels = {"num_labels": 3} if suffix == "ForSequenceClassification" else {}
+    stock = getattr(transformers, f"Bert{suffix}")(transformers.BertConfig(**config, **labels)).eval()
+    held = by_google_s_names(stock)
+    monkeypatch.setattr(bundle, "read", lambda prefix: held)
+    out, notes = convert(GOOGLE, tmp_path / "model", activation="gelu")
+    assert f"a Bert{suffix} of google-research's" in notes[0]
+    assert any(
+        f"XfmrBert{suffix} computes what a forward pass written from google-research's" in note for note in notes
+    )
+    again = type(stock).from_pretrained(out).state_dict()
+    assert all(torch.equal(one, again[name]) for name, one in stock.state_dict().items() if "pooler" not in name)
+    if suffix == "ForSequenceClassification":
+        assert json.loads((out / "config.json").read_text())["id2label"] == {str(i): f"LABEL_{i}" for i in range(3)}
+
+
 def test_what_an_optimizer_left_is_no_weight():  # nor is it in what was converted above
     assert any(name.endswith("adam_m") for name in bundle.read(GOOGLE / "bert_model.ckpt"))
 
