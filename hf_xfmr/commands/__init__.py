@@ -21,6 +21,7 @@ SECTIONS = {  # in the order in which a user meets them; a file of this folder e
     },
     "understand": {
         "compare": "two runs on the same rows: which is better, or chance",
+        "why": "which words decided a classifier's answer",
         "attention": "draw where a model looks",
         "explain": "a page on the three architectures, from their source",
         "decide": "thresholds for a precision, a recall, F1 or costs",

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from ..errors import UserError
@@ -77,14 +78,15 @@ def check_length(text: str, ids: Sequence[int], model) -> None:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A picture of attention before it is one: `draw(as_text, sentence)` makes the figure, `says` tells what one sees,
-    `how` how to read it, `tokens` are those in it, `words` the language's."""
+    """A picture before it is one: `draw(as_text, sentence)` makes the figure, `says` tells what one sees, `how` how to
+    read it, `tokens` are those in it, `words` the language's; `text` stands above it on a page, as HTML."""
 
     draw: Callable[[bool, str], Figure]
     says: str
     how: str
     tokens: list[str]
     words: Words
+    text: Markup = field(default_factory=Markup)
 
 
 def cross(

@@ -1,4 +1,4 @@
-"""Pictures of attention as files: a page or an SVG whose text is text, for its reader's fonts; or pixels, or PDF."""
+"""Pictures as files: a page or an SVG whose text is text, for its reader's fonts; or pixels, or PDF."""
 
 import re
 import warnings
@@ -25,16 +25,19 @@ _PAGE = """<!doctype html>
 <title>{title}</title>
 <style>
 body {{ font: 1rem/1.55 {fonts}; max-width: 60rem; margin: 1.5rem auto; padding: 0 1rem; overflow-wrap: anywhere; }}
-h1 {{ font-size: 1.25rem; max-width: 42rem; }} p {{ max-width: 42rem; opacity: .75; }} div {{ overflow-x: auto; }}
+h1 {{ font-size: 1.25rem; max-width: 42rem; }} p {{ max-width: 42rem; opacity: .75; }} p.text {{ opacity: 1; }}
+mark {{ color: inherit; border-radius: .2em; padding: .1em 0; }}
+:root {{ --for: #2166ac; --against: #c8551b; }} div {{ overflow-x: auto; }}
 @media screen and (max-width: 40rem) {{ div > svg {{ width: 100%; min-width: 20rem; height: auto; }} }}
 @media screen and (prefers-color-scheme: dark) {{
-  :root {{ background: #16181b; color: #e6e6e6; {dark}; }} svg image {{ filter: brightness(1.75) saturate(.8); }}
+  :root {{ background: #16181b; color: #e6e6e6; {dark}; --for: #7cb8e2; --against: #f0a06c; }}
+  svg image {{ filter: brightness(1.75) saturate(.8); }}
 }}
 </style>
 </head>
 <body>
 <h1>{says}</h1>
-<div role="img" aria-label="{says}">{svg}</div>
+{text}<div role="img" aria-label="{says}">{svg}</div>
 <p>{how}</p>
 </body>
 </html>
@@ -77,9 +80,9 @@ def page(drawn: Drawn) -> str:
     words = drawn.words
     language = "zh-Hans" if words is WORDS["zh"] else "en"
     svg = svg_of(drawn)
-    says = escape(drawn.says)
+    says, how = escape(drawn.says), escape(drawn.how)
     return _PAGE.format(
-        language=language, title=says, says=says, svg=svg, how=escape(drawn.how), fonts=_FONTS, dark=_DARK
+        language=language, title=says, says=says, text=drawn.text, svg=svg, how=how, fonts=_FONTS, dark=_DARK
     )
 
 

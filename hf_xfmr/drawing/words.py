@@ -37,6 +37,13 @@ WORDS: dict[str, Words] = {
         "signals_title": "position signals",
         "dimension": "dimension",
         "position": "position",
+        "why_says": "{label} ({figure}), most of all for {words}.",
+        "why_says_none": "{label} ({figure}): no word counts for it.",
+        "why_and": ", ",
+        "why_bars": "blue: for the answer; orange: against it",
+        "why_how": "Each word's share in the answer's figure: {all} for this text, {none} without words. The shares "
+        "add up to {sum}, off by {error}.",
+        "why_more": " {} weaker words are not drawn.",
     },
     "zh": {
         "asks": "谁在看（query）",
@@ -68,5 +75,11 @@ WORDS: dict[str, Words] = {
         "signals_title": "位置信号",
         "dimension": "维度",
         "position": "位置",
+        "why_says": "{label}（{figure}），主要因为{words}。",
+        "why_says_none": "{label}（{figure}）：没有哪个词支持它。",
+        "why_and": "、",
+        "why_bars": "蓝色：支持该答案；橙色：反对",
+        "why_how": "每个词在答案数值中的份额：本文为 {all}，去掉所有词为 {none}。各份额之和为 {sum}，误差 {error}。",
+        "why_more": "另有 {} 个较弱的词未画出。",
     },
 }

@@ -47,6 +47,14 @@ class Rows:
                 f"{type(self.tokenizer).__name__} has no padding token; set tokenizer.pad_token to one of its tokens"
             )
 
+    @classmethod
+    def of(cls, model: Any, tokenizer: Any) -> "Rows":
+        """A model that is loaded already, as it stands."""
+        rows = cls.__new__(cls)
+        rows.model, rows.tokenizer, rows.config = model, tokenizer, _config(model)
+        rows.padding = tokenizer.pad_token_id
+        return rows
+
     @torch.inference_mode()
     def __call__(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> np.ndarray:
         given = inputs(ids, types, self.padding or 0, self.tokenizer.pad_token_type_id)

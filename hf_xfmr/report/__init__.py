@@ -16,6 +16,7 @@ A run's folder holds `run.json` and, for classification and regression, `predict
     verdict                               what it all means (see verdict/)
     split, rows, headline                 of which the headline figures are: {name: {"value", "low", "high"}}
     calibration                           {"temperature": number or null, "kept": bool}, fitted on validation
+    decided_words                         {"split", "rows": {id: [[start, end, share]]}}: what worst errors rest on
     loss_by_position                      [number]: mean loss of the token at position 0, 1, ...
     samples                               [{"step", "prompt", "sample"}]: what a language model wrote on the way
     finished                              when, as ISO 8601

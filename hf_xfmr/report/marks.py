@@ -11,12 +11,16 @@ from .language import say
 SHOWN = 0.15  # of the strongest mark: weaker ones are left out
 
 
-def marked(text: str, spans: Sequence[Sequence[Any]]) -> Markup:
-    """`text` with the characters [start, end) of each span marked, whose third item is how much it counts: the parts
-    that made a decision. Weak ones stay as they are."""
+def marked(text: str, spans: Sequence[Sequence[Any]], first: int = 0, last: int | None = None) -> Markup:
+    """`text`, from its character `first` up to `last`, with the characters [start, end) of each span marked, whose
+    third item is how much it counts: the parts that made a decision. Weak ones stay as they are."""
     most = max((float(weight) for _, _, weight in spans), default=0.0)
-    strong = [(start, end, "decided") for start, end, weight in spans if most > 0 and float(weight) >= SHOWN * most]
-    return _marked(text, strong)
+    strong = [
+        (start - first, end - first, "decided")
+        for start, end, weight in spans
+        if most > 0 and float(weight) >= SHOWN * most
+    ]
+    return _marked(text[first:last], strong)
 
 
 def entities(row: dict[str, Any]) -> Markup:

@@ -5,7 +5,7 @@
 | `app.py`, `paths.py`, `completions.py` | what may be asked; OpenAI's schema |
 | `door.py`, `protocol.py`, `limits.py`, `refusals.py` | who comes in, how much and how slowly; what is answered else |
 | `batcher.py`, `subjects.py`, `continuing.py`, `pieces.py` | the queue and its thread; models; text token by token |
-| `asking.py`, `occlusion.py`, `info.py` | requests to rows and back; words left out; what the server says of itself |
+| `asking.py`, `info.py`                 | requests to rows and back; what the server says of itself |
 | `metrics.py`, `log.py`, `page/` | what is counted, written down and shown |
 """
 

@@ -3,9 +3,12 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter
+from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field, WithJsonSchema
 
-from . import asking, occlusion
+from ..tasks.classification import left_out
+from ..tasks.classification import words as words_of
+from . import asking
 from .asking import answers_to
 from .batcher import Batcher
 from .limits import Limits
@@ -101,10 +104,11 @@ def _classify(routes: APIRouter, subject: Predicting, batcher: Batcher, limits: 
         rows, pairs, is_batch = checked(asked.inputs)
         if is_batch:
             raise asking.refusals.invalid("`inputs` must be one text, or one pair")
-        spans = occlusion.spans_of(rows[0], min(occlusion.MOST, limits.max_texts, limits.max_queue - 1))
-        every = [rows[0], *(occlusion.without(rows[0], span) for span in spans)]
+        most = min(words_of.MOST, limits.max_texts, limits.max_queue - 1)
+        spans = await run_in_threadpool(words_of.spans_of, rows[0], most)  # the first Chinese text loads a dictionary
+        every = [rows[0], *(left_out.without(rows[0], span) for span in spans)]
         answer, *others = await answers_to(batcher, every, Asked(pairs=pairs))
-        shares = occlusion.changes(answer, others)
+        shares = left_out.changes(answer, others)
         found = [{**span._asdict(), "change": share} for span, share in zip(spans, shares, strict=True)]
         return {"answer": answer, "words": found}
 

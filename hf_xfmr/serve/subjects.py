@@ -8,17 +8,11 @@ from typing import Any, NamedTuple, cast
 
 from .. import engines
 from ..errors import UserError
+from ..tasks.classification.words import Row as Text
 from . import refusals
 from .batcher import Entry
 
 PADDED = 4  # texts of like lengths in a batch of an engine that pads: of 32 it computes half for nothing
-
-
-class Text(NamedTuple):
-    """A row: a text, with its pair where the model reads pairs."""
-
-    text: str
-    pair: str | None = None
 
 
 class Asked(NamedTuple):

@@ -894,6 +894,26 @@ def runs() -> Iterator[Case]:
         lambda p: ["bench", "--only", "nonsense", "--out", p.use("good.csv")],
         "nonsense|good.csv",
     )
+    for name, more, said in (
+        ("an unknown picture", ["--out", "a.xyz"], "xyz"),
+        ("into a file", ["--out", "good.csv/a.png"], "good.csv"),
+        ("an unknown label", ["--label", "nonsense"], "nonsense"),
+        ("no words", ["--label", "LABEL_0"], "no words"),
+        ("gradients of an absent engine", ["--engine", "onnx"], "onnx"),
+    ):
+        text = " . " if said == "no words" else "the cat"
+        more = [one.replace("good.csv", "{csv}") for one in more]
+        yield Case(
+            "runs",
+            f"why: {name}",
+            lambda p, text=text, more=more: [
+                "why",
+                p.use("bert"),
+                text,
+                *(x.format(csv=p.use("good.csv")) for x in more),
+            ],
+            said,
+        )
     yield Case(
         "runs",
         "attention: an unknown picture",

@@ -25,6 +25,7 @@ FUNCTIONS = {
     "generate": ("tasks.language_modeling.generator", "generate"),
     "translate": ("tasks.translation.translator", "translate"),
     "serve": ("serve", "serve"),
+    "why": ("why", "why"),
     "attention": ("explain.attention", "attention"),
     "explain": ("explain", "explain"),
     "compare": ("tasks.compare", "compare"),

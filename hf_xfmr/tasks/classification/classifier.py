@@ -19,11 +19,11 @@ WINDOW = 16  # batches that are put in order of length at a time
 class Classifier:
     """A fine-tuned sequence classifier and its tokenizer, from a run's folder, an exported one or a Hub name.
 
-    `engine` computes it; None: what the folder is for (see `engines.find`); with `bf16`, PyTorch in bfloat16. Logits
-    are divided by `temperature`; None: by the one the run kept, if it did (`calibration_temperature` in the config).
-    With more than 100 labels an answer
-    has the probabilities of the ten likeliest, unless `all_probabilities`. Labels are decided as the config says (see
-    decisions.py), by calibrated probabilities whatever the temperature; below `abstain_below` an answer is "unsure".
+    `engine` computes it, by its name or what is loaded; None: what the folder is for (see `engines.find`); with
+    `bf16`, PyTorch in bfloat16. Logits are divided by `temperature`; None: by the one the run kept, if it did
+    (`calibration_temperature` in the config). With more than 100 labels an answer has the probabilities of the ten
+    likeliest, unless `all_probabilities`. Labels are decided as the config says (see decisions.py), by calibrated
+    probabilities whatever the temperature; below `abstain_below` an answer is "unsure".
     Raises `UserError` for a temperature that is not above 0, and for abstaining where nothing is decided.
     """
 
@@ -31,14 +31,16 @@ class Classifier:
         self,
         model: str,
         *,
-        engine: str | None = None,
+        engine: str | engines.Rows | None = None,
         temperature: float | None = None,
         all_probabilities: bool = False,
         abstain_below: float | None = None,
         bf16: bool = False,
     ):
         self.name = model
-        self.engine = engines.rows(model, HEAD, engine, bf16=bf16)
+        self.engine: engines.Rows = (
+            engines.rows(model, HEAD, engine, bf16=bf16) if engine is None or isinstance(engine, str) else engine
+        )
         self.tokenizer, config = self.engine.tokenizer, self.engine.config
         self.names = engines.labels(config)
         self.answers = of_kind(config.get("problem_type"), self.names, all_probabilities=all_probabilities)
@@ -57,7 +59,7 @@ class Classifier:
         has_names = not isinstance(self.answers, Rating)
         if not has_names:
             self.temperature = kept = divided = 1.0
-        self._divisor, self._kept = self.temperature / divided, kept / divided
+        self.divisor, self._kept = self.temperature / divided, kept / divided
         self.abstain_below = abstain_below
         self.decision = decisions.of_config(config, self.names, several=self.answers.several, name=model)
         decisions.check_abstaining(abstain_below, self.decision, temperature, has_names=has_names)
@@ -99,35 +101,34 @@ class Classifier:
         if reads_pairs is not None and reads_pairs != (pairs is not None):
             wanted, given = ("pairs of texts", "single texts") if reads_pairs else ("single texts", "pairs of texts")
             raise UserError(f"the model reads {wanted}, and was given {given}")
-        encode = self._encoder(pairs is not None)
+        encode = self.encoder(pairs is not None)
         texts, others = iter(texts), None if pairs is None else iter(pairs)
         while some := list(islice(texts, WINDOW * batch_size)):
             beside = None if others is None else list(islice(others, len(some)))
             logits = self._logits(encode, some, beside, batch_size)
             with np.errstate(over="ignore"):
-                finite: np.ndarray = np.isfinite(logits / self._divisor).all(axis=-1)  # type: ignore[assignment]
+                finite: np.ndarray = np.isfinite(logits / self.divisor).all(axis=-1)  # type: ignore[assignment]
             logits[~finite] = 0.0
-            answers = self.decision.applied(
-                self.answers(logits, self._divisor), logits / self._kept, self.abstain_below
-            )
+            answers = self.decision.applied(self.answers(logits, self.divisor), logits / self._kept, self.abstain_below)
             yield from (one if fine else {"error": fault(self.name)} for one, fine in zip(answers, finite, strict=True))
 
     def scores(self, texts: list[str], pairs: list[str] | None = None, *, batch_size: int = 64) -> Iterator[dict]:
         """For each text {"scores": of each label the logit divided by the temperature}: what softmax or sigmoid makes
         probabilities of; {"error"} where one is not finite."""
-        encode = self._encoder(pairs is not None)
-        for row in self._logits(encode, texts, pairs, batch_size) / self._divisor:
+        encode = self.encoder(pairs is not None)
+        for row in self._logits(encode, texts, pairs, batch_size) / self.divisor:
             fine = bool(np.isfinite(row).all())
             yield {"scores": dict(zip(self.names, row.tolist(), strict=True))} if fine else {"error": fault(self.name)}
 
     def tokens(self, texts: list[str], pairs: list[str] | None = None) -> list[tuple[int, int]]:
         """For each text, with its pair, how many tokens it has and how many the model reads at a time; special tokens
         count in neither."""
-        encode = self._encoder(pairs is not None)
+        encode = self.encoder(pairs is not None)
         return [(count, encode.room) for count in encode(texts, pairs)["tokens"]]
 
-    def _encoder(self, pair: bool) -> Encoder:
-        """Kept: to learn a tokenizer's special tokens takes as long as to read a short text."""
+    def encoder(self, pair: bool) -> Encoder:
+        """What makes rows of texts, or of pairs. Kept: to learn a tokenizer's special tokens takes as long as to read a
+        short text."""
         if pair not in self._encoders:
             self._encoders[pair] = Encoder(self.tokenizer, **{**self.text_window, "pair": pair})
         return self._encoders[pair]

@@ -113,16 +113,17 @@ class Encoder:
         types: list[list] = []
         kept: list[int] = []
         for a, b in zip(left, right, strict=True):
-            pieces, seen = self._pieces(a, b)
-            ids.append([self._sequence(*piece) for piece in pieces])
-            types.append([self._types(*piece) for piece in pieces])
+            pieces, seen = self.pieces(a, b)
+            ids.append([self.sequence(*piece) for piece in pieces])
+            types.append([self.types(*piece) for piece in pieces])
             kept.append(seen)
         if self.over_long != "windows":
             ids, types = [row[0] for row in ids], [row[0] for row in types]
         return {**dict(zip(self.columns, (ids, types), strict=False)), "tokens": tokens, "kept": kept}
 
-    def _pieces(self, a: Sequence[int], b: Sequence[int]) -> tuple[list[tuple[Sequence[int], Sequence[int]]], int]:
-        """The texts of each sequence the row becomes, and how many of the row's tokens are in at least one."""
+    def pieces(self, a: Sequence[int], b: Sequence[int]) -> tuple[list[tuple[Sequence[int], Sequence[int]]], int]:
+        """The tokens (ids, or anything else of each) of the texts in each sequence the row becomes, and how many of the
+        row's tokens are in at least one."""
         if len(a) + len(b) <= self.room:
             return [(a, b)], len(a) + len(b)
         if self.over_long != "windows":
@@ -133,11 +134,13 @@ class Encoder:
         spans = [long[start:stop] for start, stop in windows(len(long), self.room - len(short), self.overlap)]
         return [(span, short) if len(a) >= len(b) else (short, span) for span in spans], len(long) + len(short)
 
-    def _sequence(self, a: Sequence[int], b: Sequence[int]) -> list[int]:
+    def sequence(self, a: Sequence[int], b: Sequence[int]) -> list[int]:
+        """The ids of a sequence, with the special tokens."""
         before, between, after = self.frame
         return [*before, *a, *between, *b, *after]
 
-    def _types(self, a: Sequence[int], b: Sequence[int]) -> list[int]:
+    def types(self, a: Sequence[int], b: Sequence[int]) -> list[int]:
+        """The token types of what `sequence` makes of the same."""
         before, between, after = self.frame_types
         type_a, type_b = self.text_types
         return before + [type_a] * len(a) + between + [type_b] * len(b) + after

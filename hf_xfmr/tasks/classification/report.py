@@ -54,7 +54,9 @@ def evaluate(folder: Path, run: dict[str, Any]) -> Evaluation | None:
             pictures["confusion"] = plots.confusion_matrix(confused["counts"], confused["labels"], others=others)
     right = problem.right(judged.gold, judged.predicted)
     figures["wrong_rows"] = None if right is None else int(len(judged) - right.sum())
-    figures["worst"] = evaluation.worst(judged)
+    found_words = run.get("decided_words") or {}
+    decided = found_words.get("rows", {}) if found_words.get("split") == split else {}
+    figures["worst"] = [{**row, "decided": decided.get(str(row["id"]))} for row in evaluation.worst(judged)]
     words = {
         "several": problem.several,
         "fitted": fitted_on is not None,

@@ -20,7 +20,7 @@ from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
 from ...run.starting_point import check_origin, naming_model_config, new_config
 from ...training import XfmrTrainer, XfmrTrainingArguments
-from . import calibration, deciding, fit_decision, measure, predictions, probe, report, verdict
+from . import calibration, deciding, fit_decision, measure, predictions, probe, report, verdict, worst_words
 from .collate import ClassificationCollator
 from .data import ClassificationData
 from .many_labels import ManyLabels
@@ -215,6 +215,7 @@ def finish(
         decision=decided.record,
     )
     rows = f"; on {shown}, {len(found.logits):,} rows:" if shown else ""
+    decided_words = worst_words.of_worst(trainer, corpus, shown, folder) if shown else None
     said = [*lines(told), f"trained in {seconds:.0f} s{rows}"]
     if shown:
         logits, labels, answers = deciding.answered(found.logits, found.labels, found.answers)
@@ -244,6 +245,7 @@ def finish(
         decision=decided.record,
         baseline={"name": against["name"], "test": against["test"]} if against else None,
         verdict=told,
+        decided_words=decided_words,
     )
     if (
         shown and "text_pair" in corpus.splits["train"].column_names
