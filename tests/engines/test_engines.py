@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from threading import current_thread
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from transformers import BertTokenizer, pipeline
 
 import hf_xfmr
 from hf_xfmr import engines
-from hf_xfmr.engines import manifest
+from hf_xfmr.engines import manifest, onnx
+from hf_xfmr.engines.batches import inputs
 from hf_xfmr.errors import UserError
 from hf_xfmr.export import export, readme
 from hf_xfmr.predict import load
@@ -298,3 +300,23 @@ def test_a_roberta_reads_two_tokens_less_than_it_has_positions(tmp_path):
     assert len(next(iter(fill(str(folder), [text], top_k=1)))["masks"]) == 1
     with pytest.raises(UserError, match="63 tokens, and the model reads 62: shorten it"):
         list(fill(str(folder), [f"7{text}"], top_k=1))
+
+
+def test_each_thread_computes_rows_of_its_own_and_they_come_in_their_order(both, monkeypatch):
+    out = str(both[1])
+    rows = texts(200)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    expected = list(load(out)(rows, batch_size=64))
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    model = load(out)
+    monkeypatch.setattr(onnx, "LEAST", 8)
+    monkeypatch.setattr(onnx, "TOGETHER", 32)
+    computed = []
+    monkeypatch.setattr(onnx, "inputs", lambda *given: computed.append(current_thread().name) or inputs(*given))
+    same(list(model(rows, batch_size=64)), expected)
+    assert len(set(computed)) > 1
+    with pytest.raises(Exception, match="indices element out of data bounds"):  # of one row among many
+        model.engine([[1, 2]] * 50 + [[10**6]] + [[1, 2]] * 50)
+    monkeypatch.setattr(onnx, "LONG", 8)
+    same(list(model(rows[:1])), expected[:1])
+    assert "together" in vars(model.engine)  # one long row: the threads share its operations
