@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ... import engines
+from ...engines.batches import by_length
 from ...errors import UserError
 from ...report.comparison import read_lines, read_table
 from ...tasks.classification.classifier import Classifier
@@ -64,17 +65,14 @@ def tag(model: str, rows: Path, out: Path, run: Path, **options: Any) -> Work:
     joined = [join(row["tokens"], _between(row["tokens"])) for row in table]
     pieces = align([text for text, _ in joined], [starts for _, starts in joined], tokenizer)
     ids = [[tokenizer.cls_token_id, *one.ids[:most], tokenizer.sep_token_id] for one in pieces]
-    order = sorted(range(len(ids)), key=lambda row: -len(ids[row]))
 
-    def answer(most: int) -> list[Any]:
-        found: list[Any] = [None] * len(ids)
-        for start in range(0, most, BATCH):
-            batch = order[start : start + BATCH]
-            for row, logits in zip(batch, engine([ids[row] for row in batch]), strict=True):
-                found[row] = [labels[label] for label in logits[1 : len(ids[row]) - 1].argmax(-1)]
-        return found
+    def names(rows: list[list[int]]) -> list[list[str]]:
+        return [
+            [labels[label] for label in logits[1 : len(row) - 1].argmax(-1)]
+            for row, logits in zip(rows, engine(rows), strict=True)
+        ]
 
-    seconds, tags = timed(answer, len(ids))
+    seconds, tags = timed_by_length(names, ids, BATCH)
     said = [
         word_tags(one.word[:most], found, len(row["tokens"]))
         for one, found, row in zip(pieces, tags, table, strict=True)
@@ -109,6 +107,22 @@ def timed(answer: Callable[[int], list[Any]], rows: int) -> tuple[float, list[An
     begun = time.perf_counter()
     answers = answer(rows)
     return time.perf_counter() - begun, answers
+
+
+def timed_by_length(
+    compute: Callable[[list[list[int]]], Sequence[Any]], ids: Sequence[list[int]], batch_size: int
+) -> tuple[float, list[Any]]:
+    """As `timed`, of rows of ids: `compute` answers batches of like lengths."""
+    batches = list(by_length(ids, batch_size))
+
+    def answer(most: int) -> list[Any]:
+        found: list[Any] = [None] * len(ids)
+        for batch in batches[: -(-most // batch_size)]:
+            for row, one in zip(batch, compute([ids[row] for row in batch]), strict=True):
+                found[row] = one
+        return found
+
+    return timed(answer, len(ids))
 
 
 def write_table(path: Path, columns: list[str], rows: list[dict], answers: list[dict], delimiter: str = ",") -> None:

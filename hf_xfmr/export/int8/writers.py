@@ -15,7 +15,7 @@ from ...predict.rows import read
 from ...report.comparison import read_table
 from ...run import loading
 from ...tasks.translation.translator import load_translator
-from .answers import ROWS, Work, some, timed, write_table
+from .answers import ROWS, Work, some, timed, timed_by_length, write_table
 
 BATCH = 32  # sentences, or texts, at a time: translate's own
 
@@ -31,10 +31,6 @@ def translate(model: str, rows: Path, out: Path, run: Path) -> Work:
     return Work(seconds, sum(map(len, ours.tokenizers.target_ids(said))), "tokens", said)
 
 
-def _is_ctranslate2(model: str) -> bool:
-    return (Path(model) / "model.bin").is_file()
-
-
 def score(model: str, rows: Path, out: Path, run: Path) -> Work:
     """Any file of texts: what each costs in nats, its first tokens as many as the model has positions."""
     from transformers import AutoTokenizer
@@ -46,18 +42,7 @@ def score(model: str, rows: Path, out: Path, run: Path) -> Work:
     ids = [[*tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"], *end][:longest] for text in texts]
     kept = [number for number, row in enumerate(ids) if len(row) > 1]
     ids, texts = [ids[number] for number in kept], [texts[number] for number in kept]
-    order = sorted(range(len(ids)), key=lambda row: -len(ids[row]))
-    nats = _scorer(model, tokenizer)
-
-    def answer(most: int) -> list[Any]:
-        found: list[Any] = [None] * len(ids)
-        for start in range(0, most, BATCH):
-            batch = order[start : start + BATCH]
-            for row, one in zip(batch, nats([ids[row] for row in batch]), strict=True):
-                found[row] = one
-        return found
-
-    seconds, costs = timed(answer, len(ids))
+    seconds, costs = timed_by_length(_scorer(model, tokenizer), ids, BATCH)
     table = [
         {"id": str(number), "sha256": hashlib.sha256(text.encode(errors="replace")).hexdigest()}
         for number, text in enumerate(texts)
@@ -72,7 +57,7 @@ def score(model: str, rows: Path, out: Path, run: Path) -> Work:
 
 def _scorer(model: str, tokenizer: Any) -> Callable[[list[list[int]]], list[np.ndarray]]:
     """Of rows of ids the cost of each token but the first."""
-    if _is_ctranslate2(model):
+    if engines.find(model).engine == "ctranslate2":
         from ctranslate2 import Generator
 
         theirs = Generator(model, device="cpu", inter_threads=1, intra_threads=threads())
