@@ -320,3 +320,24 @@ def test_each_thread_computes_rows_of_its_own_and_they_come_in_their_order(both,
     monkeypatch.setattr(onnx, "LONG", 8)
     same(list(model(rows[:1])), expected[:1])
     assert "together" in vars(model.engine)  # one long row: the threads share its operations
+
+
+def test_the_readme_of_a_stock_folder_gives_our_answers_in_a_fresh_process(both, tmp_path):
+    """All examples in one process, which loads transformers once."""
+    fields = {"single": {}, "pairs": KINDS["pairs"], "several": KINDS["several"], "rating": {}}
+    code, expected = "", []
+    for kind, changes in fields.items():
+        run = told(shutil.copytree(both[0], tmp_path / kind), **changes)
+        if kind == "rating":
+            config = hf_xfmr.XfmrBertConfig.from_pretrained(run, num_labels=1, problem_type="regression")
+            hf_xfmr.XfmrBertForSequenceClassification(config).save_pretrained(run)
+        out, _ = export(run, "stock")
+        code += f"os.chdir({str(out)!r})\n{example(out)}"
+        (answer,) = load(str(run))(["a first text"], ["a second text"] if kind == "pairs" else None)
+        expected.append(answer.get("probabilities", {"LABEL_0": answer.get("value")}))
+    said = fresh_process(f"import os\n{code}", without_package=True).splitlines()
+    assert len(said) == len(expected)
+    for line, shares in zip(said, expected, strict=True):
+        found = eval(line)
+        answers = found if isinstance(found[0], dict) else found[0]
+        assert {one["label"]: one["score"] for one in answers} == pytest.approx(shares, abs=1e-4)

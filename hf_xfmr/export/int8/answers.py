@@ -7,19 +7,17 @@ the model's. What is written here has the model's in place of that one, for `Tas
 import csv
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ... import engines
 from ...engines.batches import by_length
 from ...errors import UserError
-from ...report.comparison import read_lines, read_table
 from ...tasks.classification.classifier import Classifier
 from ...tasks.tagging.alignment import align, join, word_tags
+from .rows import first_rows
 
-ROWS = 2000  # of a file the first are read: enough for half a point, and a minute's work
 WARM = 16  # rows that are answered before the time is taken
 BATCH = 64
 
@@ -35,7 +33,7 @@ class Work(NamedTuple):
 
 def classify(model: str, rows: Path, out: Path, run: Path, **engine: Any) -> Work:
     """CSV: id, text, text_pair for a model that reads pairs, gold."""
-    table = some(read_table(rows), rows, ("text", "gold"))
+    table = first_rows("classification", rows)
     predictor = Classifier(model, **engine)
     texts = [row["text"] for row in table]
     pairs = [row["text_pair"] for row in table] if table[0].get("text_pair") else None
@@ -58,7 +56,7 @@ def tag(model: str, rows: Path, out: Path, run: Path, **options: Any) -> Work:
 
     from ...run import loading
 
-    table = some(read_lines(rows), rows, ("tokens", "gold"))
+    table = first_rows("tagging", rows)
     tokenizer: Any = loading.from_pretrained(AutoTokenizer, str(run))
     engine = engines.rows(model, "AutoModelForTokenClassification", **options)
     labels, most = engines.labels(engine.config), engines.positions(engine.config) - 2
@@ -87,18 +85,6 @@ def tag(model: str, rows: Path, out: Path, run: Path, **options: Any) -> Work:
 def _between(words: Sequence[str]) -> str:
     """What stands between words: nothing where each is a character of its own, as in Chinese."""
     return "" if all(len(word) == 1 for word in words) and not any(word.isascii() for word in words) else " "
-
-
-def some(rows: Iterable[dict], path: Path, names: Sequence[str]) -> list[dict]:
-    found = list(islice(rows, ROWS))
-    if not found:
-        raise UserError(f"{path} has no rows: give others with --file")
-    if lacking := [name for name in names if name not in found[0]]:
-        raise UserError(
-            f"{path} has no {lacking[0]}: what --file gives has the same columns as the run's own file of answers, "
-            f"{', '.join(names)} among them"
-        )
-    return [{"id": str(number), **row} for number, row in enumerate(found)]
 
 
 def timed(answer: Callable[[int], list[Any]], rows: int) -> tuple[float, list[Any]]:

@@ -12,8 +12,9 @@ from ...hub.dual import read_config
 from ...report.comparison import POINTS
 from ...tasks.task import Task, with_head
 from ...writing import scratch
+from .rows import of_run
 
-# Of a task: who answers for it, in which file here. A language model's texts are in no file of its run.
+# Of a task: who answers for it, in which file here.
 ANSWER = {
     "classification": ("answers", "classify"),
     "tagging": ("answers", "tag"),
@@ -62,22 +63,7 @@ def rows_of(run: Path, file: str | Path | None) -> tuple[Task, Path]:
             f"{run} is a {architecture}, whose answers to rows can't be compared; int8 is for models of classify, tag, "
             "translate and gpt2"
         )
-    if file is not None:
-        if not Path(file).is_file():
-            raise UserError(f"{file} is no file: give --file rows with their gold answers")
-        return task, Path(file)
-    assert task.answers is not None
-    left = [run / task.answers.format(split=split) for split in ("validation", "test")]
-    there = [one for one in left if one.is_file()]
-    if task.name == "language model" or not there:
-        columns = {
-            "classification": "a .csv with the columns text (text_pair) and gold",
-            "tagging": "JSON lines with tokens and gold, words and their BIO tags",
-            "translation": "a .tsv with the columns source and reference",
-            "language model": "a file of texts the model has not read, .txt or .csv",
-        }[task.name]
-        raise UserError(f"{run} holds no validation rows to compare int8 by: give --file, {columns}")
-    return task, there[0]
+    return task, of_run(run, task, file)
 
 
 def contest(run: Path, task: Task, rows: Path, sides: Sequence[Side]) -> list[Found]:
@@ -91,7 +77,10 @@ def contest(run: Path, task: Task, rows: Path, sides: Sequence[Side]) -> list[Fo
             for number in range(len(sides))
         ]
         works = [answer(side.model, rows, file, run, **side.options) for side, file in zip(sides, files, strict=True)]
-        compared = [task.compare([files[0], file], [record, record]) for file in files[1:]]
+        try:
+            compared = [task.compare([files[0], file], [record, record]) for file in files[1:]]
+        except UserError as error:  # of what is told, the rows were read from the file
+            raise UserError(str(error).replace(str(files[0]), str(rows))) from None
     return [
         Found(
             rows.name,

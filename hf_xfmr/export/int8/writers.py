@@ -12,17 +12,17 @@ from ... import engines
 from ...engines.config import positions, read_config
 from ...engines.onnx import threads
 from ...predict.rows import read
-from ...report.comparison import read_table
 from ...run import loading
 from ...tasks.translation.translator import load_translator
-from .answers import ROWS, Work, some, timed, timed_by_length, write_table
+from .answers import Work, timed, timed_by_length, write_table
+from .rows import ROWS, first_rows
 
 BATCH = 32  # sentences, or texts, at a time: translate's own
 
 
 def translate(model: str, rows: Path, out: Path, run: Path) -> Work:
     """TSV: id, source, reference; counted in the tokens that are written."""
-    table = some(read_table(rows), rows, ("source", "reference"))
+    table = first_rows("translation", rows)
     texts = [row["source"] for row in table]
     ours = load_translator(model)
     seconds, said = timed(lambda most: ours(texts[:most], batch_size=BATCH), len(texts))
