@@ -6,8 +6,8 @@ the model's. What is written here has the model's in place of that one, for `Tas
 
 import csv
 import json
-import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,17 +18,17 @@ from ...tasks.classification.classifier import Classifier
 from ...tasks.tagging.alignment import align, join, word_tags
 from .rows import first_rows
 
-WARM = 16  # rows that are answered before the time is taken
+SAMPLE = 128  # rows by which speeds are compared
 BATCH = 64
 
 
 class Work(NamedTuple):
-    """How long a model took for its rows, and what they were counted in; `said` is each row's answer."""
+    """What a model said of each row; `sample` answers some of them once more, of so many `units`, to be timed."""
 
-    seconds: float
+    said: list[Any]
+    sample: Callable[[], object]
     units: int
     unit: str
-    said: list[Any]
 
 
 def classify(model: str, rows: Path, out: Path, run: Path, **engine: Any) -> Work:
@@ -41,13 +41,13 @@ def classify(model: str, rows: Path, out: Path, run: Path, **engine: Any) -> Wor
     def answer(most: int) -> list[Any]:
         return list(predictor(texts[:most], None if pairs is None else pairs[:most], batch_size=BATCH))
 
-    seconds, answers = timed(answer, len(texts))
+    answers = answer(len(texts))
     if any("error" in one for one in answers):
         raise UserError(f"{model} gives no finite numbers to {sum('error' in one for one in answers):,} rows of {rows}")
     said = [one["label"] if "label" in one else one["value"] for one in answers]
     asked = ["text", *(["text_pair"] if pairs else [])]
     write_table(out, ["id", *asked, "gold", "predicted"], table, [{"predicted": one} for one in said])
-    return Work(seconds, len(said), "rows", said)
+    return Work(said, partial(answer, SAMPLE), min(SAMPLE, len(said)), "rows")
 
 
 def tag(model: str, rows: Path, out: Path, run: Path, **options: Any) -> Work:
@@ -70,7 +70,7 @@ def tag(model: str, rows: Path, out: Path, run: Path, **options: Any) -> Work:
             for row, logits in zip(rows, engine(rows), strict=True)
         ]
 
-    seconds, tags = timed_by_length(names, ids, BATCH)
+    tags = of_like_lengths(names, ids, BATCH)
     said = [
         word_tags(one.word[:most], found, len(row["tokens"]))
         for one, found, row in zip(pieces, tags, table, strict=True)
@@ -79,7 +79,8 @@ def tag(model: str, rows: Path, out: Path, run: Path, **options: Any) -> Work:
         json.dumps({**row, "predicted": found}, ensure_ascii=False) for row, found in zip(table, said, strict=True)
     ]
     out.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return Work(seconds, len(said), "sentences", said)
+    sample = partial(of_like_lengths, names, ids[:SAMPLE], BATCH)
+    return Work(said, sample, len(ids[:SAMPLE]), "sentences")
 
 
 def _between(words: Sequence[str]) -> str:
@@ -87,28 +88,15 @@ def _between(words: Sequence[str]) -> str:
     return "" if all(len(word) == 1 for word in words) and not any(word.isascii() for word in words) else " "
 
 
-def timed(answer: Callable[[int], list[Any]], rows: int) -> tuple[float, list[Any]]:
-    """The seconds that all rows take, after a few have been answered, and the answers."""
-    answer(min(rows, WARM))
-    begun = time.perf_counter()
-    answers = answer(rows)
-    return time.perf_counter() - begun, answers
-
-
-def timed_by_length(
+def of_like_lengths(
     compute: Callable[[list[list[int]]], Sequence[Any]], ids: Sequence[list[int]], batch_size: int
-) -> tuple[float, list[Any]]:
-    """As `timed`, of rows of ids: `compute` answers batches of like lengths."""
-    batches = list(by_length(ids, batch_size))
-
-    def answer(most: int) -> list[Any]:
-        found: list[Any] = [None] * len(ids)
-        for batch in batches[: -(-most // batch_size)]:
-            for row, one in zip(batch, compute([ids[row] for row in batch]), strict=True):
-                found[row] = one
-        return found
-
-    return timed(answer, len(ids))
+) -> list[Any]:
+    """What `compute` answers to rows of ids, in batches of like lengths."""
+    found: list[Any] = [None] * len(ids)
+    for batch in by_length(ids, batch_size):
+        for row, one in zip(batch, compute([ids[row] for row in batch]), strict=True):
+            found[row] = one
+    return found
 
 
 def write_table(path: Path, columns: list[str], rows: list[dict], answers: list[dict], delimiter: str = ",") -> None:

@@ -1,8 +1,10 @@
 """What a model loses and wins by another precision: both answer the run's validation rows."""
 
+import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
 
 from ... import engines
@@ -21,6 +23,8 @@ ANSWER = {
     "translation": ("writers", "translate"),
     "language model": ("writers", "score"),
 }
+
+TURNS = 5
 
 
 class Side(NamedTuple):
@@ -81,17 +85,29 @@ def contest(run: Path, task: Task, rows: Path, sides: Sequence[Side]) -> list[Fo
             compared = [task.compare([files[0], file], [record, record]) for file in files[1:]]
         except UserError as error:  # of what is told, the rows were read from the file
             raise UserError(str(error).replace(str(files[0]), str(rows))) from None
+    speeds = _speeds(works)
     return [
         Found(
             rows.name,
             found["rows"],
             sum(map(_equal, works[0].said, work.said)) / len(work.said),
             _main_first(found),
-            tuple(one.units / max(one.seconds, 1e-9) for one in (works[0], work)),
+            (speeds[0], speed),
             work.unit,
         )
-        for found, work in zip(compared, works[1:], strict=True)
+        for found, work, speed in zip(compared, works[1:], speeds[1:], strict=True)
     ]
+
+
+def _speeds(works: Sequence[Any]) -> list[float]:
+    """Of each, units a second: they take turns, so that what else the machine does slows all of them."""
+    seconds: list[list[float]] = [[] for _ in works]
+    for _ in range(TURNS):
+        for work, mine in zip(works, seconds, strict=True):
+            begun = time.perf_counter()
+            work.sample()
+            mine.append(time.perf_counter() - begun)
+    return [work.units / max(median(mine), 1e-9) for work, mine in zip(works, seconds, strict=True)]
 
 
 def _equal(a: Any, b: Any) -> bool:

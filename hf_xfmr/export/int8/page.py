@@ -54,7 +54,7 @@ def page(run: str, sides: Sequence[Side], found: Sequence[Found], sizes: Sequenc
         "",
         _wrapped(
             f"{last.rows:,} rows of {last.file}, each figure with its difference to float32 and that difference's "
-            f"95 % interval (paired bootstrap over rows). Speed on {_threads()}, one pass over the rows."
+            f"95 % interval (paired bootstrap over rows). Speed on {_threads()}, in turns, medians of five."
         ),
         "",
     ]

@@ -14,7 +14,7 @@ from ...engines.onnx import threads
 from ...predict.rows import read
 from ...run import loading
 from ...tasks.translation.translator import load_translator
-from .answers import Work, timed, timed_by_length, write_table
+from .answers import Work, of_like_lengths, write_table
 from .rows import ROWS, first_rows
 
 BATCH = 32  # sentences, or texts, at a time: translate's own
@@ -25,10 +25,11 @@ def translate(model: str, rows: Path, out: Path, run: Path) -> Work:
     table = first_rows("translation", rows)
     texts = [row["source"] for row in table]
     ours = load_translator(model)
-    seconds, said = timed(lambda most: ours(texts[:most], batch_size=BATCH), len(texts))
+    said = ours(texts, batch_size=BATCH)
     columns = ["id", "source", "reference", "translation"]
     write_table(out, columns, table, [{"translation": one} for one in said], "\t")
-    return Work(seconds, sum(map(len, ours.tokenizers.target_ids(said))), "tokens", said)
+    written = sum(map(len, ours.tokenizers.target_ids(said[:BATCH])))
+    return Work(said, lambda: ours(texts[:BATCH], batch_size=BATCH), written, "tokens")
 
 
 def score(model: str, rows: Path, out: Path, run: Path) -> Work:
@@ -42,7 +43,8 @@ def score(model: str, rows: Path, out: Path, run: Path) -> Work:
     ids = [[*tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"], *end][:longest] for text in texts]
     kept = [number for number, row in enumerate(ids) if len(row) > 1]
     ids, texts = [ids[number] for number in kept], [texts[number] for number in kept]
-    seconds, costs = timed_by_length(_scorer(model, tokenizer), ids, BATCH)
+    scorer = _scorer(model, tokenizer)
+    costs = of_like_lengths(scorer, ids, BATCH)
     table = [
         {"id": str(number), "sha256": hashlib.sha256(text.encode(errors="replace")).hexdigest()}
         for number, text in enumerate(texts)
@@ -52,7 +54,13 @@ def score(model: str, rows: Path, out: Path, run: Path) -> Work:
         for one, text in zip(costs, texts, strict=True)
     ]
     write_table(out, ["id", "sha256", "bytes", "nats"], table, cost)
-    return Work(seconds, sum(len(row) - 1 for row in ids), "tokens", [round(float(one.mean()), 2) for one in costs])
+    sample = ids[:BATCH]
+    return Work(
+        [round(float(one.mean()), 2) for one in costs],
+        lambda: of_like_lengths(scorer, sample, BATCH),
+        sum(len(row) - 1 for row in sample),
+        "tokens",
+    )
 
 
 def _scorer(model: str, tokenizer: Any) -> Callable[[list[list[int]]], list[np.ndarray]]:
