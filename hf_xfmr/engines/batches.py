@@ -1,6 +1,6 @@
 """Rows of different lengths as one array, the same for every engine."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Sized
 
 import numpy as np
 
@@ -27,6 +27,13 @@ def inputs(
     real = [[1] * len(row) for row in ids]
     given = {"input_ids": padded(ids, padding, left=left), "attention_mask": padded(real, 0, left=left)}
     return given if types is None else {**given, "token_type_ids": padded(types, padding_type, left=left)}
+
+
+def by_length(rows: Sequence[Sized], batch_size: int) -> Iterator[list[int]]:
+    """The places of the rows, `batch_size` at a time, the longest first."""
+    order = sorted(range(len(rows)), key=lambda row: -len(rows[row]))
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]
 
 
 def in_parts(rows: Sequence[Sequence[int]], most: int) -> list[list[int]]:

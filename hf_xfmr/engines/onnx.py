@@ -2,7 +2,10 @@
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,42 +16,63 @@ from .batches import in_parts, inputs, joined
 from .config import read_config
 
 GRAPH = "model.onnx"
-TOGETHER = 256  # tokens computed at a time by each thread: what becomes of them stays in a core's own cache
+TOGETHER = 256  # tokens computed at a time by a thread: what becomes of them stays in a core's own cache
+LEAST = 64  # tokens of a part, below which it is not cut once more so that each thread has one
+LONG = 128  # tokens of a row that several threads compute together where there are threads without a part
 
 
 class Rows:
-    """As `engines.Rows`, of a folder that `export --to onnx` wrote."""
+    """As `engines.Rows`, of a folder that `export --to onnx` wrote.
+
+    Each thread computes rows of its own: threads that share every operation wait for one another after it, and small
+    ones, as those that round to int8, gain nothing by a second thread.
+    """
 
     engine = "onnx"
 
     def __init__(self, folder: str, head: str):
         self.config = read_config(Path(folder) / "config.json")
         self.tokenizer = tokens.load(folder)
-        self.session = session(Path(folder) / GRAPH)
-        self.threads = threads()
+        self.graph, self.threads = Path(folder) / GRAPH, threads()
+        self.session = session(self.graph, 1)
+        self.pool = ThreadPoolExecutor(self.threads, "onnx") if self.threads > 1 else None
         self.names = {one.name for one in self.session.get_inputs()}
         self.output = self.session.get_outputs()[0].name  # of a pretraining model, the words
+
+    @cached_property
+    def together(self) -> Any:
+        """The graph once more, computed by all threads together."""
+        return session(self.graph, self.threads)
 
     def __call__(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> np.ndarray:
         if types is None and "token_type_ids" in self.names:
             types = [[0] * len(row) for row in ids]
-        parts = in_parts(ids, TOGETHER * self.threads)
-        if len(parts) == 1:
-            return self._computed(ids, types)
-        found = [
-            self._computed([ids[row] for row in part], None if types is None else [types[row] for row in part])
-            for part in parts
-        ]
-        return joined(found, parts)
+        parts = in_parts(ids, most_tokens(ids, self.threads))
+        idle = self.threads >= 2 * len(parts) and len(ids[parts[0][0]]) >= LONG
+        session = self.together if idle else self.session
 
-    def _computed(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None) -> np.ndarray:
-        given = inputs(ids, types, self.tokenizer.pad_token_id or 0, self.tokenizer.pad_token_type_id)
-        return self.session.run([self.output], {name: one for name, one in given.items() if name in self.names})[0]
+        def computed(part: Sequence[int]) -> np.ndarray:
+            kinds = None if types is None else [types[row] for row in part]
+            given = inputs(
+                [ids[row] for row in part], kinds, self.tokenizer.pad_token_id or 0, self.tokenizer.pad_token_type_id
+            )
+            return session.run([self.output], {name: one for name, one in given.items() if name in self.names})[0]
+
+        alone = idle or len(parts) == 1
+        found = map(computed, parts) if alone or self.pool is None else self.pool.map(computed, parts)
+        return joined(list(found), parts)
 
 
-def session(graph: Path):
-    """ONNX Runtime with a graph, on as many threads as OMP_NUM_THREADS says, or as there are cores for this process.
-    Raises `UserError` for a graph that can't be read, or where the package is missing."""
+def most_tokens(ids: Sequence[Sequence[int]], threads: int) -> int:
+    """Of each part of the rows, so that all threads have as many parts."""
+    whole = sum(map(len, ids))
+    rounds = -(-whole // (TOGETHER * threads))
+    return max(LEAST, -(-whole // (rounds * threads)))
+
+
+def session(graph: Path, threads: int) -> Any:
+    """ONNX Runtime with a graph, each of whose operations so many threads compute. Raises `UserError` for a graph that
+    can't be read, or where the package is missing."""
     try:
         import onnxruntime
     except ImportError:
@@ -56,7 +80,8 @@ def session(graph: Path):
             "the engine onnx needs the package onnxruntime: pip install 'hf_xfmr[export]' or onnxruntime alone"
         ) from None
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads()
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting is not to cost others' time
     options.log_severity_level = 3  # errors, which are raised too
     try:
         return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])

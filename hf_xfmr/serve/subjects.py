@@ -6,13 +6,10 @@ A subject is loaded and called in the model's thread alone.
 from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
-from .. import engines
 from ..errors import UserError
 from ..tasks.classification.words import Row as Text
 from . import refusals
 from .batcher import Entry
-
-PADDED = 4  # texts of like lengths in a batch of an engine that pads: of 32 it computes half for nothing
 
 
 class Asked(NamedTuple):
@@ -61,8 +58,6 @@ class Predicting(Subject):
 
         self.predictor = predictor = cast(Any, load(self.model, engine=self.engine))
         self.finds_entities = self.predictor.columns is None
-        pads = engines.find(self.model, self.engine).engine == "onnx"
-        self.together = min(self.batch_size, PADDED) if pads else self.batch_size
         self.reads_pairs = None if self.finds_entities else predictor.text_window.get("pair")
 
     def info(self) -> dict[str, Any]:
@@ -82,7 +77,7 @@ class Predicting(Subject):
         texts, pairs = [row.text for row in rows], [row.pair or "" for row in rows] if asked.pairs else None
         refused = self._too_long(texts, pairs) if asked.whole else {}
         call = self.predictor.scores if asked.raw else self.predictor
-        answers = list(call(texts, pairs, batch_size=self.together))
+        answers = list(call(texts, pairs, batch_size=self.batch_size))
         for place, answer in enumerate(answers):
             if "error" in answer:
                 refused.setdefault(place, refusals.broken(answer["error"]))

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from threading import current_thread
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from transformers import BertTokenizer, pipeline
 
 import hf_xfmr
 from hf_xfmr import engines
-from hf_xfmr.engines import manifest
+from hf_xfmr.engines import manifest, onnx
+from hf_xfmr.engines.batches import inputs
 from hf_xfmr.errors import UserError
 from hf_xfmr.export import export, readme
 from hf_xfmr.predict import load
@@ -298,3 +300,44 @@ def test_a_roberta_reads_two_tokens_less_than_it_has_positions(tmp_path):
     assert len(next(iter(fill(str(folder), [text], top_k=1)))["masks"]) == 1
     with pytest.raises(UserError, match="63 tokens, and the model reads 62: shorten it"):
         list(fill(str(folder), [f"7{text}"], top_k=1))
+
+
+def test_each_thread_computes_rows_of_its_own_and_they_come_in_their_order(both, monkeypatch):
+    out = str(both[1])
+    rows = texts(200)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    expected = list(load(out)(rows, batch_size=64))
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    model = load(out)
+    monkeypatch.setattr(onnx, "LEAST", 8)
+    monkeypatch.setattr(onnx, "TOGETHER", 32)
+    computed = []
+    monkeypatch.setattr(onnx, "inputs", lambda *given: computed.append(current_thread().name) or inputs(*given))
+    same(list(model(rows, batch_size=64)), expected)
+    assert len(set(computed)) > 1
+    with pytest.raises(Exception, match="indices element out of data bounds"):  # of one row among many
+        model.engine([[1, 2]] * 50 + [[10**6]] + [[1, 2]] * 50)
+    monkeypatch.setattr(onnx, "LONG", 8)
+    same(list(model(rows[:1])), expected[:1])
+    assert "together" in vars(model.engine)  # one long row: the threads share its operations
+
+
+def test_the_readme_of_a_stock_folder_gives_our_answers_in_a_fresh_process(both, tmp_path):
+    """All examples in one process, which loads transformers once."""
+    fields = {"single": {}, "pairs": KINDS["pairs"], "several": KINDS["several"], "rating": {}}
+    code, expected = "", []
+    for kind, changes in fields.items():
+        run = told(shutil.copytree(both[0], tmp_path / kind), **changes)
+        if kind == "rating":
+            config = hf_xfmr.XfmrBertConfig.from_pretrained(run, num_labels=1, problem_type="regression")
+            hf_xfmr.XfmrBertForSequenceClassification(config).save_pretrained(run)
+        out, _ = export(run, "stock")
+        code += f"os.chdir({str(out)!r})\n{example(out)}"
+        (answer,) = load(str(run))(["a first text"], ["a second text"] if kind == "pairs" else None)
+        expected.append(answer.get("probabilities", {"LABEL_0": answer.get("value")}))
+    said = fresh_process(f"import os\n{code}", without_package=True).splitlines()
+    assert len(said) == len(expected)
+    for line, shares in zip(said, expected, strict=True):
+        found = eval(line)
+        answers = found if isinstance(found[0], dict) else found[0]
+        assert {one["label"]: one["score"] for one in answers} == pytest.approx(shares, abs=1e-4)

@@ -7,10 +7,11 @@ import re
 import numpy as np
 import pytest
 import torch
-from oracles import BERT_HEADS, tiny_stock, twin
+from oracles import BERT_HEADS, fresh_process, tiny_stock, twin
 from test_export import TEXTS, bert, char_tokenizer, gpt2, transformer
-from transformers import BertForSequenceClassification
+from transformers import BertForSequenceClassification, GPT2ForSequenceClassification
 
+import hf_xfmr
 from hf_xfmr.errors import UserError
 from hf_xfmr.export import export
 from hf_xfmr.export.int8 import products
@@ -32,16 +33,20 @@ def classifier(folder, rows: int = 24, **config):
     tokenizer.save_pretrained(folder)
     draw = np.random.default_rng(0)
     texts = [" ".join(draw.permutation(TEXTS[number % 2].split())) for number in range(rows)]
-    rating = config.get("problem_type") == "regression"
+    rating, reads_pairs = config.get("problem_type") == "regression", "text_window" in config
+    pairs = texts[::-1] if reads_pairs else None
     if not rating:  # half of the texts on either side
         logits = load(str(folder)).engine(tokenizer(texts).input_ids)
         model.classifier.bias.data -= torch.from_numpy(np.median(logits, 0))
         model.save_pretrained(folder)
-    gold = [one.get("label", one.get("value")) for one in load(str(folder))(texts, batch_size=8)]
+    gold = [one.get("label", one.get("value")) for one in load(str(folder))(texts, pairs, batch_size=8)]
     gold = [value + (number % 3) for number, value in enumerate(gold)] if rating else gold
     write(
         folder / "predictions-validation.csv",
-        [{"id": i, "text": t, "gold": g, "predicted": g} for i, (t, g) in enumerate(zip(texts, gold, strict=True))],
+        [
+            {"id": i, "text": t, **({"text_pair": pairs[i]} if pairs else {}), "gold": g, "predicted": g}
+            for i, (t, g) in enumerate(zip(texts, gold, strict=True))
+        ],
     )
     return folder
 
@@ -68,7 +73,8 @@ def test_a_classifier_in_int8_answers_as_before_and_says_how_often(exported):
     assert re.match(r"int8 answers (100\.0|9\d\.\d) % of 24 rows as float32 does; (accuracy|macro F1) ", notes[0])
     assert "matrix products and the word vectors were rounded to int8" in "".join(notes)
     page = (out / "int8.md").read_text()
-    assert notes[0] in page
+    assert notes[0] in re.sub(r"\s+", " ", page)
+    assert max(len(line) for line in page.splitlines() if "|" not in line) <= 80
     assert "| accuracy | 1.000 |" in page
     assert "rows/s" in page
     told = json.loads((out / "manifest.json").read_text())
@@ -117,13 +123,51 @@ def test_more_loss_than_was_asked_for_is_an_error_and_leaves_no_folder(tmp_path,
     ],
 )
 def test_ratings_and_several_labels_are_compared_by_their_own_figures(options, name, tmp_path):
+    """By the graph that was written, which answers without torch as the run does but for rounding."""
     folder = classifier(tmp_path / "run", **options)
+    out, notes = export(folder, "onnx", int8=True)
+    assert "% of 24 rows as float32 does" in notes[0]
     task, rows = rows_of(folder, None)
-    found = contest(folder, task, rows, [Side(str(folder), "a", {}), Side(str(folder), "b", {"bf16": True})])[0]
+    found = contest(folder, task, rows, [Side(str(folder), "a", {}), Side(str(out), "b", {})])[0]
     assert found.figures[0]["name"] == name
     assert 0 < found.same <= 1
     a, b = (found.figures[0][side] for side in "ab")
     assert found.loss == pytest.approx(100 * ((b - a) / a if name == "rmse" else a - b))  # of a distance, percent
+    texts = TEXTS[:2]
+    said = fresh_process(f"""
+import sys
+sys.modules["torch"] = sys.modules["transformers"] = None
+from hf_xfmr.predict import load
+print(list(load({str(out)!r})({texts!r})))
+""")
+    for here, there in zip(load(str(folder))(texts), eval(said), strict=True):
+        shares = [one.get("probabilities", {"": one.get("value")}) for one in (here, there)]
+        assert shares[1] == pytest.approx(shares[0], abs=0.05, rel=0.2)
+
+
+def test_pairs_and_a_gpt2_classifier_in_int8(tmp_path):
+    window = {"max_length": 40, "over_long": "head", "overlap": None, "pair": True}
+    pairs = classifier(tmp_path / "pairs", text_window=window)
+    reads = char_tokenizer()
+    sizes = {"vocab_size": len(reads), "pad_token_id": reads.pad_token_id, "num_labels": 2}
+    stock = tiny_stock(GPT2ForSequenceClassification, **sizes)
+    twin(hf_xfmr.XfmrGPT2ForSequenceClassification, stock).save_pretrained(tmp_path / "gpt2")
+    reads.save_pretrained(tmp_path / "gpt2")
+    texts = [" ".join(text.split()[number:]) for number in range(5) for text in TEXTS[:2]]
+    answers = [one["label"] for one in load(str(tmp_path / "gpt2"))(texts)]
+    rows = [{"text": text, "gold": label} for text, label in zip(texts, answers, strict=True)]
+    write(tmp_path / "rows.csv", rows)
+    for folder, file, given in (
+        (pairs, None, (texts, texts[::-1])),
+        (tmp_path / "gpt2", tmp_path / "rows.csv", (texts, None)),
+    ):
+        out, notes = export(folder, "onnx", int8=True, file=file)
+        assert re.match(r"int8 answers (100\.0|[89]\d\.\d) % of \d+ rows as float32 does", notes[0])
+        assert re.search(r"then \d+ matrix products were rounded", "".join(notes))
+        ours, theirs = (list(load(str(one))(*given)) for one in (folder, out))
+        for a, b in zip(ours, theirs, strict=True):
+            assert a["probabilities"] == pytest.approx(b["probabilities"], abs=0.05)
+        assert ours != theirs
 
 
 def test_a_tagger_is_compared_by_the_f1_of_entities(tmp_path):

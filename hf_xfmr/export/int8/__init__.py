@@ -32,7 +32,12 @@ def ready(folder: Path, asked: Int8, to: str) -> tuple[Task, Path]:
         )
     if asked.max_loss is not None and not 0 <= asked.max_loss <= 100:
         raise UserError(f"max_loss is {asked.max_loss}; it is a number of points from 0 to 100, as --max_loss 0.5")
-    return rows_of(folder, asked.file)
+    if asked.embeddings and to != "onnx":
+        raise UserError("CTranslate2's int8 has the word vectors in it: leave --int8_embeddings out")
+    task, rows = rows_of(folder, asked.file)
+    if task.name == "translation" and to == "onnx":
+        raise UserError(f"{folder} translates, which no ONNX graph does here: give --to ctranslate2")
+    return task, rows
 
 
 def compare(folder: Path, made: Path, task: Task, rows: Path, asked: Int8, engine: str) -> list[str]:

@@ -6,35 +6,34 @@ the model's. What is written here has the model's in place of that one, for `Tas
 
 import csv
 import json
-import time
-from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ... import engines
+from ...engines.batches import by_length
 from ...errors import UserError
-from ...report.comparison import read_lines, read_table
 from ...tasks.classification.classifier import Classifier
 from ...tasks.tagging.alignment import align, join, word_tags
+from .rows import first_rows
 
-ROWS = 2000  # of a file the first are read: enough for half a point, and a minute's work
-WARM = 16  # rows that are answered before the time is taken
+SAMPLE = 128  # rows by which speeds are compared
 BATCH = 64
 
 
 class Work(NamedTuple):
-    """How long a model took for its rows, and what they were counted in; `said` is each row's answer."""
+    """What a model said of each row; `sample` answers some of them once more, of so many `units`, to be timed."""
 
-    seconds: float
+    said: list[Any]
+    sample: Callable[[], object]
     units: int
     unit: str
-    said: list[Any]
 
 
 def classify(model: str, rows: Path, out: Path, run: Path, **engine: Any) -> Work:
     """CSV: id, text, text_pair for a model that reads pairs, gold."""
-    table = some(read_table(rows), rows, ("text", "gold"))
+    table = first_rows("classification", rows)
     predictor = Classifier(model, **engine)
     texts = [row["text"] for row in table]
     pairs = [row["text_pair"] for row in table] if table[0].get("text_pair") else None
@@ -42,13 +41,13 @@ def classify(model: str, rows: Path, out: Path, run: Path, **engine: Any) -> Wor
     def answer(most: int) -> list[Any]:
         return list(predictor(texts[:most], None if pairs is None else pairs[:most], batch_size=BATCH))
 
-    seconds, answers = timed(answer, len(texts))
+    answers = answer(len(texts))
     if any("error" in one for one in answers):
         raise UserError(f"{model} gives no finite numbers to {sum('error' in one for one in answers):,} rows of {rows}")
     said = [one["label"] if "label" in one else one["value"] for one in answers]
     asked = ["text", *(["text_pair"] if pairs else [])]
     write_table(out, ["id", *asked, "gold", "predicted"], table, [{"predicted": one} for one in said])
-    return Work(seconds, len(said), "rows", said)
+    return Work(said, partial(answer, SAMPLE), min(SAMPLE, len(said)), "rows")
 
 
 def tag(model: str, rows: Path, out: Path, run: Path, **options: Any) -> Work:
@@ -57,24 +56,21 @@ def tag(model: str, rows: Path, out: Path, run: Path, **options: Any) -> Work:
 
     from ...run import loading
 
-    table = some(read_lines(rows), rows, ("tokens", "gold"))
+    table = first_rows("tagging", rows)
     tokenizer: Any = loading.from_pretrained(AutoTokenizer, str(run))
     engine = engines.rows(model, "AutoModelForTokenClassification", **options)
     labels, most = engines.labels(engine.config), engines.positions(engine.config) - 2
     joined = [join(row["tokens"], _between(row["tokens"])) for row in table]
     pieces = align([text for text, _ in joined], [starts for _, starts in joined], tokenizer)
     ids = [[tokenizer.cls_token_id, *one.ids[:most], tokenizer.sep_token_id] for one in pieces]
-    order = sorted(range(len(ids)), key=lambda row: -len(ids[row]))
 
-    def answer(most: int) -> list[Any]:
-        found: list[Any] = [None] * len(ids)
-        for start in range(0, most, BATCH):
-            batch = order[start : start + BATCH]
-            for row, logits in zip(batch, engine([ids[row] for row in batch]), strict=True):
-                found[row] = [labels[label] for label in logits[1 : len(ids[row]) - 1].argmax(-1)]
-        return found
+    def names(rows: list[list[int]]) -> list[list[str]]:
+        return [
+            [labels[label] for label in logits[1 : len(row) - 1].argmax(-1)]
+            for row, logits in zip(rows, engine(rows), strict=True)
+        ]
 
-    seconds, tags = timed(answer, len(ids))
+    tags = of_like_lengths(names, ids, BATCH)
     said = [
         word_tags(one.word[:most], found, len(row["tokens"]))
         for one, found, row in zip(pieces, tags, table, strict=True)
@@ -83,7 +79,8 @@ def tag(model: str, rows: Path, out: Path, run: Path, **options: Any) -> Work:
         json.dumps({**row, "predicted": found}, ensure_ascii=False) for row, found in zip(table, said, strict=True)
     ]
     out.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return Work(seconds, len(said), "sentences", said)
+    sample = partial(of_like_lengths, names, ids[:SAMPLE], BATCH)
+    return Work(said, sample, len(ids[:SAMPLE]), "sentences")
 
 
 def _between(words: Sequence[str]) -> str:
@@ -91,24 +88,15 @@ def _between(words: Sequence[str]) -> str:
     return "" if all(len(word) == 1 for word in words) and not any(word.isascii() for word in words) else " "
 
 
-def some(rows: Iterable[dict], path: Path, names: Sequence[str]) -> list[dict]:
-    found = list(islice(rows, ROWS))
-    if not found:
-        raise UserError(f"{path} has no rows: give others with --file")
-    if lacking := [name for name in names if name not in found[0]]:
-        raise UserError(
-            f"{path} has no {lacking[0]}: what --file gives has the same columns as the run's own file of answers, "
-            f"{', '.join(names)} among them"
-        )
-    return [{"id": str(number), **row} for number, row in enumerate(found)]
-
-
-def timed(answer: Callable[[int], list[Any]], rows: int) -> tuple[float, list[Any]]:
-    """The seconds that all rows take, after a few have been answered, and the answers."""
-    answer(min(rows, WARM))
-    begun = time.perf_counter()
-    answers = answer(rows)
-    return time.perf_counter() - begun, answers
+def of_like_lengths(
+    compute: Callable[[list[list[int]]], Sequence[Any]], ids: Sequence[list[int]], batch_size: int
+) -> list[Any]:
+    """What `compute` answers to rows of ids, in batches of like lengths."""
+    found: list[Any] = [None] * len(ids)
+    for batch in by_length(ids, batch_size):
+        for row, one in zip(batch, compute([ids[row] for row in batch]), strict=True):
+            found[row] = one
+    return found
 
 
 def write_table(path: Path, columns: list[str], rows: list[dict], answers: list[dict], delimiter: str = ",") -> None:

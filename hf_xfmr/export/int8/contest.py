@@ -1,8 +1,10 @@
 """What a model loses and wins by another precision: both answer the run's validation rows."""
 
+import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
 
 from ... import engines
@@ -12,14 +14,17 @@ from ...hub.dual import read_config
 from ...report.comparison import POINTS
 from ...tasks.task import Task, with_head
 from ...writing import scratch
+from .rows import of_run
 
-# Of a task: who answers for it, in which file here. A language model's texts are in no file of its run.
+# Of a task: who answers for it, in which file here.
 ANSWER = {
     "classification": ("answers", "classify"),
     "tagging": ("answers", "tag"),
     "translation": ("writers", "translate"),
     "language model": ("writers", "score"),
 }
+
+TURNS = 5
 
 
 class Side(NamedTuple):
@@ -62,22 +67,7 @@ def rows_of(run: Path, file: str | Path | None) -> tuple[Task, Path]:
             f"{run} is a {architecture}, whose answers to rows can't be compared; int8 is for models of classify, tag, "
             "translate and gpt2"
         )
-    if file is not None:
-        if not Path(file).is_file():
-            raise UserError(f"{file} is no file: give --file rows with their gold answers")
-        return task, Path(file)
-    assert task.answers is not None
-    left = [run / task.answers.format(split=split) for split in ("validation", "test")]
-    there = [one for one in left if one.is_file()]
-    if task.name == "language model" or not there:
-        columns = {
-            "classification": "a .csv with the columns text (text_pair) and gold",
-            "tagging": "JSON lines with tokens and gold, words and their BIO tags",
-            "translation": "a .tsv with the columns source and reference",
-            "language model": "a file of texts the model has not read, .txt or .csv",
-        }[task.name]
-        raise UserError(f"{run} holds no validation rows to compare int8 by: give --file, {columns}")
-    return task, there[0]
+    return task, of_run(run, task, file)
 
 
 def contest(run: Path, task: Task, rows: Path, sides: Sequence[Side]) -> list[Found]:
@@ -91,18 +81,33 @@ def contest(run: Path, task: Task, rows: Path, sides: Sequence[Side]) -> list[Fo
             for number in range(len(sides))
         ]
         works = [answer(side.model, rows, file, run, **side.options) for side, file in zip(sides, files, strict=True)]
-        compared = [task.compare([files[0], file], [record, record]) for file in files[1:]]
+        try:
+            compared = [task.compare([files[0], file], [record, record]) for file in files[1:]]
+        except UserError as error:  # of what is told, the rows were read from the file
+            raise UserError(str(error).replace(str(files[0]), str(rows))) from None
+    speeds = _speeds(works)
     return [
         Found(
             rows.name,
             found["rows"],
             sum(map(_equal, works[0].said, work.said)) / len(work.said),
             _main_first(found),
-            tuple(one.units / max(one.seconds, 1e-9) for one in (works[0], work)),
+            (speeds[0], speed),
             work.unit,
         )
-        for found, work in zip(compared, works[1:], strict=True)
+        for found, work, speed in zip(compared, works[1:], speeds[1:], strict=True)
     ]
+
+
+def _speeds(works: Sequence[Any]) -> list[float]:
+    """Of each, units a second: they take turns, so that what else the machine does slows all of them."""
+    seconds: list[list[float]] = [[] for _ in works]
+    for _ in range(TURNS):
+        for work, mine in zip(works, seconds, strict=True):
+            begun = time.perf_counter()
+            work.sample()
+            mine.append(time.perf_counter() - begun)
+    return [work.units / max(median(mine), 1e-9) for work, mine in zip(works, seconds, strict=True)]
 
 
 def _equal(a: Any, b: Any) -> bool:

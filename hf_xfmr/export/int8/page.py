@@ -1,5 +1,6 @@
 """What a contest of precisions found: lines for a terminal, and a page for the exported folder."""
 
+import textwrap
 from collections.abc import Sequence
 
 from ...engines.onnx import threads
@@ -38,7 +39,7 @@ def _beside(side: Side, one: Found) -> str:
 def page(run: str, sides: Sequence[Side], found: Sequence[Found], sizes: Sequence[int]) -> str:
     """Markdown: the lines, then each figure of each precision."""
     last = found[-1]
-    head = [f"# {run} in int8", "", *(f"- {line}" for line in lines(sides, found, sizes)), ""]
+    head = [f"# {run} in int8", "", *(_wrapped(f"- {line}", "  ") for line in lines(sides, found, sizes)), ""]
     table = ["| figure | " + " | ".join(side.name for side in sides) + " |", "|---" * (1 + len(sides)) + "|"]
     for place, figure in enumerate(last.figures):
         name = figure["name"]
@@ -51,11 +52,17 @@ def page(run: str, sides: Sequence[Side], found: Sequence[Found], sizes: Sequenc
     table.append(f"| speed | {' | '.join(speeds)} |")
     foot = [
         "",
-        f"{last.rows:,} rows of {last.file}, each figure with its difference to float32 and that difference's 95 % "
-        f"interval (paired bootstrap over rows). Speed on {_threads()}, one pass over the rows.",
+        _wrapped(
+            f"{last.rows:,} rows of {last.file}, each figure with its difference to float32 and that difference's "
+            f"95 % interval (paired bootstrap over rows). Speed on {_threads()}, in turns, medians of five."
+        ),
         "",
     ]
     return "\n".join([*head, *table, *foot])
+
+
+def _wrapped(text: str, indent: str = "") -> str:
+    return textwrap.fill(text, 80, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _percent(share: float) -> str:

@@ -12,27 +12,24 @@ from ... import engines
 from ...engines.config import positions, read_config
 from ...engines.onnx import threads
 from ...predict.rows import read
-from ...report.comparison import read_table
 from ...run import loading
 from ...tasks.translation.translator import load_translator
-from .answers import ROWS, Work, some, timed, write_table
+from .answers import Work, of_like_lengths, write_table
+from .rows import ROWS, first_rows
 
 BATCH = 32  # sentences, or texts, at a time: translate's own
 
 
 def translate(model: str, rows: Path, out: Path, run: Path) -> Work:
     """TSV: id, source, reference; counted in the tokens that are written."""
-    table = some(read_table(rows), rows, ("source", "reference"))
+    table = first_rows("translation", rows)
     texts = [row["source"] for row in table]
     ours = load_translator(model)
-    seconds, said = timed(lambda most: ours(texts[:most], batch_size=BATCH), len(texts))
+    said = ours(texts, batch_size=BATCH)
     columns = ["id", "source", "reference", "translation"]
     write_table(out, columns, table, [{"translation": one} for one in said], "\t")
-    return Work(seconds, sum(map(len, ours.tokenizers.target_ids(said))), "tokens", said)
-
-
-def _is_ctranslate2(model: str) -> bool:
-    return (Path(model) / "model.bin").is_file()
+    written = sum(map(len, ours.tokenizers.target_ids(said[:BATCH])))
+    return Work(said, lambda: ours(texts[:BATCH], batch_size=BATCH), written, "tokens")
 
 
 def score(model: str, rows: Path, out: Path, run: Path) -> Work:
@@ -46,18 +43,8 @@ def score(model: str, rows: Path, out: Path, run: Path) -> Work:
     ids = [[*tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"], *end][:longest] for text in texts]
     kept = [number for number, row in enumerate(ids) if len(row) > 1]
     ids, texts = [ids[number] for number in kept], [texts[number] for number in kept]
-    order = sorted(range(len(ids)), key=lambda row: -len(ids[row]))
-    nats = _scorer(model, tokenizer)
-
-    def answer(most: int) -> list[Any]:
-        found: list[Any] = [None] * len(ids)
-        for start in range(0, most, BATCH):
-            batch = order[start : start + BATCH]
-            for row, one in zip(batch, nats([ids[row] for row in batch]), strict=True):
-                found[row] = one
-        return found
-
-    seconds, costs = timed(answer, len(ids))
+    scorer = _scorer(model, tokenizer)
+    costs = of_like_lengths(scorer, ids, BATCH)
     table = [
         {"id": str(number), "sha256": hashlib.sha256(text.encode(errors="replace")).hexdigest()}
         for number, text in enumerate(texts)
@@ -67,12 +54,18 @@ def score(model: str, rows: Path, out: Path, run: Path) -> Work:
         for one, text in zip(costs, texts, strict=True)
     ]
     write_table(out, ["id", "sha256", "bytes", "nats"], table, cost)
-    return Work(seconds, sum(len(row) - 1 for row in ids), "tokens", [round(float(one.mean()), 2) for one in costs])
+    sample = ids[:BATCH]
+    return Work(
+        [round(float(one.mean()), 2) for one in costs],
+        lambda: of_like_lengths(scorer, sample, BATCH),
+        sum(len(row) - 1 for row in sample),
+        "tokens",
+    )
 
 
 def _scorer(model: str, tokenizer: Any) -> Callable[[list[list[int]]], list[np.ndarray]]:
     """Of rows of ids the cost of each token but the first."""
-    if _is_ctranslate2(model):
+    if engines.find(model).engine == "ctranslate2":
         from ctranslate2 import Generator
 
         theirs = Generator(model, device="cpu", inter_threads=1, intra_threads=threads())

@@ -6,6 +6,7 @@ from itertools import islice
 import numpy as np
 
 from ... import engines
+from ...engines.batches import by_length
 from ...errors import UserError
 from ...run.finite import fault
 from . import decisions, promise
@@ -143,10 +144,8 @@ class Classifier:
             place = [row for row, windows in enumerate(found[0]) for _ in windows]
             found = [[one for windows in column for one in windows] for column in found]
         ids, types = found[0], found[1] if len(found) > 1 else None
-        order = sorted(range(len(ids)), key=lambda row: -len(ids[row]))
         logits = np.empty((len(ids), len(self.names)), np.float32)
-        for start in range(0, len(order), batch_size):
-            batch = order[start : start + batch_size]
+        for batch in by_length(ids, batch_size):
             logits[batch] = self.engine(
                 [ids[row] for row in batch], None if types is None else [types[row] for row in batch]
             )

@@ -7,6 +7,7 @@ from itertools import groupby
 import numpy as np
 
 from ... import engines
+from ...engines.batches import by_length
 from ...errors import UserError
 from ...run.finite import fault
 from ...tokenizer import long_texts
@@ -101,12 +102,10 @@ class Tagger:
         ]
         before, _, after = self.frame.ids
         found: dict[int, Iterable[Found]] = {}
-        order = sorted(range(len(spans)), key=lambda place: spans[place][1] - spans[place][2])
-        for start in range(0, len(order), batch_size):
-            batch = [spans[place] for place in order[start : start + batch_size]]
-            logits = self.engine([[*before, *tokens[row].ids[first:last], *after] for row, first, last in batch])
-            for place, span, numbers in zip(order[start : start + batch_size], batch, logits, strict=True):
-                row, first, last = span
+        ids = [[*before, *tokens[row].ids[first:last], *after] for row, first, last in spans]
+        for batch in by_length(ids, batch_size):
+            for place, numbers in zip(batch, self.engine([ids[place] for place in batch]), strict=True):
+                row, first, last = spans[place]
                 own = numbers[len(before) : len(before) + last - first]
                 given[row].finite &= bool(np.isfinite(numbers[: len(before) + last - first + len(after)]).all())
                 found[place] = self._entities(own, tokens[row].starts[first:last], tokens[row].ends[first:last])
