@@ -58,6 +58,11 @@ def check_launched() -> None:
                 raise UserError(f"{name} is {numbers[name]} in the environment, without {lacking[0]}: {unset}")
 
 
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def is_main() -> bool:
     """Whether this process is the one that prints and writes."""
     rank = os.environ.get("RANK", "0")

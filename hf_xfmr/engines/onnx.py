@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..plain import one_line
+from ..processes import cores
 from . import tokens
 from .batches import in_parts, inputs, joined
 from .config import read_config
@@ -92,4 +93,4 @@ def session(graph: Path, threads: int) -> Any:
 def threads() -> int:
     """As many as OMP_NUM_THREADS says, or as there are cores for this process."""
     told = os.environ.get("OMP_NUM_THREADS", "")
-    return int(told) if told.isdecimal() and int(told) else len(os.sched_getaffinity(0))
+    return int(told) if told.isdecimal() and int(told) else cores()

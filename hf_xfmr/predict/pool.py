@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from ..errors import UserError
+from ..processes import cores
 from .answers import answer, load
 from .row import Row
 
@@ -111,8 +112,7 @@ def _threads(count: int) -> Iterator[None]:
     if name in os.environ:
         yield
         return
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    os.environ[name] = str(max(1, cores // count))
+    os.environ[name] = str(max(1, cores() // count))
     try:
         yield
     finally:

@@ -29,7 +29,7 @@ _NO_CHOICE = re.compile(
     r"argument (?P<option>\S+): invalid choice: (?P<value>.*) \(choose from (?P<known>[^()]*)\)", re.DOTALL
 )
 _REQUIRED = re.compile(r"the following arguments are required: (?P<names>.+)")
-GONE_ON = "stopped; the same command begins again, training from its last checkpoint"
+GONE_ON = "stopped; the same command goes on: training from its last checkpoint, predict --out with the next row"
 CHOICES = 12  # that an error lists
 OPTION = re.compile(r"-h|--[^\W\d_][\w-]*(=.*)?", re.DOTALL)  # what is written as an option, there or not
 _shows_traceback: ContextVar[bool] = ContextVar("shows_traceback", default=False)
