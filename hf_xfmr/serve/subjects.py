@@ -3,15 +3,15 @@
 A subject is loaded and called in the model's thread alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
-from .. import engines
 from ..errors import UserError
 from . import refusals
-from .batcher import Entry
+from .batcher import More
+from .job import Entry
 
-PADDED = 4  # texts of like lengths in a batch of an engine that pads: of 32 it computes half for nothing
+Answered = tuple[Entry, Any]  # the answer, or the exception that there is instead
 
 
 class Text(NamedTuple):
@@ -46,8 +46,9 @@ class Subject:
         """What /info says beside what it says of every model."""
         return {}
 
-    def compute(self, entries: Sequence[Entry], asked: Any) -> list[Any]:
-        raise NotImplementedError
+    def compute(self, entries: Sequence[Entry], asked: Any, more: More) -> Iterable[Answered]:
+        """Each entry with its answer; `more` gives those that wait by now, at most so many."""
+        return zip(entries, self._answers([entry.given for entry in entries], asked), strict=True)
 
     def warm_up(self) -> None:
         """Compute a row, so that the first client does not wait for what is only done once."""
@@ -67,8 +68,6 @@ class Predicting(Subject):
 
         self.predictor = predictor = cast(Any, load(self.model, engine=self.engine))
         self.finds_entities = self.predictor.columns is None
-        pads = engines.find(self.model, self.engine).engine == "onnx"
-        self.together = min(self.batch_size, PADDED) if pads else self.batch_size
         self.reads_pairs = None if self.finds_entities else predictor.text_window.get("pair")
 
     def info(self) -> dict[str, Any]:
@@ -78,9 +77,6 @@ class Predicting(Subject):
         said = {"task": "classification", "labels": self.predictor.names, "reads_pairs": self.reads_pairs}
         return said | {"max_input_length": window["max_length"], "over_long": window.get("over_long", "head")}
 
-    def compute(self, entries: Sequence[Entry], asked: Asked) -> list[Any]:
-        return self._answers([entry.given for entry in entries], asked)
-
     def warm_up(self) -> None:
         self._answers([Text("a", "a" if self.reads_pairs else None)], Asked(pairs=bool(self.reads_pairs)))
 
@@ -88,7 +84,7 @@ class Predicting(Subject):
         texts, pairs = [row.text for row in rows], [row.pair or "" for row in rows] if asked.pairs else None
         refused = self._too_long(texts, pairs) if asked.whole else {}
         call = self.predictor.scores if asked.raw else self.predictor
-        answers = list(call(texts, pairs, batch_size=self.together))
+        answers = list(call(texts, pairs, batch_size=self.batch_size))
         for place, answer in enumerate(answers):
             if "error" in answer:
                 refused.setdefault(place, refusals.broken(answer["error"]))
@@ -118,9 +114,6 @@ class Filling(Subject):
     def info(self) -> dict[str, Any]:
         return {"task": "fill", "mask_token": self.filler.tokenizer.mask_token}
 
-    def compute(self, entries: Sequence[Entry], asked: Asked) -> list[Any]:
-        return self._answers([entry.given for entry in entries], asked)
-
     def warm_up(self) -> None:
         self._answers([Text(self.filler.tokenizer.mask_token)], Asked(top_k=1))
 
@@ -144,9 +137,6 @@ class Translating(Subject):
 
     def info(self) -> dict[str, Any]:
         return {"task": "translation"}
-
-    def compute(self, entries: Sequence[Entry], asked: Asked) -> list[Any]:
-        return self._answers([entry.given for entry in entries], asked)
 
     def _answers(self, rows: Sequence[Text], asked: Asked) -> list[Any]:
         written = self.translator([row.text for row in rows], batch_size=self.batch_size)
