@@ -87,7 +87,7 @@ class Running:
             if one.temperature:
                 alike.setdefault(one.options, []).append(row)
         for options, rows in alike.items():
-            shares = _warped(options)(None, scores[rows]).softmax(-1, dtype=torch.float64)
+            shares = _warped(options)(None, scores[rows]).softmax(-1, dtype=torch.float64)  # type: ignore[arg-type]
             sums = shares.cumsum(-1)
             at = torch.tensor([self.drawings[row].next() for row in rows], dtype=torch.float64, device=sums.device)
             tokens = torch.searchsorted(sums, (at * sums[:, -1])[:, None], right=True).squeeze(1)
