@@ -90,13 +90,14 @@ class Continuing(Subject):
 
     def _begun(self, entries: Sequence[Entry], found: list[Written], ends: set[int]) -> Iterator[Answered]:
         """Into `found` what can be continued of the entries; yielded are the others."""
+        read: dict[str, list[int]] = {}  # of the copies of a prompt one is
         for entry in entries:
             prompt: Prompt = entry.given
             if entry.is_over:
                 yield entry, None  # which nobody hears
                 continue
             try:
-                ids = self.ids(prompt.text)
+                ids = read[prompt.text] = read.get(prompt.text) or self.ids(prompt.text)
                 check_room(ids, prompt.asked, self.positions)
             except UserError as error:
                 yield entry, error
