@@ -9,7 +9,7 @@ Every row is a ratio: stock's median time by ours, of steps taken in turns in on
 machine's measured ceilings; writes bench.json and bench.svg. --quick takes shallower models of the same widths.
 `data` times instead the reading of a table of a million rows (--quick: 100,000) beside pyarrow's, and writes data.json.
 `lora` prints CPU time and memory of LoRA beside full fine-tuning. `serve` asks servers of a classifier in turns, by 64
-clients at a time: ours, a plain FastAPI with stock's pipeline, and LitServe where it is installed.
+clients at a time: ours, a plain FastAPI with stock's pipeline, and LitServe and BentoML where they are.
 """
 
 import argparse
@@ -32,10 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--turns", type=int, default=15, help="most turns a contest (default 15)")
     parser.add_argument("--model", help="serve: the folder of a run of train classify")
-    parser.add_argument("--onnx", help="serve: its export, which is served too")
+    parser.add_argument("--onnx", nargs="+", default=(), help="serve: its exports, which are served too")
     parser.add_argument("--clients", type=int, default=64, help="serve: how many ask at a time (default 64)")
     parser.add_argument("--requests", type=int, default=1000, help="serve: texts asked a turn (default 1000)")
+    parser.add_argument(
+        "--cores", type=int, help="serve: how many the servers have, with a thread each; the clients the rest"
+    )
     parser.add_argument("--litserve", metavar="PYTHON", help="serve: an interpreter that has litserve")
+    parser.add_argument("--bentoml", metavar="PYTHON", help="serve: an interpreter that has bentoml")
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder of bench.json and bench.svg")
 
 
@@ -61,7 +65,9 @@ def run(arguments: argparse.Namespace) -> None:
             clients=arguments.clients,
             requests=arguments.requests,
             turns=min(arguments.turns, 3),
-            python=arguments.litserve,
+            cores=arguments.cores,
+            litserve=arguments.litserve,
+            bentoml=arguments.bentoml,
             out=arguments.out,
         )
         return

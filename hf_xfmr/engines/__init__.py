@@ -24,6 +24,8 @@ from .manifest import ENGINES, Manifest
 if TYPE_CHECKING:
     import numpy as np
 
+    from .drawing import Drawing
+
 __all__ = ["ENGINES", "Place", "Rows", "Writer", "find", "labels", "positions", "rows", "seed", "tokenizer", "writer"]
 _MODULES = {"torch": "pytorch", "onnx": "onnx", "ctranslate2": "ctranslate2"}
 
@@ -61,6 +63,22 @@ class Writer(Protocol):
         `run.finite.NotFinite` where the model's numbers are not finite.
         """
         ...
+
+    def running(self) -> "Running | None":
+        """An empty batch of texts that others may join while they are written; None where the engine or what the
+        model's generation config asks for knows whole batches only."""
+        ...
+
+
+class Running(Protocol):
+    """Texts that are written together; see `joining.py`."""
+
+    ends: set[int]  # tokens with which a text ends
+
+    def join(self, prompts: Sequence[Sequence[int]], drawings: "Sequence[Drawing]") -> None: ...
+    def draw(self) -> list[int | None]: ...
+    def go_on(self, tokens: Sequence[int]) -> None: ...
+    def leave(self, rows: Sequence[int]) -> None: ...
 
 
 class Place(NamedTuple):

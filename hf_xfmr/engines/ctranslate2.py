@@ -44,6 +44,9 @@ class Writer:
         tokens = [[self.read[one] for one in row] for row in rows]
         return self._translated(tokens, options) if self.translates else self._continued(tokens, options, told)
 
+    def running(self) -> None:
+        """CTranslate2 takes a batch, and nothing joins it."""
+
     def _continued(
         self, prompts: list[list[str]], options: Mapping[str, Any], told: Callable[[int, int], bool] | None
     ) -> list[list[int]]:

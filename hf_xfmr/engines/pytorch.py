@@ -13,6 +13,7 @@ from ..errors import UserError
 from ..run import adapted, finite
 from ..training import fast_bf16
 from ..training.many_processes import in_parts, is_spread
+from . import joining
 from .batches import inputs
 
 
@@ -86,6 +87,10 @@ class Writer:
         with mode, finite.watched(self.model):
             ids = generated(self.model, tensors, {**options, **asked})
         return ids.tolist() if whole else ids[:, given["input_ids"].shape[1] :].tolist()
+
+    def running(self) -> "joining.Running | None":
+        """A batch that texts may join."""
+        return joining.Running(self.model) if joining.can_run(self.model) else None
 
     def _ends(self) -> list[int]:
         """The tokens with which a text ends."""

@@ -4,8 +4,9 @@
 |---|---|
 | `app.py`, `paths.py`, `completions.py` | what may be asked; OpenAI's schema |
 | `door.py`, `protocol.py`, `limits.py`, `refusals.py` | who comes in, how much and how slowly; what is answered else |
-| `batcher.py`, `subjects.py`, `continuing.py`, `pieces.py` | the queue and its thread; models; text token by token |
-| `asking.py`, `info.py`                 | requests to rows and back; what the server says of itself |
+| `job.py`, `batcher.py`, `subjects.py` | a request's rows; the queue and its thread; models |
+| `continuing.py`, `written.py`, `pieces.py` | texts that are written together, and one token by token |
+| `asking.py`, `info.py` | requests to rows and back; what the server says of itself |
 | `metrics.py`, `log.py`, `page/` | what is counted, written down and shown |
 """
 

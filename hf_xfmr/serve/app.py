@@ -75,7 +75,7 @@ class Application:
     def _open(self) -> None:
         """Add the paths of the model, now that it is known."""
         if isinstance(self.subject, Continuing):
-            routes = completions.router(self.batcher, self.limits, self.name)
+            routes = completions.router(self.batcher, self.limits, self.name, self.subject.key)
         else:
             routes = paths.router(self.subject, self.batcher, self.limits)
         self.api.include_router(routes)

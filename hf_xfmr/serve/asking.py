@@ -6,7 +6,8 @@ from typing import Any
 from ..errors import UserError
 from ..plain import is_unicode
 from . import refusals
-from .batcher import Batcher, Job
+from .batcher import Batcher
+from .job import Job
 from .limits import Limits
 from .subjects import Asked, Text
 

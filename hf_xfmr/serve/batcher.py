@@ -9,80 +9,30 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 from . import refusals
+from .job import Entry, Job
 from .limits import Limits
 from .metrics import Metrics
 
 RATE_MEMORY = 0.9  # of the rows a second so far, by which Retry-After is guessed
+PACE = 1.0  # seconds after which a batch that others join is counted, whose end may never come
 
-
-class Job:
-    """The rows of one request. Rows of one `key` may be computed together. `tell`, if there is one, is called in the
-    event loop with what the model says of a row before it is done."""
-
-    def __init__(self, rows: Sequence[Any], key: Hashable, tell: Callable[[int, Any], None] | None = None):
-        self.rows, self.key, self.tell = list(rows), key, tell
-        self.answers: list[Any] = [None] * len(self.rows)
-        self.left = len(self.rows)
-        self.since = time.monotonic()
-        self.is_over = False  # answered, refused, or its client has gone: what is left of it is not computed
-        self.loop = asyncio.get_running_loop()
-        self.done: asyncio.Future = self.loop.create_future()
-
-    def say(self, row: int, piece: Any) -> None:
-        """From the thread: part of a row's answer."""
-        if self.tell is not None:
-            self.loop.call_soon_threadsafe(self.tell, row, piece)
-
-    def set(self, row: int, answer: Any) -> None:
-        """From the thread: a row's answer, or the exception that it has instead."""
-        self.answers[row] = answer
-        self.left -= 1
-        failed = isinstance(answer, BaseException)
-        if not self.is_over and (failed or not self.left):
-            self.is_over = True
-            self.loop.call_soon_threadsafe(self._finish, answer if failed else None)
-
-    def _finish(self, error: BaseException | None) -> None:
-        if not self.done.done():
-            if error is None:
-                self.done.set_result(self.answers)
-            else:
-                self.done.set_exception(error)
-
-
-class Entry:
-    """A row in the queue."""
-
-    __slots__ = ("job", "row")
-
-    def __init__(self, job: Job, row: int):
-        self.job, self.row = job, row
-
-    @property
-    def given(self) -> Any:
-        return self.job.rows[self.row]
-
-    @property
-    def is_over(self) -> bool:
-        return self.job.is_over
-
-    def say(self, piece: Any) -> None:
-        self.job.say(self.row, piece)
+More = Callable[[int], list[Entry]]
 
 
 class Batcher:
     """`prepare` is called first in the thread, and `ready` when it is done, with what went wrong if anything did.
-    `compute` takes the entries of a batch and their key, and returns an answer, or an exception, for each."""
+    `compute` takes the entries of a batch and their key, and yields each with its answer, or the exception that it has
+    instead; through its third argument it may ask for as many more as there is room for, of those that wait."""
 
     def __init__(
         self,
         prepare: Callable[[], None],
         ready: Callable[[Exception | None], None],
-        compute: Callable[[Sequence[Entry], Any], Sequence[Any]],
+        compute: Callable[[Sequence[Entry], Any, More], Iterable[tuple[Entry, Any]]],
         limits: Limits,
         metrics: Metrics,
     ):
@@ -171,15 +121,12 @@ class Batcher:
             return
         self.ready(None)
         while batch := self._batch():
-            begun = time.monotonic()
-            for entry in batch:
-                self.metrics.waited.observe(begun - entry.job.since)
-            self.metrics.batch.observe(len(batch))
-            self._compute(batch)
-            seconds = time.monotonic() - begun
-            self.metrics.computed.observe(seconds)
-            self.metrics.rows.inc(len(batch))
-            self.rate = RATE_MEMORY * self.rate + (1 - RATE_MEMORY) * len(batch) / max(seconds, 1e-6)
+            self._compute(batch, lambda most: self._joining(batch[0].job.key, most))
+
+    def _joining(self, key: Hashable, most: int) -> list[Entry]:
+        """Those that wait for what is being computed already."""
+        with self.changed:
+            return self._take(key, most) if most > 0 and self.queue else []
 
     def _batch(self) -> list[Entry]:
         """The next rows of one key, oldest first; waits for more only while the oldest has not waited long enough, and
@@ -194,33 +141,63 @@ class Batcher:
                 mates = sum(1 for entry in self.queue if entry.job.key == first.key)
                 left = first.since + self.limits.max_wait_ms / 1000 - time.monotonic()
                 if mates >= self.limits.batch_size or left <= 0 or mates < len(self.queue) or not self.is_patient:
-                    return self._take(first.key)
+                    return self._take(first.key, self.limits.batch_size)
                 self.changed.wait(left)
 
-    def _take(self, key: Hashable) -> list[Entry]:
+    def _take(self, key: Hashable, most: int) -> list[Entry]:
         taken: list[Entry] = []
         kept: list[Entry] = []
         for entry in self.queue:
-            if entry.job.key == key and len(taken) < self.limits.batch_size:
-                taken.append(entry)
-            else:
-                kept.append(entry)
+            (taken if entry.job.key == key and len(taken) < most else kept).append(entry)
         self.queue.clear()
         self.queue.extend(kept)
         self.metrics.waiting.set(len(kept))
+        now = time.monotonic()
+        for entry in taken:
+            self.metrics.waited.observe(now - entry.job.since)
         return taken
 
-    def _compute(self, batch: Sequence[Entry]) -> None:
-        """Compute a batch. Where that fails, each row alone: one that breaks the model costs the others no answer."""
+    def _compute(self, batch: Sequence[Entry], more: More) -> None:
+        """Compute a batch. Where that fails, each row alone, but those of which something was said: one that breaks the
+        model costs the others no answer."""
+        left = set(batch)
+        pace = _Pace(self)
+        self.metrics.batch.observe(len(left))
+
+        def joining(most: int) -> list[Entry]:
+            if joined := more(most):
+                left.update(joined)
+                self.metrics.batch.observe(len(left))
+            pace.told()
+            return joined
+
         try:
-            answers = self.compute(batch, batch[0].job.key)
+            for entry, answer in self.compute(batch, batch[0].job.key, joining):
+                entry.job.set(entry.row, answer)
+                left.discard(entry)
+                pace.answered += 1
         except Exception as error:
-            if len(batch) == 1:
-                batch[0].job.set(batch[0].row, error)
-                return
-            for entry in batch:
-                if not entry.is_over:
-                    self._compute([entry])
+            for entry in left:
+                if len(left) == 1 or entry.has_said:
+                    entry.job.set(entry.row, error)
+                elif not entry.is_over:
+                    self._compute([entry], lambda most: [])
+        pace.told(is_over=True)
+
+
+class _Pace:
+    """How many rows a second are answered."""
+
+    def __init__(self, batcher: Batcher):
+        self.batcher, self.answered, self.since = batcher, 0, time.monotonic()
+
+    def told(self, *, is_over: bool = False) -> None:
+        """Counted at the end of a batch, and of one that others join now and then."""
+        seconds = time.monotonic() - self.since
+        if not self.answered or not (is_over or seconds > PACE):
             return
-        for entry, answer in zip(batch, answers, strict=True):
-            entry.job.set(entry.row, answer)
+        own = self.batcher
+        own.metrics.computed.observe(seconds)
+        own.metrics.rows.inc(self.answered)
+        own.rate = RATE_MEMORY * own.rate + (1 - RATE_MEMORY) * self.answered / max(seconds, 1e-6)
+        self.answered, self.since = 0, time.monotonic()

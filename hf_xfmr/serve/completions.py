@@ -6,7 +6,7 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable
 from typing import Any
 
 from fastapi import APIRouter
@@ -16,10 +16,11 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from ..errors import UserError
 from ..plain import is_unicode
 from . import log, refusals
-from .batcher import Batcher, Job
-from .continuing import Continued, Sampling
+from .batcher import Batcher
+from .job import Job
 from .limits import Limits
 from .refusals import Refusal
+from .written import Continued, Prompt, Sampling
 
 MOST_STOPS, MOST_COPIES = 4, 128
 LARGEST_SEED = 2**63 - 1
@@ -57,8 +58,8 @@ class Completion(BaseModel):
     frequency_penalty: Any = 0
 
 
-def router(batcher: Batcher, limits: Limits, name: str) -> APIRouter:
-    """The two paths; `name` is what the model is called."""
+def router(batcher: Batcher, limits: Limits, name: str, key: Callable[[Sampling], Hashable]) -> APIRouter:
+    """The two paths; `name` is what the model is called, and prompts of one `key` can be written together."""
     routes = APIRouter(tags=["generate"])
     began = int(time.time())
 
@@ -71,9 +72,10 @@ def router(batcher: Batcher, limits: Limits, name: str) -> APIRouter:
         try:
             prompts, sampling = _checked(asked, limits)
             reply = _Reply(asked, prompts, name)
+            rows = [Prompt(prompt, sampling) for prompt in reply.rows]
             if not asked.stream:
-                return JSONResponse(reply.whole(await batcher.answers(Job(reply.rows, sampling))))
-            events = reply.events(batcher, sampling)
+                return JSONResponse(reply.whole(await batcher.answers(Job(rows, key(sampling)))))
+            events = reply.events(batcher, rows, key(sampling))
             first = await anext(events)  # what is refused by now is an error with its status
             return StreamingResponse(_all(first, events), media_type="text/event-stream")
         except (Refusal, UserError) as error:
@@ -151,11 +153,11 @@ class _Reply:
         ]
         return {**self.head, "choices": choices, "usage": self._usage(answers)}
 
-    async def events(self, batcher: Batcher, sampling: Sampling) -> AsyncGenerator[str, None]:
+    async def events(self, batcher: Batcher, rows: list[Prompt], key: Hashable) -> AsyncGenerator[str, None]:
         """Server-sent events: pieces of text as they come, the end of each text, [DONE]. The time of the whole answer
         is limited as everybody's. Raises `Refusal` and what the model raises."""
         pieces: asyncio.Queue = asyncio.Queue()  # of at most max_tokens pieces a row
-        job = Job(self.rows, sampling, lambda row, piece: pieces.put_nowait((row, piece)))
+        job = Job(rows, key, lambda row, piece: pieces.put_nowait((row, piece)))
         job.done.add_done_callback(lambda _: pieces.put_nowait(None))
         waiting = asyncio.ensure_future(batcher.answers(job))
         waiting.add_done_callback(lambda _: pieces.put_nowait(None))  # out of time too

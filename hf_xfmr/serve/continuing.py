@@ -1,34 +1,20 @@
-"""Prompts continued in batches, token by token: rows that end, stop or have lost their client leave, others go on."""
+"""Prompts continued together, token by token. Where the engine can, those that come while others are being written join
+them at the next token; whoever ends, stops or has lost its client leaves."""
 
 import random
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any
 
 from .. import engines
+from ..engines.drawing import Drawing
 from ..errors import UserError
-from .batcher import Entry
-from .pieces import Pieces
-from .subjects import Subject
-
-
-class Sampling(NamedTuple):
-    """How prompts are continued; rows that ask the same are continued together. `alone` keeps the rows of a request
-    with a seed to themselves: in company they would be drawn otherwise. None for `seed`: another text each time."""
-
-    max_tokens: int
-    temperature: float
-    top_k: int
-    top_p: float
-    stops: tuple[str, ...] = ()
-    seed: int | None = None
-    alone: int | None = None
-
-
-class Continued(NamedTuple):
-    text: str
-    finish_reason: str  # stop: a stop, or the text's end; length: as many tokens as were asked for
-    tokens: int
-    read: int  # tokens of the prompt
+from ..run import finite
+from . import refusals
+from .batcher import More
+from .job import Entry
+from .subjects import Answered, Subject
+from .written import Prompt, Sampling, Written, check_room
 
 
 class Continuing(Subject):
@@ -39,6 +25,7 @@ class Continuing(Subject):
 
         self.generator = Generator(self.model, engine=self.engine)
         self.tokenizer = self.generator.tokenizer
+        self.joins = self.generator.engine.running() is not None
 
     def info(self) -> dict[str, Any]:
         return {"task": "generation", "max_input_length": self.positions, "engine": self.generator.place.engine}
@@ -48,55 +35,87 @@ class Continuing(Subject):
         """The most tokens that a prompt and its continuation have together."""
         return self.generator.positions
 
+    def key(self, asked: Sampling) -> Hashable:
+        """Prompts of one key are written together: all, or by an engine that draws for a batch those that ask alike."""
+        return None if self.joins else asked
+
     def warm_up(self) -> None:
-        self._continue([self.ids("a")], Sampling(2, 0.0, 0, 1.0), 0, lambda row, token: False)
+        with suppress(UserError):  # a tokenizer of some characters may lack this one
+            ids = self.ids("a")
+            running = self.generator.engine.running()
+            if running is None:
+                self._continue([ids], Sampling(2, 0.0, 0, 1.0), 0, lambda row, token: False)
+                return
+            running.join([ids], [Drawing(0.0, 0, 1.0)])
+            running.go_on([token or 0 for token in running.draw()])
 
     def ids(self, prompt: str) -> list[int]:
-        """A prompt's tokens; those of an empty one are the token with which texts begin."""
+        """A prompt's tokens; of one without any, the token with which texts begin. Raises `UserError` where there is
+        none."""
         start = self.tokenizer.bos_token or self.tokenizer.eos_token or ""
-        return list(self.tokenizer(prompt or start, add_special_tokens=False)["input_ids"])
+        for text in (prompt, start):
+            if found := list(self.tokenizer(text, add_special_tokens=False)["input_ids"]) if text else []:
+                return found
+        raise UserError("a prompt has no token, and the model none that begins a text: give its first words")
 
-    def compute(self, entries: Sequence[Entry], asked: Sampling) -> list[Any]:
+    def compute(self, entries: Sequence[Entry], asked: Any, more: More) -> Iterator[Answered]:
+        return self._joined(list(entries), more) if self.joins else self._batched(entries, asked)
+
+    def _joined(self, waiting: list[Entry], more: More) -> Iterator[Answered]:
+        """Rows of one batch that others join, each answered as soon as it is done."""
+        running = self.generator.engine.running()
+        assert running is not None
+        ends = {*running.ends, self.tokenizer.eos_token_id}
+        texts: list[Written] = []
+        while waiting or texts:
+            new: list[Written] = []
+            yield from self._begun(waiting, new, ends)
+            if new:
+                running.join([one.ids for one in new], [_drawing(one.entry) for one in new])
+                texts += new
+            done: dict[int, Any] = {}
+            tokens = running.draw() if texts else []
+            for row, (one, token) in enumerate(zip(texts, tokens, strict=True)):
+                if token is None:
+                    done[row] = refusals.broken(finite.fault("the model"))
+                elif one.take(token):
+                    done[row] = one.answer()
+            yield from ((texts[row].entry, answer) for row, answer in done.items())
+            if done:
+                running.leave(list(done))
+                texts = [one for row, one in enumerate(texts) if row not in done]
+            if texts:
+                running.go_on([token for row, token in enumerate(tokens) if row not in done])  # type: ignore[misc]
+            waiting = more(self.batch_size - len(texts))
+
+    def _begun(self, entries: Sequence[Entry], found: list[Written], ends: set[int]) -> Iterator[Answered]:
+        """Into `found` what can be continued of the entries; yielded are the others."""
+        read: dict[str, list[int]] = {}  # of the copies of a prompt one is
+        for entry in entries:
+            prompt: Prompt = entry.given
+            if entry.is_over:
+                yield entry, None  # which nobody hears
+                continue
+            try:
+                ids = read[prompt.text] = read.get(prompt.text) or self.ids(prompt.text)
+                check_room(ids, prompt.asked, self.positions)
+            except UserError as error:
+                yield entry, error
+                continue
+            found.append(Written(entry, ids, self.tokenizer, ends))
+
+    def _batched(self, entries: Sequence[Entry], asked: Sampling) -> Iterator[Answered]:
+        """One batch from its first token to the last of its longest text."""
         if asked.seed is not None and self.generator.place.engine == "ctranslate2":
             raise UserError("seed: CTranslate2 draws otherwise each time; leave it out, or serve the run's own folder")
-        prompts = [self.ids(entry.given) for entry in entries]
-        answers: list[Any] = [None] * len(entries)
-        fitting = []
-        for place, ids in enumerate(prompts):
-            if len(ids) + asked.max_tokens > self.positions:
-                answers[place] = UserError(
-                    f"the prompt's {len(ids):,} tokens and max_tokens {asked.max_tokens:,} are more than the "
-                    f"{self.positions:,} positions of the model: shorten the prompt or lower max_tokens"
-                )
-            else:
-                fitting.append(place)
-        texts = {place: Pieces(self.tokenizer, prompts[place], asked.stops) for place in fitting}
-        ended = self.tokenizer.eos_token_id
-        finished: set[int] = set()
+        texts: list[Written] = []
+        yield from self._begun(entries, texts, {self.tokenizer.eos_token_id})
+        if texts:
+            first = texts[0].entry.row
+            self._continue([one.ids for one in texts], asked, first, lambda row, token: texts[row].take(token))
+        yield from ((one.entry, one.answer()) for one in texts)
 
-        def told(row: int, token: int) -> bool:
-            """Whether the row is done with this token."""
-            place = fitting[row]
-            one = texts[place]
-            if token == ended:
-                finished.add(place)
-                return True
-            if piece := one.add(token):
-                entries[place].say(piece)
-            return one.stopped or entries[place].is_over
-
-        if fitting:
-            self._continue([prompts[place] for place in fitting], asked, entries[fitting[0]].row, told)
-        for place, one in texts.items():
-            if rest := one.end():
-                entries[place].say(rest)
-            reason = "stop" if one.stopped or place in finished else "length"
-            answers[place] = Continued(one.text, reason, one.count + (place in finished), len(prompts[place]))
-        return answers
-
-    def _continue(
-        self, prompts: list[list[int]], asked: Sampling, first: int, told: Callable[[int, int], bool]
-    ) -> None:
+    def _continue(self, prompts: list[list[int]], asked: Sampling, first: int, told: Any) -> None:
         """Write on until all rows are done. `first` is the number of the first row within its request: of a request
         with a seed that takes several batches each is drawn otherwise, and alike each time."""
         seed = random.getrandbits(32) if asked.seed is None else (asked.seed + first) % 2**32
@@ -106,3 +125,9 @@ class Continuing(Subject):
             drawn = {"do_sample": True, "temperature": asked.temperature, "top_k": asked.top_k, "top_p": asked.top_p}
         options = {**self.generator.told(None, **drawn).options, "max_new_tokens": asked.max_tokens}
         self.generator.engine(prompts, options, told)
+
+
+def _drawing(entry: Entry) -> Drawing:
+    asked: Sampling = entry.given.asked
+    seed = None if asked.seed is None else f"{asked.seed}/{entry.row}"  # each row of a request otherwise
+    return Drawing(asked.temperature, asked.top_k, asked.top_p, seed)

@@ -13,11 +13,16 @@ FILES = ("*.safetensors", "*.onnx", "model.bin", "config.json", "tokenizer.json"
 
 
 def about(model: str, said: dict[str, Any], limits: Limits) -> dict[str, Any]:
-    """`said` is what the model says of itself. Beside it stand the fields that text-embeddings-inference has."""
+    """`said` is what the model says of itself. Beside it stand the fields that text-embeddings-inference has, as its
+    clients may look for them: a tokenizer runs in the model's thread, and a batch is bounded by its texts."""
+    found = manifest.read(model) if Path(model).is_dir() else None
     info = {
         "model_id": name_of(model),
         "model_sha": None,
+        "model_dtype": "float32" if found is None else found.told.get("precision", "float32"),
         "version": __version__,
+        "tokenization_workers": 1,
+        "max_batch_tokens": limits.batch_size * said.get("max_input_length", 0),
         "max_client_batch_size": limits.max_texts,
         "max_batch_requests": limits.batch_size,
         "max_concurrent_requests": limits.max_queue,

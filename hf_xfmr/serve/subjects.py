@@ -3,13 +3,16 @@
 A subject is loaded and called in the model's thread alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
 from ..errors import UserError
 from ..tasks.classification.words import Row as Text
 from . import refusals
-from .batcher import Entry
+from .batcher import More
+from .job import Entry
+
+Answered = tuple[Entry, Any]  # the answer, or the exception that there is instead
 
 
 class Asked(NamedTuple):
@@ -37,8 +40,9 @@ class Subject:
         """What /info says beside what it says of every model."""
         return {}
 
-    def compute(self, entries: Sequence[Entry], asked: Any) -> list[Any]:
-        raise NotImplementedError
+    def compute(self, entries: Sequence[Entry], asked: Any, more: More) -> Iterable[Answered]:
+        """Each entry with its answer; `more` gives those that wait by now, at most so many."""
+        return zip(entries, self._answers([entry.given for entry in entries], asked), strict=True)
 
     def warm_up(self) -> None:
         """Compute a row, so that the first client does not wait for what is only done once."""
@@ -66,9 +70,6 @@ class Predicting(Subject):
         window = self.predictor.text_window
         said = {"task": "classification", "labels": self.predictor.names, "reads_pairs": self.reads_pairs}
         return said | {"max_input_length": window["max_length"], "over_long": window.get("over_long", "head")}
-
-    def compute(self, entries: Sequence[Entry], asked: Asked) -> list[Any]:
-        return self._answers([entry.given for entry in entries], asked)
 
     def warm_up(self) -> None:
         self._answers([Text("a", "a" if self.reads_pairs else None)], Asked(pairs=bool(self.reads_pairs)))
@@ -107,9 +108,6 @@ class Filling(Subject):
     def info(self) -> dict[str, Any]:
         return {"task": "fill", "mask_token": self.filler.tokenizer.mask_token}
 
-    def compute(self, entries: Sequence[Entry], asked: Asked) -> list[Any]:
-        return self._answers([entry.given for entry in entries], asked)
-
     def warm_up(self) -> None:
         self._answers([Text(self.filler.tokenizer.mask_token)], Asked(top_k=1))
 
@@ -133,9 +131,6 @@ class Translating(Subject):
 
     def info(self) -> dict[str, Any]:
         return {"task": "translation"}
-
-    def compute(self, entries: Sequence[Entry], asked: Asked) -> list[Any]:
-        return self._answers([entry.given for entry in entries], asked)
 
     def _answers(self, rows: Sequence[Text], asked: Asked) -> list[Any]:
         written = self.translator([row.text for row in rows], batch_size=self.batch_size)

@@ -97,23 +97,35 @@ KINDS = {
     "pairs": {"text_window": {**WINDOW, "pair": True, "over_long": "head+tail"}},
     "several": {"problem_type": "multi_label_classification"},
     "thresholds": {"decision_thresholds": {"a": 0.05, "b": 0.3}},
+    "costs": {
+        "decision_costs": {
+            gold: {"a": 1.0 * (gold != "a"), "b": 3.0 * (gold != "b"), "c": 2.0 * (gold != "c"), "unsure": 0.4}
+            for gold in "abc"
+        }
+    },
 }
+UNSURE = {"thresholds": 0.5, "several": 0.6, "windows": 0.9}  # below which these answer "unsure"
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_onnx_folder_answers_as_the_run_without_torch(kind, both, tmp_path):
     run, out = (told(shutil.copytree(one, tmp_path / one.name), **KINDS[kind]) for one in both)
     rows, pairs = texts(40), texts(41)[1:] if kind == "pairs" else None
+    limit = UNSURE.get(kind)
     said = without(
         f"""
 import json
 from hf_xfmr.predict import load
 rows, pairs = json.loads({json.dumps(json.dumps([rows, pairs]))})
 print(json.dumps([[list(load({str(out)!r}, temperature)(rows, pairs, batch_size=8)) for temperature in (None, 1, 3)],
-                  load({str(out)!r}).columns]))
+                  load({str(out)!r}).columns,
+                  list(load({str(out)!r}, abstain_below={limit})(rows, pairs, batch_size=8))]))
 """
     )
-    found, columns = json.loads(said.splitlines()[-1])
+    found, columns, unsure = json.loads(said.splitlines()[-1])
+    same(unsure, list(load(str(run), abstain_below=limit)(rows, pairs, batch_size=8)))
+    if limit or kind == "costs":
+        assert 0 < sum(one["label"] == "unsure" for one in unsure) < len(unsure)
     for answers, temperature in zip(found, (None, 1, 3), strict=True):
         ours = load(str(run), temperature)
         same(answers, list(ours(rows, pairs, batch_size=8)))

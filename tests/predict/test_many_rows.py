@@ -115,7 +115,7 @@ def test_rows_that_cannot_be_read_keep_their_place_and_their_columns(models, tmp
         list(predict(str(models / "classifier"), ["good"], keep="all"))
 
 
-def command(model, rows, out, *more, ranks: int | None = None) -> list[str]:
+def command(model, rows, out, *more, ranks: int | None = None, launcher: str = "torchrun") -> list[str]:
     words = ["predict", str(model), "--file", str(rows), "--out", str(out), "--id_column", "key", "--batch_size", "2"]
     words += ["--keep", "day,label=gold", *more]
     if ranks is None:
@@ -123,8 +123,15 @@ def command(model, rows, out, *more, ranks: int | None = None) -> list[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    launcher = ["-m", "torch.distributed.run", "--nproc_per_node", str(ranks), "--master_port", str(port)]
-    return [sys.executable, *launcher, "-m", "hf_xfmr", *words]
+    begins = {
+        "torchrun": ["torch.distributed.run", "--nproc_per_node", str(ranks), "--master_port", str(port)],
+        # Without --multi_gpu, which says several processes and asks for no GPU, it begins one where there is none.
+        "accelerate": [
+            *("accelerate.commands.launch", "--multi_gpu", "--num_processes", str(ranks), "--num_machines", "1"),
+            *("--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", str(port)),
+        ],
+    }
+    return [sys.executable, "-m", *begins[launcher], "-m", "hf_xfmr", *words]
 
 
 def begin(words) -> subprocess.Popen:
@@ -220,6 +227,18 @@ def test_ranks_of_a_launcher_share_the_rows_and_any_may_be_killed(models, rows, 
     assert process.returncode == 0, said
     assert f"{N} rows, " in printed
     assert printed.count("rows") == 1  # one of them speaks
+    same(out, whole)
+
+
+@pytest.mark.slow
+def test_accelerate_begins_them_too(models, rows, tmp_path):
+    model, whole, out = models / "classifier", tmp_path / "whole.parquet", tmp_path / "out.parquet"
+    run(model, rows, whole, keep="day,label=gold", batch_size=2)
+    process = begin(command(model, rows, out, ranks=2, launcher="accelerate"))
+    printed, said = process.communicate(timeout=400)
+    assert process.returncode == 0, said
+    assert f"{N} rows: " in printed
+    assert printed.count("rows") == 1
     same(out, whole)
 
 

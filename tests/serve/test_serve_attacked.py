@@ -237,12 +237,17 @@ def test_full_queues_and_late_answers(models):
         assert server.ask("/ready")[0] == 200
 
 
-def test_a_reader_that_leaves_in_mid_stream_stops_the_writing(models, tmp_path):
-    folder = tmp_path / "long"
+def long_writer(models, folder):
+    """A model whose texts take a while."""
     config = hf_xfmr.XfmrGPT2Config(**{**GPT2, "n_positions": 20_000})
     hf_xfmr.XfmrGPT2ForCausalLM(config).save_pretrained(folder)
     for file in (models / "gpt2").glob("tokenizer*"):
         (folder / file.name).write_bytes(file.read_bytes())
+    return folder
+
+
+def test_a_reader_that_leaves_in_mid_stream_stops_the_writing(models, tmp_path):
+    folder = long_writer(models, tmp_path / "long")
     body = {"prompt": "good", "max_tokens": 19_000, "temperature": 1, "stream": True}
     with in_thread(folder, timeout=120) as server:
         with server.socket() as connection:
@@ -255,4 +260,29 @@ def test_a_reader_that_leaves_in_mid_stream_stops_the_writing(models, tmp_path):
         assert status == 200
         assert said["usage"]["completion_tokens"] <= 2
         assert time.monotonic() - begun < 5
+        while not server.counted("hf_xfmr_cancelled_total") and time.monotonic() < begun + 5:
+            time.sleep(0.02)
         assert server.counted("hf_xfmr_cancelled_total") == 1
+
+
+def test_who_reads_a_stream_slowly_holds_nobody_up_and_is_closed(models, tmp_path):
+    """The answer, with its prompts 6 MB at once, is longer than what sockets hold; the reader takes nothing of it."""
+    folder = long_writer(models, tmp_path / "long")
+    body = {"prompt": "good" + " " * 99_000, "max_tokens": 19_000, "temperature": 0, "n": 64}
+    body |= {"echo": True, "stream": True}
+    with in_thread(folder, timeout=300, patience=1.5, batch_size=128) as server:
+        own = psutil.Process()
+        stalled = socket.socket()
+        stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stalled.connect(("127.0.0.1", server.port))
+        stalled.sendall(post(json.dumps(body).encode(), "/v1/completions"))
+        before, most, begun = own.memory_info().rss, 0, time.monotonic()
+        while not server.counted("hf_xfmr_cancelled_total") and time.monotonic() < begun + 120:
+            asked = time.monotonic()
+            status, said, _ = server.ask("/v1/completions", {"prompt": "bad", "max_tokens": 2})
+            assert (status, said["usage"]["completion_tokens"] <= 2) == (200, True)
+            assert time.monotonic() - asked < 20
+            most = max(most, own.memory_info().rss)
+        assert server.counted("hf_xfmr_cancelled_total") == 1, "a reader that reads nothing is kept"
+        assert most - before < 200_000_000
+        stalled.close()

@@ -176,6 +176,43 @@ def test_info_health_and_metrics(server, models):
     assert {"/predict", "/classify", "/words", "/info", "/ready", "/health", "/metrics"} <= set(paths)
 
 
+def test_a_client_of_hugging_face_reads_the_answers(server, models, monkeypatch):
+    """Given the address: what it makes of labels, scores and errors. Offline it would not even ask this machine."""
+    from huggingface_hub import InferenceClient, constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    client = InferenceClient(model=f"http://127.0.0.1:{server.port}/predict")
+    (expected,) = load(str(models / "classifier"))(["good film"])
+    found = client.text_classification("good film")
+    best = found[0] if isinstance(found, list) else found
+    assert (best.label, best.score) == (expected["label"], pytest.approx(expected["probability"], abs=2e-6))
+    with pytest.raises(Exception, match="422"):
+        client.text_classification("  ")
+
+
+def test_answers_have_the_fields_that_text_embeddings_inference_publishes(server):
+    """By its OpenAPI description, version 1.7.1: names, types, and which are required."""
+    info = server.ask("/info")[1]
+    texts = {"model_id": str, "model_dtype": str, "version": str, "auto_truncate": bool, "model_type": dict}
+    counts = ("max_concurrent_requests", "max_input_length", "max_batch_tokens", "max_client_batch_size")
+    for name, kind in texts.items():
+        assert type(info[name]) is kind, name
+    for name in (*counts, "tokenization_workers"):
+        assert type(info[name]) is int, name
+        assert info[name] > 0, name
+    kinds = info["model_type"]["classifier"]
+    assert kinds["label2id"] == {label: int(number) for number, label in kinds["id2label"].items()}
+    single = server.ask("/predict", {"inputs": "good", "truncate": None, "truncation_direction": "Right"})[1]
+    batch = server.ask("/predict", {"inputs": [["good"], ["bad"]], "raw_scores": True})[1]
+    for one in (*single, *batch[0], *batch[1]):
+        assert {name: type(value) for name, value in one.items()} == {"score": float, "label": str}
+    for asked, status in (({"inputs": 7}, 422), ({"inputs": [["a"]] * 65}, 413)):
+        found, said, _ = server.ask("/predict", asked)
+        assert found == status
+        assert said.keys() == {"error", "error_type"}
+        assert said["error_type"] in ("Unhealthy", "Backend", "Overloaded", "Validation", "Tokenizer")
+
+
 def test_cors_and_the_key_where_they_are_asked_for(models):
     origin = {"Origin": "https://mine.example"}
     with in_thread(models / "classifier", key="s3cret", cors=["https://mine.example"]) as server:

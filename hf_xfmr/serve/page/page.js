@@ -74,7 +74,7 @@ function marked(text, spans, mark) {
 async function classify(text, pair) {
   const inputs = pair === null ? text : [text, pair];
   const answer = await (await ask("classify", { inputs })).json();
-  if ("value" in answer) show(say.answer, make("p", `${say.value}: ${answer.value.toFixed(3)}`, "written"));
+  if ("value" in answer) show(say.answer, make("p", `${say.value}${say.colon}${answer.value.toFixed(3)}`, "written"));
   else {
     const rows = Object.entries(answer.probabilities).sort((a, b) => b[1] - a[1]);
     const shown = make("p", answer.label || say.none, "written");
@@ -167,7 +167,7 @@ async function learn(first) {
     return;
   }
   fault(null);
-  const labels = about.labels ? `: ${about.labels.slice(0, 8).join(", ")}${about.labels.length > 8 ? ", …" : ""}` : "";
+  const labels = about.labels ? `${say.colon}${about.labels.slice(0, 8).join(", ")}${about.labels.length > 8 ? ", …" : ""}` : "";
   byId("about").textContent = `${say[`task_${about.task}`]}${labels}`;
   byId("pairs").hidden = !about.reads_pairs;
   if (about.task === "generation") byId("text-label").textContent = say.prompt;

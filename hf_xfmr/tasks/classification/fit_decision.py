@@ -67,7 +67,15 @@ def labels_of(settings: Any, problem: Problem) -> list[str]:
     if not problem.has_names:
         raise UserError(f"{kind} is given, but ratings are not decided: leave it out")
     if len(names) > WHOLE:
-        raise UserError(f"{kind} is given, but of more than {WHOLE} labels ({len(names):,}) the likeliest decide")
+        instead = (
+            "and cut the probabilities of the answers where you like"
+            if problem.several
+            else "and have unsure answers instead: hf_xfmr predict --abstain_below 0.9"
+        )
+        raise UserError(
+            f"{kind} is given, but of more than {WHOLE} labels ({len(names):,}) no run keeps the probabilities of all, "
+            f"from which thresholds are fitted: leave it out, {instead}"
+        )
     if settings.decision_labels:
         return _told(settings.decision_labels, names)
     if problem.several or kind == "costs":

@@ -109,6 +109,10 @@ def test_what_cannot_be_is_said(tmp_path):
         fit_decision.fit(wish(best_f1=True), two, share[:15], np.array([0] * 10 + [1] * 5))
     rare = np.zeros((200, 2), bool)
     rare[:50, 0] = rare[:5, 1] = True
+    names = [f"label {number}" for number in range(101)]
+    for kind, instead in {SingleLabel: "hf_xfmr predict --abstain_below", MultiLabel: "cut the probabilities"}.items():
+        with pytest.raises(UserError, match=f"of more than 100 labels .101. .*{instead}"):
+            fit_decision.check(wish(target_precision=0.9), of_labels(kind, names))
     found, record = fit_decision.fit(wish(best_f1=True), several, rare * 0.8, rare)
     assert set(found.thresholds) == {"a"}  # the rare one keeps 0.5
     assert len(record["by_label"]) == 1
