@@ -86,8 +86,8 @@ def _distance(
 
     def compute(*given: Tensor) -> Tensor:
         rewind()
-        rows = [t.transpose(1, 2) for t in given]  # as a model's heads lie: (1, H, N, D), a view
-        return attend(kernel, *rows, spans, is_causal, scaling, dropout)
+        q, k, v = (t.transpose(1, 2) for t in given)  # as a model's heads lie: (1, H, N, D), a view
+        return attend(kernel, q, k, v, spans, is_causal, scaling, dropout)
 
     seen = compute(query, key, units).detach().cpu().double()  # (1, N, H, D): of each query its weights
     leaves = [t.clone().requires_grad_() for t in (query, key, value)]
