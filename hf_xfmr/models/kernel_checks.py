@@ -82,7 +82,7 @@ def _distance(
         torch.randn(1, sum(lengths), HEADS, head_dim, generator=generator).to(device, dtype) for _ in range(4)
     )
     units = torch.cat([torch.eye(length, head_dim) for length in lengths])
-    units = units[:, None].expand(-1, HEADS, -1).unsqueeze(0).to(device, dtype)
+    units = units[:, None].repeat(1, HEADS, 1).unsqueeze(0).to(device, dtype)
 
     def compute(*given: Tensor) -> Tensor:
         rewind()
