@@ -115,13 +115,6 @@ def test_several_rows_of_pairs_with_padding(pack):
         same_to_rounding(mine[real == 1], alone)
 
 
-def test_packed_pairs_stay_apart_in_a_compiled_graph():
-    ours = random_model()
-    row = make_row("positions")
-    compiled = torch.compile(ours, fullgraph=True, backend="eager")
-    same_to_rounding(compiled(**row).logits, ours(**row).logits)
-
-
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.gpu
 def test_a_gpu_drops_padding_in_half_precision(dtype):

@@ -7,6 +7,7 @@ and lengths are drawn, the lengths about as unequal as movie reviews': nearly as
 import importlib.util
 import random
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -149,10 +150,10 @@ def _models(stock_class: Any, own_class: Any, config: Any, on: torch.device, dty
     state = stock.state_dict()
     models = {"stock": stock, "ours": own_class.from_pretrained(None, config=own, state_dict=state)}
     if on.type == "cuda" and dtype != torch.float32 and importlib.util.find_spec("flash_attn"):
-        flash = stock_class.from_pretrained(
-            None, config=config, state_dict=state, attn_implementation="flash_attention_2"
-        )
-        models["stock, FA-2"] = flash
+        with suppress(ImportError, ValueError):  # built for another PyTorch, or not for this class
+            models["stock, FA-2"] = stock_class.from_pretrained(
+                None, config=config, state_dict=state, attn_implementation="flash_attention_2"
+            )
     return {name: model.to(on).train() for name, model in models.items()}
 
 

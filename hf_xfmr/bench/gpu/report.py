@@ -114,7 +114,15 @@ def _ceilings(on: torch.device, tiny: bool) -> dict[str, float]:
 def contest(name: str, kind: str, on: torch.device, size: Size, *, until: float, turns: int) -> dict:
     """The figures of one contest: seconds, ratios, tokens and model FLOPs per second, peak bytes."""
     made = CONTESTS[name](on, PRECISIONS[kind], size)
-    peaks = {who: peak_bytes(step, on) for who, step in made.memory.items()}
+    peaks, left_out = {}, {}
+    for who, step in made.memory.items():
+        try:
+            peaks[who] = peak_bytes(step, on)
+        except (RuntimeError, ValueError, TypeError, ImportError) as error:
+            if "FA-2" not in who:
+                raise
+            left_out[who] = f"{type(error).__name__}: {str(error).splitlines()[0]}"  # ours is compared with the others
+            del made.contestants[who]
     times = in_turns(made.contestants, on, until=until, turns=turns)
     turned = len(times.seconds["ours"])
     seconds = sum(times.seconds["ours"])
@@ -126,6 +134,7 @@ def contest(name: str, kind: str, on: torch.device, size: Size, *, until: float,
         "ratios": {who: times.ratio(who, "ours") for who in times.seconds if who != "ours"},
         "tokens_per_second": sum(map(made.tokens, range(turned))) / seconds,
         "peak_bytes": peaks,
+        "left_out": left_out,
     }
     if made.flops is not None:
         result["model_flops_per_second"] = sum(map(made.flops, range(turned))) / seconds
@@ -189,4 +198,5 @@ def _lines(result: dict) -> list[str]:
     more = [f"{result['tokens_per_second']:,.0f} tokens/s"]
     if "utilisation" in result:
         more.append(f"model FLOPs: {result['utilisation']:.1%} of {result['utilisation_of']}")
-    return [*lines, *slower, "  " + ", ".join(more)]
+    out = [f"  left out, {who}: {why}" for who, why in result["left_out"].items()]
+    return [*lines, *slower, *out, "  " + ", ".join(more)]
