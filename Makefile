@@ -9,7 +9,7 @@ WITH_UV = uv venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" $
 WITH_PIP = $(PYTHON) -m venv $(VENV) && $(RUN)/python -m pip install --disable-pip-version-check $(INSTALL)
 
 .DEFAULT_GOAL := help
-.PHONY: help finetune test test-all conformance compat check format docs release clean
+.PHONY: help finetune test test-all conformance compat gpu check format docs release clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s'|'
@@ -36,6 +36,9 @@ conformance: $(READY)  ## transformers' own tests, on stock's classes and on our
 
 compat: $(READY)  ## the oldest and the newest set of libraries, each in a fresh environment: a table
 	$(RUN)/python tests/compat $(ARGS)
+
+gpu: $(READY)  ## on one GPU, in eight minutes: do numbers hold, how fast, how much memory; a table and runs/bench/gpu.json
+	$(RUN)/python -m hf_xfmr bench gpu $(ARGS)
 
 check: $(READY)  ## formatting, lint, types, and that imports run down only
 	$(RUN)/ruff format --check .

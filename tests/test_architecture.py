@@ -13,7 +13,20 @@ import pytest
 from places import ROOT
 
 PACKAGE = ROOT / "hf_xfmr"
-SHARED_PARTS = {"blocks", "decoding", "finished", "packing", "losses", "linear", "dropout", "stock", "versions"}
+SHARED_PARTS = {
+    "blocks",
+    "decoding",
+    "finished",
+    "kernel_checks",
+    "kernels",
+    "packing",
+    "recording",
+    "losses",
+    "linear",
+    "dropout",
+    "stock",
+    "versions",
+}
 
 
 def imports(file: Path) -> list[tuple[int, str, list[str]]]:

@@ -4,12 +4,15 @@
     python -m hf_xfmr bench data
     python -m hf_xfmr bench lora
     python -m hf_xfmr bench serve --model FOLDER
+    python -m hf_xfmr bench gpu
 
 Every row is a ratio: stock's median time by ours, of steps taken in turns in one process. Prints a table and the
 machine's measured ceilings; writes bench.json and bench.svg. --quick takes shallower models of the same widths.
 `data` times instead the reading of a table of a million rows (--quick: 100,000) beside pyarrow's, and writes data.json.
 `lora` prints CPU time and memory of LoRA beside full fine-tuning. `serve` asks servers of a classifier in turns, by 64
 clients at a time: ours, a plain FastAPI with stock's pipeline, and LitServe and BentoML where they are.
+`gpu` shows on one GPU, in at most eight minutes, that numbers hold, and times and memory beside stock's ways; it writes
+gpu.json. --device cpu --tiny tries it without one.
 """
 
 import argparse
@@ -20,7 +23,7 @@ from ..errors import UserError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "what", nargs="?", choices=("models", "data", "lora", "serve"), default="models", help="default: models"
+        "what", nargs="?", choices=("models", "data", "lora", "serve", "gpu"), default="models", help="default: models"
     )
     parser.add_argument("--quick", action="store_true", help="2 layers in place of 12, fewer turns, one precision")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="only these contests")
@@ -40,6 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--litserve", metavar="PYTHON", help="serve: an interpreter that has litserve")
     parser.add_argument("--bentoml", metavar="PYTHON", help="serve: an interpreter that has bentoml")
+    parser.add_argument("--device", help="gpu: where it runs (default: cuda)")
+    parser.add_argument("--tiny", action="store_true", help="gpu: tiny models, to try the script itself")
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder of bench.json and bench.svg")
 
 
@@ -70,6 +75,20 @@ def run(arguments: argparse.Namespace) -> None:
             bentoml=arguments.bentoml,
             out=arguments.out,
         )
+        return
+    if arguments.what == "gpu":
+        from ..bench.gpu.report import bench_gpu
+
+        holds = bench_gpu(
+            device=arguments.device,
+            tiny=arguments.tiny,
+            only=arguments.only,
+            precision=arguments.precision,
+            turns=min(arguments.turns, 2) if arguments.tiny else arguments.turns,
+            out=arguments.out,
+        )
+        if not holds:
+            raise SystemExit(1)
         return
     from ..bench.contests import bench
 

@@ -23,12 +23,13 @@ from transformers.models.bert.modeling_bert import BertForPreTrainingOutput
 from transformers.processing_utils import Unpack
 from transformers.utils import TransformersKwargs
 from transformers.utils.generic import can_return_tuple, merge_with_config_defaults
-from transformers.utils.output_capturing import OutputRecorder, capture_outputs
+from transformers.utils.output_capturing import OutputRecorder
 
 from .blocks import Attention, FeedForward, activation, check_positions, either
 from .dropout import Dropout
 from .losses import IGNORE, cross_entropy, mean_loss, sequence_classification_loss, vocabulary_loss
-from .packing import Packing, Spans, is_packable, packed_rows, positions, within
+from .packing import Packing, Spans, is_asked, is_packable, packed_rows, positions, within
+from .recording import recorded, records
 from .stock import LoadOnlyRename, StockConfig, StockModel, register, renamings
 
 
@@ -153,7 +154,7 @@ class XfmrBertModel(XfmrBertPreTrainedModel):
         self.post_init()
 
     @merge_with_config_defaults
-    @capture_outputs
+    @records
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -181,7 +182,7 @@ class XfmrBertModel(XfmrBertPreTrainedModel):
         packing, last = None, None  # of all tokens, and of those that leave the last block
         if pack and past_key_values is None and is_packable(self, kwargs, attention_mask):
             packing = last = Packing.of(attention_mask, rows)
-            if read is not True:
+            if read is not True and not is_asked(self, kwargs, "output_hidden_states", "output_attentions"):
                 real = real_tokens(given, attention_mask)
                 packing = Packing(real, rows) if packing is None else packing
                 if read is False or self.pooler is not None:
@@ -207,7 +208,7 @@ class XfmrBertModel(XfmrBertPreTrainedModel):
         if past:
             attention_mask = None if attention_mask is None else attention_mask[:, past:]
         pooled = torch.tanh(self.pooler(first_token(x, attention_mask))) if self.pooler is not None else None
-        return BaseModelOutputWithPooling(last_hidden_state=x, pooler_output=pooled)
+        return recorded(BaseModelOutputWithPooling(last_hidden_state=x, pooler_output=pooled), packing)
 
 
 def real_tokens(inputs: Tensor, attention_mask: Tensor | None) -> Tensor:

@@ -17,6 +17,7 @@ from .decoding import shared_attention
 from .dropout import Dropout, is_cheap
 from .linear import project
 from .packing import Spans, packed_attention, unpadded_attention
+from .recording import attention_of_each
 from .versions import update_paged
 
 
@@ -74,8 +75,9 @@ class Attention(nn.Module):
                 k, v = update_paged(cache, k, v, self.layer_idx, kwargs)
         attend = ALL_ATTENTION_FUNCTIONS.get_interface(self.config._attn_implementation, eager_attention)
         dropout = self.dropout if self.training else 0.0
-        if isinstance(mask, Spans):
-            attend = packed_attention
+        if isinstance(mask, Spans):  # eager attention drops padding where its weights are to be returned
+            is_sdpa = self.config._attn_implementation == "sdpa"
+            attend = packed_attention if is_sdpa else partial(attention_of_each, attend)
         elif mask is None and cache is None and self.config._attn_implementation == "sdpa" and is_cheap(q, dropout):
             attend = unpadded_attention
         if copies > 1:

@@ -20,7 +20,7 @@ from transformers.modeling_outputs import (
 )
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils.generic import can_return_tuple, merge_with_config_defaults
-from transformers.utils.output_capturing import OutputRecorder, capture_outputs
+from transformers.utils.output_capturing import OutputRecorder
 
 from .blocks import Attention, FeedForward, check_positions, either
 from .decoding import FastGenerationMixin, PackedPrefill, grows, is_prefill, is_step, step_mask
@@ -28,6 +28,7 @@ from .dropout import Dropout
 from .linear import project
 from .losses import cross_entropy, next_tokens, sequence_classification_loss, vocabulary_loss
 from .packing import Packing, Spans, is_packable, packed_rows, positions, within
+from .recording import recorded, records
 from .stock import StockConfig, StockModel, register, renamings
 from .versions import CACHE, CACHE_NAMES, slice_logits_to_keep, takes_cache
 
@@ -153,7 +154,7 @@ class XfmrGPT2Model(XfmrGPT2PreTrainedModel):
 
     @takes_cache
     @merge_with_config_defaults
-    @capture_outputs
+    @records
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -202,7 +203,7 @@ class XfmrGPT2Model(XfmrGPT2PreTrainedModel):
         x = self.final_norm(x)
         if packing is not None:
             x = packing.unpack(x)  # (B, T, E)
-        return BaseModelOutputWithPast(x, past_key_values if use_cache else None)
+        return recorded(BaseModelOutputWithPast(x, past_key_values if use_cache else None), packing)
 
 
 class XfmrGPT2ForCausalLM(XfmrGPT2PreTrainedModel, FastGenerationMixin):

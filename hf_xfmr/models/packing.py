@@ -8,23 +8,14 @@ zeros (stock classes return noise there).
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from .dropout import dropout_attention, is_cheap
-
-
-class Spans(NamedTuple):
-    """The lengths of the sequences that lie end to end in a query row [1, N] and in its key row [1, M], pairwise; for
-    a GPU also where they begin and end, [sequences + 1] int32 there."""
-
-    query: list[int]
-    key: list[int]
-    query_ends: Tensor | None = None
-    key_ends: Tensor | None = None
+from .kernel_checks import kernel_on
+from .kernels import Kernel, Spans, attend
 
 
 class Packing:
@@ -42,11 +33,11 @@ class Packing:
             sequence = rows + (counts.cumsum(0) - counts).unsqueeze(1)
             lengths = sequence[real].bincount(minlength=int(counts.sum()))
         self.lengths: list[int] = lengths.tolist()  # the one time that a GPU has to be waited for
-        if real.device.type == "cpu":
-            self.keep, self.ends = real.flatten().nonzero().squeeze(1), None  # (N,)
-        else:
-            self.keep = torch.nonzero_static(real.flatten(), size=sum(self.lengths)).squeeze(1)
+        if real.device.type == "cuda":
+            self.keep = torch.nonzero_static(real.flatten(), size=sum(self.lengths)).squeeze(1)  # (N,)
             self.ends = F.pad(lengths.cumsum(0), (1, 0)).int()
+        else:
+            self.keep, self.ends = real.flatten().nonzero().squeeze(1), None
 
     @classmethod
     def of(cls, attention_mask: Tensor | None, rows: Tensor | None) -> "Packing | None":
@@ -95,7 +86,8 @@ class Packing:
     def spans(self, memory: "Packing | None" = None) -> Spans:
         """For self-attention, or for attention to the sequences of `memory`, one for each of these."""
         memory = self if memory is None else memory
-        return Spans(self.lengths, memory.lengths, self.ends, memory.ends)
+        kept = self.keep, memory.keep, (*self.shape, memory.shape[1])
+        return Spans(self.lengths, memory.lengths, self.ends, memory.ends, kept)
 
 
 _rows_as_given: ContextVar[bool] = ContextVar("rows_as_given", default=False)
@@ -117,36 +109,34 @@ def keeps_rows() -> bool:
 
 
 def is_packable(model, kwargs: dict, *masks: Tensor | None) -> bool:
-    """Whether a forward pass may drop what its attention masks call padding: with PyTorch's own attention, on a CPU or
-    where a GPU has the kernel for it, when nothing is asked for that has the shape of the padded batch (`kwargs` are
-    the forward's), and outside torch.compile and torch.export."""
-    asked = any(
-        kwargs.get(key, getattr(model.config, key, False)) for key in ("output_attentions", "output_hidden_states")
-    )
+    """Whether a forward pass may drop what its attention masks call padding (`kwargs` are the forward's): by PyTorch's
+    own attention where the device has a kernel for it, by the written-out one where the weights are asked for, outside
+    torch.compile and torch.export. `model` has its layers as `blocks`."""
     return (
-        not asked
-        and not torch.compiler.is_compiling()
+        not torch.compiler.is_compiling()
         and not keeps_rows()  # which a compiler can't read
         and all(mask is None or mask.dim() == 2 for mask in masks)
-        and model.config._attn_implementation == "sdpa"
-        and (model.device.type == "cpu" or _has_kernel(model))
+        and packed_kernel(model, is_asked(model, kwargs, "output_attentions")) is not None
     )
 
 
-def _has_kernel(model) -> bool:
-    """Whether `varlen_attn` can be used: on CUDA from Ampere on, in half precision, for heads of a multiple of 8 up to
-    256, without dropout of the weights. `model` has its layers as `blocks`."""
-    device, attention = model.device, model.blocks[0].attention
-    if device.type != "cuda" or (model.training and attention.dropout):
-        return False
-    dtype = torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else model.dtype
-    return (
-        dtype in (torch.bfloat16, torch.float16)
-        and attention.head_dim % 8 == 0
-        and attention.head_dim <= 256
-        and torch.version.hip is None
-        and torch.cuda.get_device_capability(device) >= (8, 0)
-    )
+def is_asked(model, kwargs: dict, *names: str) -> bool:
+    """Whether a forward pass or the config asks for one of these, as `output_hidden_states`."""
+    return any(kwargs.get(name, getattr(model.config, name, False)) for name in names)
+
+
+def packed_kernel(model, with_weights: bool = False) -> Kernel | None:
+    """The kernel by which a model would attend within packed rows, None if by none; `with_weights`, if the weights are
+    to be returned, which written-out attention alone does."""
+    implementation, kind = model.config._attn_implementation, model.device.type
+    if implementation == "eager":  # what it computes otherwise is the reference, and stock's to the letter
+        return Kernel.WRITTEN_OUT if with_weights and kind in ("cpu", "cuda", "xpu", "mps") else None
+    if implementation != "sdpa":
+        return None
+    dtype = model.dtype
+    if kind in ("cuda", "xpu", "mps") and torch.is_autocast_enabled(kind):
+        dtype = torch.get_autocast_dtype(kind)
+    return kernel_on(model.device, dtype, model.blocks[0].attention.head_dim)
 
 
 def packed_rows(
@@ -163,7 +153,7 @@ def packed_rows(
     """
     if cu_seq_lens is not None:
         starts = torch.zeros(shape.numel(), dtype=torch.int64, device=cu_seq_lens.device)
-        starts[cu_seq_lens[1:-1].long()] = 1
+        starts[cu_seq_lens[:-1].long()] = 1  # the first too: of one boundary a compiler makes a graph of its own
         starts = starts.view(shape)
         rows = starts.cumsum(1) - starts[:, :1]
         return rows if len(cu_seq_lens) > 2 else None
@@ -222,11 +212,12 @@ def packed_attention(module, query, key, value, attention_mask: Spans, scaling, 
 
     query [1, H, N, D], key and value [1, H, M, D] to ([1, N, H, D], None). With dropout, which torch's kernel does not
     know on a CPU, it is `dropout_attention`. Half precision is computed in float32 there: for matrices as small as
-    these a CPU's bfloat16 kernels are slower, and less exact. A GPU has one kernel for all sequences.
+    these a CPU's bfloat16 kernels are slower, and less exact. GPUs have kernels of their own (`kernels.py`).
     """
     spans, dtype = attention_mask, query.dtype
-    if query.device.type == "cuda":
-        return _varlen_attention(query, key, value, spans, module.is_causal, scaling), None
+    kernel = kernel_on(query.device, dtype, query.size(-1)) or Kernel.LENGTHS
+    if kernel is not Kernel.SEQUENCES:
+        return attend(kernel, query, key, value, spans, module.is_causal, scaling, dropout), None
     if is_cheap(query, dropout):
         options = {"is_causal": module.is_causal, "scaling": scaling, "p": dropout}
         return dropout_attention(query, key, value, spans.query, spans.key, **options), None
@@ -240,24 +231,6 @@ def packed_attention(module, query, key, value, attention_mask: Spans, scaling, 
             parts = zip(query.split(spans.query, 2), key.split(spans.key, 2), value.split(spans.key, 2), strict=True)
             attended = torch.cat([F.scaled_dot_product_attention(*part, **options) for part in parts], dim=2)
     return attended.transpose(1, 2).to(dtype), None
-
-
-def _varlen_attention(query, key, value, spans: Spans, is_causal: bool, scaling: float) -> Tensor:
-    from torch.nn.attention.varlen import varlen_attn  # not needed on most machines, and slow to import
-
-    q, k, v = (t.squeeze(0).transpose(0, 1) for t in (query, key, value))  # (N, H, D) and twice (M, H, D)
-    out = varlen_attn(
-        q,
-        k,
-        v,
-        spans.query_ends,
-        spans.key_ends,
-        max(spans.query),
-        max(spans.key),
-        scale=scaling,
-        window_size=(-1, 0) if is_causal else (-1, -1),
-    )
-    return out.unsqueeze(0)
 
 
 def unpadded_attention(module, query, key, value, attention_mask: None, scaling, dropout=0.0, **_):

@@ -23,7 +23,7 @@ from transformers.modeling_outputs import (
 from transformers.processing_utils import Unpack
 from transformers.utils import TransformersKwargs
 from transformers.utils.generic import can_return_tuple, merge_with_config_defaults
-from transformers.utils.output_capturing import OutputRecorder, capture_outputs
+from transformers.utils.output_capturing import OutputRecorder
 
 from .blocks import Attention, FeedForward, check_positions, either, sinusoids
 from .decoding import FastGenerationMixin, grows, is_step, step_mask
@@ -31,6 +31,7 @@ from .dropout import Dropout
 from .linear import project
 from .losses import IGNORE, cross_entropy, vocabulary_loss
 from .packing import Packing, Spans, check_pairs, is_packable, packed_rows, positions, sequence_starts, within
+from .recording import recorded, records
 from .stock import StockConfig, StockModel, register, renamings
 from .versions import CACHE, CACHE_NAMES, takes_cache
 
@@ -217,7 +218,7 @@ class Encoder(XfmrPreTrainedModel):
         self.post_init()
 
     @merge_with_config_defaults
-    @capture_outputs
+    @records
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -246,7 +247,7 @@ class Encoder(XfmrPreTrainedModel):
             x = block(x, mask, **kwargs)
         if packing is not None:
             x = packing.unpack(x)  # (B, S, E)
-        return BaseModelOutput(last_hidden_state=x)
+        return recorded(BaseModelOutput(last_hidden_state=x), packing)
 
 
 class Decoder(XfmrPreTrainedModel):
@@ -264,7 +265,7 @@ class Decoder(XfmrPreTrainedModel):
 
     @takes_cache
     @merge_with_config_defaults
-    @capture_outputs
+    @records
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -315,7 +316,7 @@ class Decoder(XfmrPreTrainedModel):
             x = block(x, mask, memory, memory_mask, past_key_values, **kwargs)
         if packing is not None:
             x = packing.unpack(x)  # (B, T, E)
-        return BaseModelOutputWithPastAndCrossAttentions(x, past_key_values)
+        return recorded(BaseModelOutputWithPastAndCrossAttentions(x, past_key_values), packing)
 
 
 class XfmrModel(XfmrPreTrainedModel):

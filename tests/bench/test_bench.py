@@ -120,3 +120,66 @@ def test_the_command_prints_and_writes_the_table(capsys, tmp_path, monkeypatch):
     [result] = json.loads((tmp_path / "bench.json").read_text())["results"]
     assert result["ratio"] > 5
     assert (tmp_path / "bench.svg").exists()
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    ([], "there is no GPU that PyTorch can use here .* --device cpu --tiny"),
+    (["--device", "cpu"], "--device cpu tries the script alone, and needs --tiny"),
+    (["--device", "abacus"], "--device: PyTorch can't use 'abacus' here"),
+    (["--device", "cpu", "--tiny", "--only", "bert"], "--only: there is no contest 'bert'; there are bert-train, "),
+])  # fmt: skip
+def test_a_gpu_s_bench_without_a_gpu_is_one_sentence(words, message, tmp_path, monkeypatch):
+    from hf_xfmr import __main__ as command_line
+    from hf_xfmr.errors import UserError
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr("sys.argv", ["hf_xfmr", "bench", "gpu", *words, "--out", str(tmp_path)])
+    with pytest.raises(UserError, match=message) as error:
+        command_line.run()
+    assert "\n" not in str(error.value)
+
+
+def test_a_gpu_s_bench_runs_end_to_end_on_a_cpu(capsys, tmp_path, monkeypatch):
+    """The same script with tiny models: every part is computed, printed in 80 columns and written; what does not hold
+    is said, and is the exit code."""
+    from hf_xfmr import __main__ as command_line
+    from hf_xfmr.bench.gpu import report
+
+    words = ["bench", "gpu", "--device", "cpu", "--tiny", "--turns", "1", "--precision", "bfloat16"]
+    monkeypatch.setattr("sys.argv", ["hf_xfmr", *words, "--out", str(tmp_path)])
+    command_line.run()
+    record = json.loads((tmp_path / "gpu.json").read_text())
+    assert record["holds"]
+    assert record["chosen"] == dict.fromkeys(("float32", "float16", "bfloat16"), "sequence by sequence")
+    assert {(part["model"], part["precision"], part["what"]) for part in record["parity"]} == {
+        (model, precision, what)
+        for model in ("bert", "gpt2", "transformer")
+        for precision in ("float32", "bfloat16")
+        for what in ("logits", "loss", "gradients")
+    }
+    assert [part["varies"] for part in record["dropout"]] == [True] * 3
+    assert [one["name"] for one in record["contests"]] == list(report.CONTESTS)
+    assert set(record["contests"][1]["ratios"]) == {"stock", "stock, packed rows", "ours, packed rows"}
+    assert 0 < record["contests"][2]["utilisation"] < 1
+    printed = capsys.readouterr().out
+    table = printed[printed.index("contest   ") :].partition("\n\n")[0].splitlines()
+    assert max(map(len, table)) <= 80
+    assert table[1].split()[:3] == ["bert-train", "bfloat16", "ours"]
+    assert "all of it holds" in printed
+
+    def breaks(on, dtype, size):
+        raise RuntimeError("no kernel image is available\nfor this device")
+
+    monkeypatch.setattr(report, "CONTESTS", {"bert-train": breaks})
+    for part in ("kernels", "beside_stock", "dropout_means"):
+        monkeypatch.setattr(report, part, lambda *args, part=part, **kwargs: record[
+            {"kernels": "kernels", "beside_stock": "parity", "dropout_means": "dropout"}[part]
+        ])  # fmt: skip
+    record["parity"][0] |= {"holds": False, "ours": 0.5, "allowed": 0.1}
+    with pytest.raises(SystemExit) as ended:
+        command_line.run()
+    assert ended.value.code == 1
+    printed = capsys.readouterr().out
+    assert "bert float32 logits: DOES NOT HOLD: 5.0e-01 apart, 1.0e-01 allowed" in printed
+    assert "bert-train        bfloat16  FAILED: RuntimeError: no kernel image is available\n" in printed
+    assert "2 of it DO NOT HOLD: see above" in printed
