@@ -85,15 +85,29 @@ def bert_train(setting: Setting, rows: int = 32) -> Contest:
 
 def bert_infer(setting: Setting, rows: int = 64) -> Contest:
     """BERT-base classification, 1,000 movie reviews in their order, batch 64."""
+    return _inference(setting, _chunks(_reviews()[:1000], rows))
+
+
+def bert_infer_sorted(setting: Setting, rows: int = 64, texts: int = 1000) -> Contest:
+    """The same `texts` sorted by length, for all contestants, so that hardly any batch has padding; all batches a turn,
+    since no two cost the same."""
+    return _inference(setting, _chunks(sorted(_reviews()[:texts], key=len), rows), at_once=True)
+
+
+def _inference(setting: Setting, parts: Sequence, at_once: bool = False) -> Contest:
+    """Logits of one batch a turn, or of all of them."""
     stock, ours = _pair(transformers.BertForSequenceClassification, XfmrBertForSequenceClassification, setting)
-    batches = [_padded(ids, 0, setting) for ids in _chunks(_reviews()[:1000], rows)]
+    batches = [_padded(ids, 0, setting) for ids in parts]
+
+    def of_turn(turn: int) -> list[Batch]:
+        return batches if at_once else [batches[turn % len(batches)]]
 
     def inference(model: PreTrainedModel) -> Work:
         model.eval().to(setting.dtype)
 
         def work(turn: int):
             with torch.inference_mode():
-                return model(**batches[turn % len(batches)]).logits
+                return [model(**batch).logits for batch in of_turn(turn)]
 
         return work
 
@@ -101,8 +115,8 @@ def bert_infer(setting: Setting, rows: int = 64) -> Contest:
     if setting.has_peers():
         peer = onnxruntime_of(stock, batches[0])
         if peer is not None:
-            contestants["ONNX Runtime"] = lambda turn: peer(batches[turn % len(batches)])
-    return Contest(contestants, tokens=lambda turn: int(batches[turn % len(batches)]["attention_mask"].sum()))
+            contestants["ONNX Runtime"] = lambda turn: [peer(batch) for batch in of_turn(turn)]
+    return Contest(contestants, tokens=lambda turn: sum(int(batch["attention_mask"].sum()) for batch in of_turn(turn)))
 
 
 def bert_mlm(setting: Setting, rows: int = 32) -> Contest:
@@ -337,6 +351,7 @@ def _sentence_lengths(rows: int = 8192) -> list[tuple[int, int]]:
 WORKLOADS: dict[str, Callable[[Setting], Contest]] = {
     "bert-train": bert_train,
     "bert-infer": bert_infer,
+    "bert-infer-sorted": bert_infer_sorted,
     "bert-mlm": bert_mlm,
     "gpt2-rows": gpt2_rows,
     "gpt2-documents": gpt2_documents,

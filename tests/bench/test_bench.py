@@ -8,6 +8,7 @@ import torch
 
 from hf_xfmr.bench import contests, measure
 from hf_xfmr.bench.chart import ratios_chart
+from hf_xfmr.bench.machine import matrix_rate
 from hf_xfmr.bench.workloads import WORKLOADS, Setting
 from hf_xfmr.drawing import style
 
@@ -51,6 +52,23 @@ def test_both_contestants_train_on_the_same_weights_to_the_same_loss(name):
     stock, ours = (float(made.contestants[who](0)) for who in ("stock", "ours"))
     assert ours == pytest.approx(stock, rel=0.01)  # each has dropout of its own
     assert made.tokens(0) > 100
+
+
+def test_sorted_batches_hold_the_same_reviews():
+    made = WORKLOADS["bert-infer-sorted"](Setting(CPU, torch.float32, layers=1), rows=20, texts=40)
+    logits = {name: torch.cat([torch.as_tensor(part[0] if isinstance(part, list) else part) for part in work(0)])
+              for name, work in made.contestants.items()}  # fmt: skip
+    for name, theirs in logits.items():
+        assert theirs.shape == (40, 2)
+        torch.testing.assert_close(logits["ours"], theirs, atol=1e-4, rtol=0, msg=name)
+    one = WORKLOADS["bert-infer"](Setting(CPU, torch.float32, layers=1), rows=20)
+    assert made.tokens(0) == sum(one.tokens(turn) for turn in range(2))
+
+
+def test_the_ceiling_is_that_of_the_shape_a_processor_likes_best():
+    shapes = ((512, 64, 8), (512, 512, 512))  # the narrow one far below what the square reaches
+    best = matrix_rate(torch.float32, CPU, shapes=shapes)
+    assert best == pytest.approx(matrix_rate(torch.float32, CPU, shapes=shapes[1:]), rel=0.5)
 
 
 def test_all_contestants_write_the_same_words():
