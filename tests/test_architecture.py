@@ -13,7 +13,18 @@ import pytest
 from places import ROOT
 
 PACKAGE = ROOT / "hf_xfmr"
-SHARED_PARTS = {"blocks", "decoding", "finished", "packing", "losses", "linear", "dropout", "stock", "versions"}
+SHARED_PARTS = {
+    "blocks",
+    "decoding",
+    "finished",
+    "packing",
+    "losses",
+    "linear",
+    "dropout",
+    "stock",
+    "versions",
+    "vocabulary",
+}
 
 
 def imports(file: Path) -> list[tuple[int, str, list[str]]]:
