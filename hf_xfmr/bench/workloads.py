@@ -88,26 +88,25 @@ def bert_infer(setting: Setting, rows: int = 64) -> Contest:
     return _inference(setting, _chunks(_reviews()[:1000], rows))
 
 
-def bert_infer_sorted(setting: Setting, rows: int = 64, texts: int = 1000) -> Contest:
-    """The same `texts` sorted by length, for all contestants, so that hardly any batch has padding; all batches a turn,
-    since no two cost the same."""
-    return _inference(setting, _chunks(sorted(_reviews()[:texts], key=len), rows), at_once=True)
+def bert_infer_sorted(setting: Setting, rows: int = 64) -> Contest:
+    """The same reviews sorted by length for all contestants, so that hardly any batch has padding; batches of all
+    lengths in a drawn order."""
+    batches = _chunks(sorted(_reviews()[:1000], key=len), rows)
+    random.Random(0).shuffle(batches)
+    return _inference(setting, batches)
 
 
-def _inference(setting: Setting, parts: Sequence, at_once: bool = False) -> Contest:
-    """Logits of one batch a turn, or of all of them."""
+def _inference(setting: Setting, parts: Sequence) -> Contest:
+    """Logits, a batch a turn."""
     stock, ours = _pair(transformers.BertForSequenceClassification, XfmrBertForSequenceClassification, setting)
     batches = [_padded(ids, 0, setting) for ids in parts]
-
-    def of_turn(turn: int) -> list[Batch]:
-        return batches if at_once else [batches[turn % len(batches)]]
 
     def inference(model: PreTrainedModel) -> Work:
         model.eval().to(setting.dtype)
 
         def work(turn: int):
             with torch.inference_mode():
-                return [model(**batch).logits for batch in of_turn(turn)]
+                return model(**batches[turn % len(batches)]).logits
 
         return work
 
@@ -115,8 +114,8 @@ def _inference(setting: Setting, parts: Sequence, at_once: bool = False) -> Cont
     if setting.has_peers():
         peer = onnxruntime_of(stock, batches[0])
         if peer is not None:
-            contestants["ONNX Runtime"] = lambda turn: [peer(batch) for batch in of_turn(turn)]
-    return Contest(contestants, tokens=lambda turn: sum(int(batch["attention_mask"].sum()) for batch in of_turn(turn)))
+            contestants["ONNX Runtime"] = lambda turn: peer(batches[turn % len(batches)])
+    return Contest(contestants, tokens=lambda turn: int(batches[turn % len(batches)]["attention_mask"].sum()))
 
 
 def bert_mlm(setting: Setting, rows: int = 32) -> Contest:
