@@ -9,6 +9,7 @@ import torch
 from hf_xfmr.bench import contests, measure
 from hf_xfmr.bench.chart import ratios_chart
 from hf_xfmr.bench.machine import matrix_rate
+from hf_xfmr.bench.table import markdown
 from hf_xfmr.bench.workloads import WORKLOADS, Setting
 from hf_xfmr.drawing import style
 
@@ -129,6 +130,23 @@ def test_a_line_keeps_its_columns_apart_and_says_where_ours_is_slower():
         "  memory at its peak: 0.47 of stock's",
     ]
     assert len(contests._HEADER) == 80
+
+
+def test_the_page_s_table_names_the_processor_and_what_ours_is_slower_at():
+    record = {
+        "machine": {"device": "Some Chip, 2 cores", "threads": "2", "torch": "2.13", "transformers": "5.23"},
+        "ceilings": {"matrix products, float32, flop/s": 3e11, "memory, bytes/s": 1e10},
+        "layers": 12,
+        "results": [
+            {"name": "gpt2-generate", "precision": "float32", "ratio": 1.064, "others": {"CTranslate2": 0.76}},
+            {"name": "import", "precision": "", "ratio": 20.0},
+        ],
+    }
+    first, _, *rows = markdown(record).splitlines()
+    assert first.startswith("Some Chip, 2 cores; 2 threads; torch 2.13")
+    assert "300 Gflop/s in float32" in first
+    about = "GPT-2 small, 64 new tokens, greedy, one prompt of 32 tokens"
+    assert rows[2:] == [f"| {about} | stock | 1.06 |", f"| {about} | CTranslate2 | **0.76** |"]
 
 
 @pytest.mark.slow
