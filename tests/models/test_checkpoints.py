@@ -496,7 +496,18 @@ def test_remote_code_where_the_package_is_not_installed(saved, answers):
 
 def test_a_folder_carries_only_what_it_needs(saved):
     files = {file.name for file in (saved / "ForMaskedLM").iterdir()}
-    parts = ("blocks", "decoding", "dropout", "finished", "linear", "losses", "packing", "stock", "versions")
+    parts = (
+        "blocks",
+        "decoding",
+        "dropout",
+        "finished",
+        "linear",
+        "losses",
+        "packing",
+        "stock",
+        "versions",
+        "vocabulary",
+    )
     code = {f"{name}.py" for name in ("bert", *parts)}
     assert files == code | {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
     config = json.loads((saved / "ForMaskedLM" / "config.json").read_text())
