@@ -8,7 +8,6 @@ import platform
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -118,31 +117,6 @@ def give_back_memory() -> None:
     trim = getattr(_c_library(), "malloc_trim", None)
     if trim is not None:
         trim(0)
-
-
-@contextmanager
-def kept_memory() -> Iterator[None]:
-    """Within, have the C library keep what is freed for what is asked for next, where it can (glibc).
-
-    It gives large blocks back at once, and the system hands them out again page by page, in zeros: at each step of
-    training for the gradients of all large matrices. At the end what is free is given back.
-    """
-    set_option = getattr(_c_library(), "mallopt", None)
-    if set_option is None:
-        yield
-        return
-    set_option(_MMAP_MAX, 0)
-    set_option(_TRIM_THRESHOLD, 2**31 - 1)
-    try:
-        yield
-    finally:
-        set_option(_MMAP_MAX, 65536)  # as it is by itself
-        set_option(_MMAP_THRESHOLD, 2**25)  # these two as they come to be by themselves once blocks so large were freed
-        set_option(_TRIM_THRESHOLD, 2**26)
-        give_back_memory()
-
-
-_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4  # of malloc.h
 
 
 @functools.cache

@@ -5,7 +5,6 @@ import sys
 
 import psutil
 import pytest
-from oracles import fresh_process
 
 from hf_xfmr import XfmrBertConfig, machine
 from hf_xfmr.errors import UserError
@@ -89,31 +88,3 @@ def test_the_limit_of_the_address_space_counts():
         "assert machine.memory() <= held + 10**9; assert 0 < machine.free_memory() <= 10**9; print('counted')"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "counted\n"
-
-
-KEPT = """
-import resource, torch
-from hf_xfmr.machine import kept_memory
-def handed_out():  # pages, for ten blocks of 80 MB that are written and freed one after the other
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(10):
-        torch.zeros(20_000_000)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-def held():
-    return int(next(line for line in open("/proc/self/status") if line.startswith("VmRSS")).split()[1]) // 1024
-handed_out()
-usual, began = handed_out(), held()
-with kept_memory():
-    handed_out()
-    print(usual, handed_out())
-print(held() - began, handed_out())
-"""
-
-
-@pytest.mark.skipif(not hasattr(machine._c_library(), "mallopt"), reason="not glibc")
-def test_training_s_large_blocks_are_not_handed_out_anew_at_each_step():
-    """Within; afterwards what was kept is the system's again, and blocks are given back at once as before."""
-    usual, kept, more, after = map(int, fresh_process(KEPT).split())
-    assert kept < usual / 50
-    assert more < 20  # MB
-    assert after > usual / 2

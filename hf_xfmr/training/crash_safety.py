@@ -109,7 +109,7 @@ class CrashSafety(FittingStates):
                         self._streamed_before = streamed["rows"], streamed["hash"], str(source)
             evaluates, self.args.eval_on_start = self.args.eval_on_start, self.args.eval_on_start and source is None
             self._began = time.perf_counter()
-            with Interrupts() as self._interrupts, machine.kept_memory():
+            with Interrupts() as self._interrupts:
                 try:
                     return super().train(source and str(source), trial, ignore_keys_for_eval)
                 except BaseException:
