@@ -26,6 +26,7 @@ SHARED_PARTS = {
     "dropout",
     "stock",
     "versions",
+    "vocabulary",
 }
 
 

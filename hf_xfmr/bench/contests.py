@@ -18,6 +18,7 @@ from ..writing import folder, place, whole
 from .chart import ratios_chart
 from .machine import bandwidth, describe, device, matrix_rate
 from .measure import in_turns, peak_bytes
+from .table import markdown
 from .workloads import WORKLOADS, Setting
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -34,8 +35,9 @@ def bench(
     turns: int = 15,
     out: str | Path = "runs/bench",
 ) -> dict:
-    """Hold the contests (all, or `only` those), print a table, and write bench.json and bench.svg into the folder
-    `out`. Returns what bench.json holds. `precision` are names of PRECISIONS, `turns` the most turns a contest.
+    """Hold the contests (all, or `only` those), print a table, and write bench.json, bench.md (the same as a page's
+    table) and bench.svg into the folder `out`. Returns what bench.json holds. `precision` are names of PRECISIONS,
+    `turns` the most turns a contest.
 
     Raises `UserError` for a contest there is none of, and turns below 1.
     """
@@ -83,8 +85,10 @@ def bench(
     record = {"machine": machine, "ceilings": ceilings, "layers": layers, "results": results}
     with whole(out / "bench.json") as aside:
         aside.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    with whole(out / "bench.md") as aside:
+        aside.write_text(markdown(record), encoding="utf-8")
     style.save(ratios_chart(results), out / "bench.svg")
-    say("", f"written: {out / 'bench.json'}, {out / 'bench.svg'}")
+    say("", f"written: {out / 'bench.json'}, {out / 'bench.md'}, {out / 'bench.svg'}")
     return record
 
 

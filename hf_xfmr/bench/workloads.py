@@ -85,8 +85,21 @@ def bert_train(setting: Setting, rows: int = 32) -> Contest:
 
 def bert_infer(setting: Setting, rows: int = 64) -> Contest:
     """BERT-base classification, 1,000 movie reviews in their order, batch 64."""
+    return _inference(setting, _chunks(_reviews()[:1000], rows))
+
+
+def bert_infer_sorted(setting: Setting, rows: int = 64) -> Contest:
+    """The same reviews sorted by length for all contestants, so that hardly any batch has padding; batches of all
+    lengths in a drawn order."""
+    batches = _chunks(sorted(_reviews()[:1000], key=len), rows)
+    random.Random(0).shuffle(batches)
+    return _inference(setting, batches)
+
+
+def _inference(setting: Setting, parts: Sequence) -> Contest:
+    """Logits, a batch a turn."""
     stock, ours = _pair(transformers.BertForSequenceClassification, XfmrBertForSequenceClassification, setting)
-    batches = [_padded(ids, 0, setting) for ids in _chunks(_reviews()[:1000], rows)]
+    batches = [_padded(ids, 0, setting) for ids in parts]
 
     def inference(model: PreTrainedModel) -> Work:
         model.eval().to(setting.dtype)
@@ -337,6 +350,7 @@ def _sentence_lengths(rows: int = 8192) -> list[tuple[int, int]]:
 WORKLOADS: dict[str, Callable[[Setting], Contest]] = {
     "bert-train": bert_train,
     "bert-infer": bert_infer,
+    "bert-infer-sorted": bert_infer_sorted,
     "bert-mlm": bert_mlm,
     "gpt2-rows": gpt2_rows,
     "gpt2-documents": gpt2_documents,

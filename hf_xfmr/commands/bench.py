@@ -7,7 +7,8 @@
     python -m hf_xfmr bench gpu
 
 Every row is a ratio: stock's median time by ours, of steps taken in turns in one process. Prints a table and the
-machine's measured ceilings; writes bench.json and bench.svg. --quick takes shallower models of the same widths.
+machine's measured ceilings; writes bench.json, bench.md (a page's table) and bench.svg. --quick takes shallower models
+of the same widths.
 `data` times instead the reading of a table of a million rows (--quick: 100,000) beside pyarrow's, and writes data.json.
 `lora` prints CPU time and memory of LoRA beside full fine-tuning. `serve` asks servers of a classifier in turns, by 64
 clients at a time: ours, a plain FastAPI with stock's pipeline, and LitServe and BentoML where they are.
@@ -45,7 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bentoml", metavar="PYTHON", help="serve: an interpreter that has bentoml")
     parser.add_argument("--device", help="gpu: where it runs (default: cuda)")
     parser.add_argument("--tiny", action="store_true", help="gpu: tiny models, to try the script itself")
-    parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder of bench.json and bench.svg")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/bench"), help="folder of bench.json, bench.md and bench.svg"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:

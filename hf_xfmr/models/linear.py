@@ -4,20 +4,35 @@ The layers are `nn.Linear` itself, which tools that replace or quantize layers l
 decided where they are called.
 """
 
+import time
+from threading import Lock
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-# For so many rows W x^T is quicker there than x W^T: the kernels read each weight once, whatever the shape, but the
-# latter spread few rows badly over the cores. All products of GPT-2 small on a Xeon with AMX: 1.1 to 1.4 times.
-FEW = {torch.bfloat16: range(1, 65), torch.float32: range(8, 17)}
+# For so many rows of bfloat16 W x^T may be quicker than x W^T: a processor's kernels read each weight once, whatever
+# the shape, but some spread few rows badly over the cores. In float32 neither way is clearly quicker, so that the
+# library's is taken, and a text's numbers never depend on a clock.
+MOST = 64
+CLEARLY = 0.9  # of the plain way's time: with less to win the library's way stays
+PART = 4096  # rows of a weight that are timed: of a vocabulary some tell what all would
+TIMES = 7  # each way is timed, in turns
+
+_chosen: dict[tuple, bool] = {}
+_lock = Lock()
 
 
 def project(layer, x: Tensor) -> Tensor:
-    """`layer(x)`, (..., in_features) to (..., out_features). A few rows are multiplied to an `nn.Linear` from the other
-    side where no gradient is asked for: the same numbers but for rounding."""
-    if not _is_quick(layer, x):
+    """`layer(x)`, (..., in_features) to (..., out_features). A few rows of bfloat16 are multiplied to an `nn.Linear`
+    from the other side where no gradient is asked for and this processor is quicker at it, which a few milliseconds at
+    the first such product find out: the same numbers but for rounding."""
+    if not _may_be_few(layer, x):
         return layer(x)
-    return few_rows(x.reshape(-1, layer.in_features), layer.weight, layer.bias).unflatten(0, x.shape[:-1])
+    rows = x.reshape(-1, layer.in_features)
+    if not is_quicker(rows, layer.weight):
+        return layer(x)
+    return few_rows(rows, layer.weight, layer.bias).unflatten(0, x.shape[:-1])
 
 
 def is_plain(layer) -> bool:
@@ -25,18 +40,46 @@ def is_plain(layer) -> bool:
     return type(layer) is nn.Linear and not layer._forward_hooks and not layer._forward_pre_hooks
 
 
-def _is_quick(layer, x: Tensor) -> bool:
+def _may_be_few(layer, x: Tensor) -> bool:
     return (
         not torch.compiler.is_compiling()  # where sizes may not be known
+        and x.dtype == torch.bfloat16
         and x.device.type == "cpu"
         and not torch.is_grad_enabled()
-        and x.numel() // x.size(-1) in FEW.get(x.dtype, ())
+        and 0 < x.numel() // x.size(-1) <= MOST
         and is_plain(layer)
         and "forward" not in layer.__dict__  # accelerate puts one there
         and type(layer.weight) is nn.Parameter  # quantized and sharded weights know F.linear alone
         and layer.weight.dtype == x.dtype
+        and type(x) is Tensor  # and not one of those that only record or pretend
+        and not torch.jit.is_tracing()
         and not torch.is_autocast_enabled("cpu")
     )
+
+
+def is_quicker(x: Tensor, weight: Tensor) -> bool:
+    """Whether `few_rows` is clearly quicker than `F.linear` here, for about so many rows x (N, in) and a weight
+    (out, in) of this size: timed once in a process, and kept."""
+    weight = weight[:PART]
+    kind = (len(x) - 1).bit_length(), weight.shape, torch.get_num_threads()
+    if kind not in _chosen:
+        with _lock:  # one thread at a time is timed
+            if kind not in _chosen:
+                plain, few = _times((F.linear, few_rows), x, weight)
+                _chosen[kind] = few[2] < CLEARLY * plain[0]  # not by luck, where others use the machine
+    return _chosen[kind]
+
+
+def _times(products, x: Tensor, weight: Tensor) -> list[list[float]]:
+    """Seconds of each one's runs, the quickest first; they take turns, and the first, which makes the kernels, does not
+    count."""
+    taken: list[list[float]] = [[] for _ in products]
+    for _ in range(TIMES + 1):
+        for product, seconds in zip(products, taken, strict=True):
+            start = time.perf_counter()
+            product(x, weight, None)
+            seconds.append(time.perf_counter() - start)
+    return [sorted(seconds[1:]) for seconds in taken]
 
 
 def few_rows(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -29,11 +29,12 @@ from .blocks import Attention, FeedForward, check_positions, either, sinusoids
 from .decoding import FastGenerationMixin, grows, is_step, step_mask
 from .dropout import Dropout
 from .linear import project
-from .losses import IGNORE, cross_entropy, vocabulary_loss
+from .losses import IGNORE, cross_entropy
 from .packing import Packing, Spans, check_pairs, is_packable, packed_rows, positions, sequence_starts, within
 from .recording import recorded, records
 from .stock import StockConfig, StockModel, register, renamings
 from .versions import CACHE, CACHE_NAMES, takes_cache
+from .vocabulary import vocabulary_loss
 
 
 @strict

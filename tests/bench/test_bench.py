@@ -8,6 +8,8 @@ import torch
 
 from hf_xfmr.bench import contests, measure
 from hf_xfmr.bench.chart import ratios_chart
+from hf_xfmr.bench.machine import matrix_rate
+from hf_xfmr.bench.table import markdown
 from hf_xfmr.bench.workloads import WORKLOADS, Setting
 from hf_xfmr.drawing import style
 
@@ -51,6 +53,27 @@ def test_both_contestants_train_on_the_same_weights_to_the_same_loss(name):
     stock, ours = (float(made.contestants[who](0)) for who in ("stock", "ours"))
     assert ours == pytest.approx(stock, rel=0.01)  # each has dropout of its own
     assert made.tokens(0) > 100
+
+
+def test_sorted_batches_hold_the_same_reviews_without_padding():
+    drawn, in_order = (
+        WORKLOADS[name](Setting(CPU, torch.float32, layers=1), rows=20) for name in ("bert-infer-sorted", "bert-infer")
+    )
+    counts = [[made.tokens(turn) for turn in range(50)] for made in (drawn, in_order)]
+    assert sum(counts[0]) == sum(counts[1])
+    assert counts[0] != sorted(counts[0])  # else the first turns would be the shortest texts'
+    assert max(counts[0]) > 2 * max(min(counts[0]), 1)
+    answers = [
+        torch.as_tensor(work(0)[0] if name == "ONNX Runtime" else work(0)) for name, work in drawn.contestants.items()
+    ]
+    for theirs in answers:
+        torch.testing.assert_close(theirs, answers[0], atol=1e-4, rtol=0)
+
+
+def test_the_ceiling_is_that_of_the_shape_a_processor_likes_best():
+    shapes = ((512, 64, 8), (512, 512, 512))  # the narrow one far below what the square reaches
+    best = matrix_rate(torch.float32, CPU, shapes=shapes)
+    assert best == pytest.approx(matrix_rate(torch.float32, CPU, shapes=shapes[1:]), rel=0.5)
 
 
 def test_all_contestants_write_the_same_words():
@@ -107,6 +130,23 @@ def test_a_line_keeps_its_columns_apart_and_says_where_ours_is_slower():
         "  memory at its peak: 0.47 of stock's",
     ]
     assert len(contests._HEADER) == 80
+
+
+def test_the_page_s_table_names_the_processor_and_what_ours_is_slower_at():
+    record = {
+        "machine": {"device": "Some Chip, 2 cores", "threads": "2", "torch": "2.13", "transformers": "5.23"},
+        "ceilings": {"matrix products, float32, flop/s": 3e11, "memory, bytes/s": 1e10},
+        "layers": 12,
+        "results": [
+            {"name": "gpt2-generate", "precision": "float32", "ratio": 1.064, "others": {"CTranslate2": 0.76}},
+            {"name": "import", "precision": "", "ratio": 20.0},
+        ],
+    }
+    first, _, *rows = markdown(record).splitlines()
+    assert first.startswith("Some Chip, 2 cores; 2 threads; torch 2.13")
+    assert "300 Gflop/s in float32" in first
+    about = "GPT-2 small, 64 new tokens, greedy, one prompt of 32 tokens"
+    assert rows[2:] == [f"| {about} | stock | 1.06 |", f"| {about} | CTranslate2 | **0.76** |"]
 
 
 @pytest.mark.slow

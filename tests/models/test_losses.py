@@ -1,15 +1,19 @@
 """The loss over labelled rows in chunks: that of float64, whatever the chunk, and without a table of all scores."""
 
+import sys
+from contextlib import nullcontext
+
 import pytest
 import torch
 from oracles import fresh_process, same_to_rounding
 from torch import nn
 from torch.nn import functional as F
+from torch.profiler import ProfilerActivity, profile
 
 from hf_xfmr import XfmrBertForMaskedLM, XfmrForConditionalGeneration, XfmrGPT2ForCausalLM
 from hf_xfmr.bench.measure import peak_bytes
-from hf_xfmr.models import losses
-from hf_xfmr.models.losses import vocabulary_loss
+from hf_xfmr.models import vocabulary
+from hf_xfmr.models.vocabulary import vocabulary_loss
 
 
 def make_case(dtype=torch.float32, rows: int = 23, classes: int = 37):
@@ -35,7 +39,7 @@ def reference(hidden, labels, head, count=None, smoothing: float = 0.0):
 
 @pytest.fixture(params=[1, 5 * 37, 2**25], ids=["one row", "five rows", "all rows"])
 def chunk(request, monkeypatch):
-    monkeypatch.setattr(losses, "CHUNK", request.param)
+    monkeypatch.setattr(vocabulary, "CHUNK", request.param)
 
 
 @pytest.mark.usefixtures("chunk")
@@ -123,6 +127,37 @@ def test_a_bfloat16_model_gets_bfloat16_gradients():
         assert (gradient - exact).norm() < 0.02 * exact.norm()
 
 
+@pytest.mark.parametrize("model_class", [XfmrGPT2ForCausalLM, XfmrBertForMaskedLM])
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_word_s_gradient_is_added_to_the_scores_without_a_table_of_zeros(model_class, tied):
+    """The same whole gradient as where each is made for itself; only a tied head has something to add to."""
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "vocab_size": 70}
+    if model_class is XfmrGPT2ForCausalLM:
+        sizes |= {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
+    else:
+        sizes |= {"intermediate_size": 32, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    model = model_class(model_class.config_class(**sizes, tie_word_embeddings=tied)).train()
+    word, ids = model.get_input_embeddings(), torch.randint(1, 70, (2, 9))
+
+    def gradient():
+        model.zero_grad()
+        with profile(activities=[ProfilerActivity.CPU]) as run:
+            model(input_ids=ids, labels=ids).loss.backward()
+        tables = [event.count for event in run.key_averages() if event.key == "aten::embedding_dense_backward"]
+        return word.weight.grad.clone(), tables[0]
+
+    mine, tables = gradient()
+    assert not mine.is_sparse
+    assert not word.sparse
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vocabulary, "is_plain", lambda head: False)  # the module itself scores all rows
+        patch.setattr(sys.modules[model_class.__module__], "adds_to_head", lambda *_, **__: nullcontext())
+        theirs, all_tables = gradient()
+    same_to_rounding(mine, theirs)
+    assert tables == all_tables - tied  # positions and segments, whose tables are small
+
+
 def test_no_labelled_row_gives_0():
     hidden, labels, head = make_case()
     loss = vocabulary_loss(hidden, torch.full_like(labels, -100), head)
@@ -145,7 +180,7 @@ PEAK = """
 import re, resource, torch
 from pathlib import Path
 from torch import nn
-from hf_xfmr.models.losses import vocabulary_loss
+from hf_xfmr.models.vocabulary import vocabulary_loss
 torch.manual_seed(0)
 head, hidden = nn.Linear(64, 30522), torch.randn(8, 256, 64, requires_grad=True)
 labels = torch.randint(30522, (8, 256))
@@ -180,7 +215,7 @@ def test_peak_memory_of_the_masked_word_loss_is_a_quarter_of_stock_s():
 )
 def test_a_model_in_training_never_holds_the_scores_of_all_its_labels(monkeypatch, model_class, sizes):
     """512 labels of 20,000 words: all scores would be 39 MiB in float32, beside a matrix of 1.2."""
-    monkeypatch.setattr(losses, "CHUNK", 2**20)
+    monkeypatch.setattr(vocabulary, "CHUNK", 2**20)
     torch.manual_seed(0)
     model = model_class(model_class.config_class(vocab_size=20_000, **sizes)).train()
     ids = torch.randint(10, 20_000, (8, 64))

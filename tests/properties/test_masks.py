@@ -7,8 +7,9 @@ from oracles import same_to_rounding
 from torch import nn
 from torch.nn import functional as F
 
-from hf_xfmr.models.losses import IGNORE, cross_entropy, next_tokens, vocabulary_loss
+from hf_xfmr.models.losses import IGNORE, cross_entropy, next_tokens
 from hf_xfmr.models.packing import Packing, packed_rows, positions
+from hf_xfmr.models.vocabulary import vocabulary_loss
 
 MASKS = st.integers(1, 6).flatmap(
     lambda width: st.lists(st.lists(st.integers(0, 1), min_size=width, max_size=width), min_size=1, max_size=5)
