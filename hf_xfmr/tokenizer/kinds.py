@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerFast
 
 from ..errors import UserError
 from ..processes import once
+from .chunks import between_spaces, with_space_before
 from .unigram import unigram_normalizer, unigram_splits
 from .words import count_words, read
 
@@ -122,7 +123,7 @@ def _wordpiece(texts: Iterator[str], vocab_size: int, lowercase: bool, min_frequ
     tokenizer = Tokenizer(models.WordPiece())
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    counts = count_words(tokenizer, texts)
+    counts = count_words(tokenizer, texts, between_spaces)
     alphabet = _alphabet(counts)
     # Every character that does not stand alone gets its `##` form, seen or not, so that only unseen ones are unknown.
     # (Chinese characters are set apart by the normalizer, punctuation by the pre-tokenizer.)
@@ -147,7 +148,7 @@ def _bpe(texts: Iterator[str], vocab_size: int, lowercase: bool, min_frequency: 
     if lowercase:
         tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    counts = count_words(tokenizer, texts)
+    counts = count_words(tokenizer, texts, with_space_before)
     tokens = [*dict.fromkeys(GPT2_TOKENS.values()), *sorted(pre_tokenizers.ByteLevel.alphabet())]
     tokenizer.model = _merge(models.BPE(), trainers.BpeTrainer, counts, tokens, vocab_size, min_frequency)
     tokenizer.decoder = decoders.ByteLevel()
@@ -159,7 +160,7 @@ def _unigram(texts: Iterator[str], vocab_size: int, lowercase: bool, min_frequen
     tokenizer = Tokenizer(models.Unigram())
     tokenizer.normalizer = unigram_normalizer(lowercase)
     tokenizer.pre_tokenizer = unigram_splits()
-    counts = count_words(tokenizer, texts)
+    counts = count_words(tokenizer, texts, between_spaces)
 
     special = list(MARIAN_TOKENS.values())
     _check_room(vocab_size, len(special) + len(BYTES) + len(_alphabet(counts)))

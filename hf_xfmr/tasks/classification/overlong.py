@@ -21,6 +21,7 @@ from collections.abc import Sequence
 
 from ...errors import UserError
 from ...tokenizer import long_texts
+from ...tokenizer.chunks import Remembered
 from ...tokenizer.frame import frame_of
 
 STRATEGIES = ("head", "tail", "head+tail", "windows", "error")
@@ -71,6 +72,7 @@ class Encoder:
             raise UserError(f'over_long is "{over_long}"; it can be {", ".join(STRATEGIES)}')
         self.tokenizer, self.max_length, self.over_long, self.pair = tokenizer, max_length, over_long, pair
         names = ("windows", "windows_token_type_ids") if over_long == "windows" else ("input_ids", "token_type_ids")
+        self._remembered = Remembered(tokenizer)
         self.columns = names if "token_type_ids" in tokenizer.model_input_names else names[:1]
         self.frame, self.frame_types, self.text_types = frame = frame_of(tokenizer, pair=pair)
         self.specials = frame.size
@@ -96,10 +98,8 @@ class Encoder:
 
         Raises UserError under `error` for over-long rows, by their `names`.
         """
-        left = long_texts.ids_of(texts, self.tokenizer)
-        right: list[Sequence[int]] = (
-            long_texts.ids_of(pairs, self.tokenizer) if pairs is not None else [[] for _ in left]
-        )
+        left = self._ids(texts)
+        right: list[Sequence[int]] = self._ids(pairs) if pairs is not None else [[] for _ in left]
         tokens = [len(a) + len(b) for a, b in zip(left, right, strict=True)]
         if self.over_long == "error" and (long := [row for row, count in enumerate(tokens) if count > self.room]):
             names = names or [f"text {row}" for row in range(len(tokens))]
@@ -120,6 +120,9 @@ class Encoder:
         if self.over_long != "windows":
             ids, types = [row[0] for row in ids], [row[0] for row in types]
         return {**dict(zip(self.columns, (ids, types), strict=False)), "tokens": tokens, "kept": kept}
+
+    def _ids(self, texts: Sequence[str]) -> list[Sequence[int]]:
+        return long_texts.ids_of(texts, self.tokenizer, remembered=self._remembered)
 
     def _pieces(self, a: Sequence[int], b: Sequence[int]) -> tuple[list[tuple[Sequence[int], Sequence[int]]], int]:
         """The texts of each sequence the row becomes, and how many of the row's tokens are in at least one."""
