@@ -18,6 +18,7 @@ longer than that).
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from ...errors import UserError
 from ...tokenizer import long_texts
@@ -88,6 +89,11 @@ class Encoder:
                 f"window_stride {overlap} must be at least 0 and less than {least}, the tokens of text that "
                 f"every window of max_length {max_length} has room for"
             )
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What its columns depend on beside texts and tokenizer."""
+        return {"max_length": self.max_length, "over_long": self.over_long, "overlap": self.overlap, "pair": self.pair}
 
     def __call__(
         self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, names: Sequence[str] | None = None

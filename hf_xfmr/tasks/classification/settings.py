@@ -51,6 +51,10 @@ class ClassificationSettings(DecisionSettings, TableSettings):
     window_stride: int | None = field(
         default=None, metadata={"help": "tokens that neighbouring windows share; none: a quarter of a window"}
     )
+    keep_tokenized: bool = field(
+        default=True,
+        metadata={"help": "keep the tokens of large data on disk, for the next start (`hf_xfmr cache` shows them)"},
+    )
     drop_empty: bool = field(
         default=False, metadata={"help": "leave out rows without text instead of stopping at them"}
     )
