@@ -1,8 +1,8 @@
 """What a tokenizer made of texts, kept on disk: the second start of a run finds it by the texts' content."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +17,7 @@ from . import row_hash
 
 LEAST = 4_000_000  # bytes of texts from which it takes a second and more to tokenize them
 HASH = b"hf_xfmr.hash"
+KEEP_TOKENIZED = "keep the tokens of large data on disk, for the next start (`hf_xfmr cache` shows them)"
 OFF = "--keep_tokenized false"
 
 
@@ -42,27 +43,26 @@ class Kept:
     found: int = 0
     written: int = 0
     failed: str | None = None
-    names: list[str] = field(default_factory=list)
 
     def columns(
         self,
         texts: pa.Table,
-        tokenizer: Any,
+        tokenizers: Sequence[Any],
         settings: Mapping[str, Any],
         make: Callable[[], pa.Table],
         *,
         code: Iterable[ModuleType],
     ) -> pa.Table:
-        """What `make` makes of each row of `texts`, by the tokenizer and the settings, or what it made before.
+        """What `make` makes of each row of `texts`, by the tokenizers and the settings, or what it made before.
 
         A table from the disk is mapped into memory. It is taken only if it has as many rows, and the hash that it was
         written with.
         """
-        facts = facts_of(tokenizer) if self.on and texts.nbytes >= LEAST else None
-        if facts is None:
+        facts = [facts_of(one) for one in tokenizers] if self.on and texts.nbytes >= LEAST else [None]
+        if None in facts:
             return make()
-        name = keeping.key({"texts": row_hash.of_table(texts), **facts, **settings}, code) + ".arrow"
-        self.names.append(name)
+        made_of = {"texts": row_hash.of_table(texts), "tokenizers": facts, "settings": settings}
+        name = keeping.key(made_of, code) + ".arrow"
         if (path := keeping.find(name)) is not None:
             table = _read(path)
             if table is not None and len(table) == len(texts):

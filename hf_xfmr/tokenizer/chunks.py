@@ -45,8 +45,8 @@ def split_of(tokenizer: Any) -> Split | None:
     kind = splits.get("type")
     if kind == "BertPreTokenizer" and normalizer.get("type") in (None, "BertNormalizer"):
         return between_spaces
-    if kind == "ByteLevel" and splits.get("use_regex") and not splits.get("add_prefix_space") and not normalizer:
-        return with_space_before
+    if kind == "ByteLevel" and splits.get("use_regex") and not splits.get("add_prefix_space"):
+        return with_space_before if normalizer.get("type") in (None, "Lowercase") else None
     return None
 
 

@@ -19,6 +19,8 @@ from hf_xfmr import keeping, samples, tokenizer
 from hf_xfmr.data import kept_columns
 from hf_xfmr.tasks.classification import data
 from hf_xfmr.tasks.classification.settings import ClassificationSettings
+from hf_xfmr.tasks.translation import data as translation
+from hf_xfmr.tasks.translation.tokenizer_pair import TokenizerPair, ends_texts
 from hf_xfmr.tokenizer import kept as kept_tokenizer
 from hf_xfmr.tokenizer import kinds
 
@@ -185,3 +187,26 @@ def test_a_trained_tokenizer_is_found_again(home, monkeypatch):
     keeping.entries()[0].path.write_text("{")
     with pytest.raises(TypeError):  # it would be learned anew
         tokenizer.train(TEXTS, "wordpiece", **options)
+
+
+def test_pairs_are_found_again(home, monkeypatch):
+    words = ends_texts(tokenizer.train(TEXTS, "bpe", vocab_size=300, model_max_length=64))
+    pair = TokenizerPair(words, words)
+    rows = Dataset.from_dict({"translation": [{"en": text, "fr": text[::-1]} for text in TEXTS]})
+
+    def loaded(**settings):
+        found = translation.translation(
+            DatasetDict({"train": rows}),
+            pair,
+            translation.TranslationSettings(dataset="rows", validation_fraction=0, test_fraction=0, **settings),
+        )
+        return found.splits, "\n".join(found.report)
+
+    plain, _ = loaded(keep_tokenized=False)
+    first, said = loaded()
+    assert f"tokens: kept for the next start in {home}" in said
+    monkeypatch.setattr(TokenizerPair, "source_ids", None)  # nothing is tokenized any more
+    second, said = loaded()
+    assert "tokens: as an earlier start kept them" in said
+    assert same(plain, first)
+    assert same(plain, second)

@@ -1,19 +1,17 @@
 """Checked rows -> the finished columns: tokens, labels and what travels along."""
 
+import sys
+
 import pyarrow as pa
 import pyarrow.compute as pc
-from datasets import Dataset, DatasetInfo, Features, List, Value
-from datasets.fingerprint import generate_random_fingerprint
-from datasets.table import InMemoryTable
+from datasets import Dataset, Features, List, Value
 
+from ...data.encoded import beside, in_memory, in_parts
 from ...data.kept_columns import Kept
 from ...errors import UserError
-from ...progress import progress
 from ...tokenizer import chunks, frame, long_texts
 from . import overlong
 from .overlong import Encoder
-
-TOGETHER = 2_000  # rows encoded at a time
 
 IDS, TYPES = List(Value("int32")), List(Value("int8"))
 TOKENS = {
@@ -33,45 +31,25 @@ def encode_rows(
     """
     tokens = {name: TOKENS[name] for name in encoder.columns}
     made = Features({**tokens, **dict.fromkeys(("tokens", "kept", "length"), Value("int32")), "cut": Value("bool")})
-    given = _in_memory(rows)
-    texts = given.select([name for name in ("text", "text_pair") if name in given.column_names])
-    encoded = kept.columns(
-        texts,
-        encoder.tokenizer,
+
+    def encode(part: dict[str, list]) -> dict[str, list]:
+        columns = encoder(part["text"], part.get("text_pair"), names=[f"{source} row {row}" for row in part["row"]])
+        columns["cut"] = [kept < tokens for kept, tokens in zip(columns["kept"], columns["tokens"], strict=True)]
+        columns["length"] = [_length(row) for row in columns[encoder.columns[0]]]
+        return columns
+
+    given = in_memory(rows)
+    passengers = {name: rows.features[name] for name in ("text", "text_pair", "id") if name in given.column_names}
+    found = kept.columns(
+        given.select([name for name in ("text", "text_pair") if name in passengers]),
+        [encoder.tokenizer],
         encoder.facts,
-        lambda: _encoded(given, encoder, made.arrow_schema, split=split, source=source),
-        code=(overlong, frame, long_texts, chunks),
+        lambda: in_parts(given, encode, made, what=f"tokenizing {split}"),
+        code=(sys.modules[__name__], overlong, frame, long_texts, chunks),
     )
-    passengers = [name for name in ("text", "text_pair", "id") if name in given.column_names]
-    features = Features({**{name: rows.features[name] for name in passengers}, **made, "labels": feature})
-    columns = [*given.select(passengers).columns, *encoded.columns]
-    columns.append(pa.array(labels, features.arrow_schema.field("labels").type))
-    table = pa.table(columns, names=list(features)).cast(features.arrow_schema)
-    return Dataset(InMemoryTable(table), info=DatasetInfo(features=features), fingerprint=generate_random_fingerprint())
-
-
-def _in_memory(rows: Dataset) -> pa.Table:
-    return rows.with_format("arrow")[:] if rows._indices is not None else rows.data.table
-
-
-def _encoded(rows: pa.Table, encoder: Encoder, schema: pa.Schema, *, split: str, source: str) -> pa.Table:
-    """A part of the rows at a time."""
-    parts = []
-    with progress(total=len(rows), what=f"tokenizing {split}", unit="row", leave=False) as bar:
-        for start in range(0, len(rows), TOGETHER):
-            part = rows.slice(start, TOGETHER)
-            columns = {name: part.column(name).to_pylist() for name in part.column_names}
-            names = [f"{source} row {row}" for row in columns["row"]]
-            found = encoder(columns["text"], columns.get("text_pair"), names=names)
-            found["cut"] = [kept < tokens for kept, tokens in zip(found["kept"], found["tokens"], strict=True)]
-            found["length"] = [_length(row) for row in found[encoder.columns[0]]]
-            parts.append(pa.table([pa.array(found[name], kind) for name, kind in _types(schema)], schema=schema))
-            bar.update(len(part))
-    return pa.concat_tables(parts)
-
-
-def _types(schema: pa.Schema) -> list[tuple[str, pa.DataType]]:
-    return [(field.name, field.type) for field in schema]
+    columns = {name: found.column(name) for name in made}
+    columns["labels"] = pa.array(labels, Features({"labels": feature}).arrow_schema.field("labels").type)
+    return beside(given, columns, Features({**passengers, **made, "labels": feature}))
 
 
 def _length(row: list) -> int:

@@ -25,6 +25,7 @@ from ...tokenizer import long_texts
 from ...tokenizer.chunks import Remembered
 from ...tokenizer.frame import frame_of
 
+KEPT = 1_000  # tokens of a text whose types are kept
 STRATEGIES = ("head", "tail", "head+tail", "windows", "error")
 
 
@@ -74,6 +75,7 @@ class Encoder:
         self.tokenizer, self.max_length, self.over_long, self.pair = tokenizer, max_length, over_long, pair
         names = ("windows", "windows_token_type_ids") if over_long == "windows" else ("input_ids", "token_type_ids")
         self._remembered = Remembered(tokenizer)
+        self._types_of: dict[int, list[int]] = {}  # a single text's, by its tokens: the same list for many rows
         self.columns = names if "token_type_ids" in tokenizer.model_input_names else names[:1]
         self.frame, self.frame_types, self.text_types = frame = frame_of(tokenizer, pair=pair)
         self.specials = frame.size
@@ -149,4 +151,8 @@ class Encoder:
     def _types(self, a: Sequence[int], b: Sequence[int]) -> list[int]:
         before, between, after = self.frame_types
         type_a, type_b = self.text_types
+        if not self.pair and len(a) <= KEPT:
+            if len(a) not in self._types_of:
+                self._types_of[len(a)] = before + [type_a] * len(a) + between + after
+            return self._types_of[len(a)]
         return before + [type_a] * len(a) + between + [type_b] * len(b) + after
