@@ -35,7 +35,7 @@ SIZES: dict[str, dict[bool, tuple[int, ...]]] = {  # with --quick and without
     "vocabulary": {True: (10_000, 40_000), False: (10_000, 30_000, 50_000, 100_000, 250_000)},
     "batch": {True: (1, 8), False: (1, 4, 16, 64, 256)},
 }
-TOKENS = {True: 512, False: 4096}  # of a step, whatever the length of its rows
+TOKENS = {True: 512, False: 2048}  # of a step, whatever the length of its rows
 ROWS = {True: 64, False: 512}  # that a loss over the vocabulary is computed of
 WIDTH = 256  # of the rows
 TURNS = 3
