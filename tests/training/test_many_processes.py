@@ -47,6 +47,7 @@ def test_two_processes_train_as_one_does(tmp_path):
     assert "looks for unused parameters: False" in done.stdout
 
 
+@pytest.mark.distributed
 def test_unused_parameters_are_looked_for_where_there_are_some(tmp_path):
     """Were they not, the second step would be an error."""
     done = launch("unused", tmp_path, 2)
