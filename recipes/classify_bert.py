@@ -14,7 +14,8 @@ from hf_xfmr.run import program, seeds
 from hf_xfmr.run.console import say
 from hf_xfmr.run.settings import Given, parse
 from hf_xfmr.run.training import train
-from hf_xfmr.tasks.classification import baseline, data, run
+from hf_xfmr.tasks.classification import baseline as baseline_model
+from hf_xfmr.tasks.classification import data, run
 from hf_xfmr.tasks.classification.settings import ClassificationSettings
 
 
@@ -24,6 +25,9 @@ class Settings(ClassificationSettings, run.ModelSettings, check.Settings):
         metadata={"help": "sample:NAME, a CSV, TSV, JSON(L) or Parquet file, a folder of them, or a dataset on the Hub"}
     )
     baseline: bool = field(default=True, metadata={"help": "Fit TF-IDF + a linear model on the same split, to compare"})
+    max_baseline_rows: int | None = field(
+        default=baseline_model.MOST, metadata={"help": "Fit it on at most so many rows, which is said; null: all"}
+    )
 
 
 @seeds.each
@@ -43,7 +47,9 @@ def main(argv: Given = None) -> dict[str, dict[str, float]]:
     model = run.build_model(settings, config, corpus)
     trainer, splits = run.make_trainer(settings, args, model, corpus)
     check.before_training(trainer, settings, corpus)
-    against = baseline.fit_baseline(corpus) if settings.baseline and "test" in corpus.splits else None
+    against = None
+    if settings.baseline and "test" in corpus.splits:
+        against = baseline_model.fit_baseline(corpus, settings.max_baseline_rows)
     seconds = train(trainer)
     return run.finish(trainer, settings, model, corpus, splits, seconds, against)
 

@@ -70,6 +70,8 @@ def main(kind: str, folder: str) -> None:
                 attention_probs_dropout_prob=dropout,
             )
         )
+        if kind == "unused":
+            model.spare = torch.nn.Linear(2, 2)  # of which no loss knows
         trainer = classifier(folder, processes=processes, model=model, logging_steps=1, **{"num_train_epochs": 2})
     rank = trainer.args.process_index
     if kind in ("killed", "stream"):
@@ -86,6 +88,7 @@ def main(kind: str, folder: str) -> None:
         trainer.compute_loss = watch
     training.train(trainer)
     if rank == 0:
+        print("looks for unused parameters:", getattr(trainer.model_wrapped, "find_unused_parameters", None))
         trainer.model.save_pretrained(folder)
         Path(folder, "log.json").write_text(json.dumps(trainer.state.log_history))
 

@@ -37,6 +37,7 @@ SECTIONS = {  # in the order in which a user meets them; a file of this folder e
     "this machine": {
         "adopt": "run a script written for stock classes on these models",
         "bench": "time these models against stock's",
+        "cache": "what is kept on disk for a run's next start; clear it",
         "env": "versions and devices, for reports of faults",
         "completion": "what makes bash, zsh or fish complete all this",
     },

@@ -2,6 +2,8 @@
 
     python -m hf_xfmr bench --quick
     python -m hf_xfmr bench data
+    python -m hf_xfmr bench epoch --quick
+    python -m hf_xfmr bench scale --quick
     python -m hf_xfmr bench lora
     python -m hf_xfmr bench serve --model FOLDER
     python -m hf_xfmr bench gpu
@@ -10,8 +12,11 @@ Every row is a ratio: stock's median time by ours, of steps taken in turns in on
 machine's measured ceilings; writes bench.json, bench.md (a page's table) and bench.svg. --quick takes shallower models
 of the same widths.
 `data` times instead the reading of a table of a million rows (--quick: 100,000) beside pyarrow's, and writes data.json.
-`lora` prints CPU time and memory of LoRA beside full fine-tuning. `serve` asks servers of a classifier in turns, by 64
-clients at a time: ours, a plain FastAPI with stock's pipeline, and LitServe and BentoML where they are.
+`epoch` times a whole epoch of `make finetune`, data preparation included, beside transformers' own way to train, with
+batches padded to their longest row and with all rows padded to the maximum. `scale` draws how cost grows with rows,
+length, vocabulary and batch, and checks the slopes. `lora` prints CPU time and memory of LoRA beside full fine-tuning.
+`serve` asks servers of a classifier in turns, by 64 clients at a time: ours, a plain FastAPI with stock's pipeline, and
+LitServe and BentoML where they are.
 `gpu` shows on one GPU, in at most eight minutes, that numbers hold, and times and memory beside stock's ways; it writes
 gpu.json. --device cpu --tiny tries it without one.
 """
@@ -24,7 +29,11 @@ from ..errors import UserError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "what", nargs="?", choices=("models", "data", "lora", "serve", "gpu"), default="models", help="default: models"
+        "what",
+        nargs="?",
+        choices=("models", "data", "epoch", "scale", "lora", "serve", "gpu"),
+        default="models",
+        help="default: models",
     )
     parser.add_argument("--quick", action="store_true", help="2 layers in place of 12, fewer turns, one precision")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="only these contests")
@@ -56,6 +65,16 @@ def run(arguments: argparse.Namespace) -> None:
         from ..bench.data import bench_data
 
         bench_data(rows=100_000 if arguments.quick else 1_000_000, turns=arguments.turns, out=arguments.out)
+        return
+    if arguments.what == "epoch":
+        from ..bench.epoch import bench_epoch
+
+        bench_epoch(quick=arguments.quick, turns=arguments.turns, precision=arguments.precision, out=arguments.out)
+        return
+    if arguments.what == "scale":
+        from ..bench.scale import bench_scale
+
+        bench_scale(quick=arguments.quick, only=arguments.only, out=arguments.out)
         return
     if arguments.what == "lora":
         from ..bench.lora import bench_lora

@@ -6,6 +6,7 @@ from datasets import Dataset
 
 from ..errors import UserError
 from ..splits import position, split_of
+from .picked import picked
 from .wording import listed
 
 
@@ -47,7 +48,7 @@ def carve(
                 f"the train split's {len(train):,} rows are too few to carve {split} rows from "
                 f"({split} would get none of them); add rows, or give a {split} file"
             )
-        carved[split] = train.select([row for row, side in enumerate(sides) if side == split])
+        carved[split] = picked(train, [row for row, side in enumerate(sides) if side == split])
     return carved
 
 
@@ -80,4 +81,4 @@ def limit_rows(rows: Dataset, limit: int | None, *, split: str, notes: list[str]
     notes.append(
         f"max_{split}_rows: {limit:,} of {len(rows):,} {split} rows are used, chosen by a hash of their {column}"
     )
-    return rows.select(sorted(sorted(range(len(rows)), key=places.__getitem__)[:limit]))
+    return picked(rows, sorted(sorted(range(len(rows)), key=places.__getitem__)[:limit]))

@@ -9,7 +9,7 @@ A run's folder holds `run.json` and, for classification and regression, `predict
     columns                               what `text`, `text_pair` and `label` are called in the dataset
     problem_type, label_names             as in the model's config
     metrics                               {"validation": {name: number}, "test": {name: number}}
-    baseline                              {"name": text, "test": {name: number}}
+    baseline                              {"name": text, "rows": [fitted on, of so many], "test": {name: number}}
     log_history                           Trainer's
     seconds                               of training
     checks                                what the check before the first step found (hf_xfmr/check)

@@ -15,4 +15,7 @@ def of_figures(ours: Mapping[str, float], baseline: Mapping | None = None) -> li
     for name, value in ours.items():
         beside = f"  {theirs[name]:9,.3f}" if name in theirs else ""
         lines.append(f"{names[name]:{width}}  {value:9,.3f}{beside}{'  lower is better' if is_lower(name) else ''}")
-    return [*lines, f"baseline: {baseline['name']}"] if baseline else lines
+    if not baseline:
+        return lines
+    some, total = baseline.get("rows") or (0, 0)
+    return [*lines, f"baseline: {baseline['name']}{f' on {some:,} of {total:,} rows' if some < total else ''}"]

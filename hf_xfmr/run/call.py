@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..data.given import GivenRows
+from ..data.row_hash import hash_of
 from ..errors import UserError
 from ..hub.client import without_token
 from ..plain import without_password
-from ..training.row_hash import hash_of
 from . import kinds, recipes, said
 
 NOT_TOLD_APART = {"output_dir", "check_only", "strict", "disable_tqdm", "resume"}  # by the name of the folder

@@ -12,6 +12,9 @@ from transformers import PreTrainedTokenizerFast
 
 from ..errors import UserError
 from ..processes import once
+from . import chunks, unigram, words
+from .chunks import between_spaces, with_space_before
+from .kept import kept
 from .unigram import unigram_normalizer, unigram_splits
 from .words import count_words, read
 
@@ -37,6 +40,7 @@ def train(
     lowercase: bool = False,
     min_frequency: int | None = None,
     length: int | None = None,
+    keep: bool = False,
 ) -> PreTrainedTokenizerFast:
     """Train a tokenizer. The same texts give the same tokenizer.
 
@@ -52,6 +56,7 @@ def train(
         lowercase: lower the letters first (for `wordpiece`, strip accents too, as BERT does).
         min_frequency: how often two pieces must stand side by side to become one (`wordpiece` and `bpe`; default 2).
         length: the number of texts, for the progress bar.
+        keep: of a list of many texts, keep on disk what is learned, for the next start with the same (`keeping.py`).
 
     Raises:
         UserError: an unknown kind or wrong option; no text; an item that is not a string; a vocabulary too small for
@@ -66,7 +71,16 @@ def train(
     if min_frequency is not None and kind not in ("wordpiece", "bpe"):
         raise UserError(f"min_frequency is for wordpiece and bpe, not for {kind}: leave it out")
     special_tokens, learn = KINDS[kind]
-    tokenizer = learn(read(texts, length), vocab_size, lowercase, 2 if min_frequency is None else min_frequency)
+    frequency = 2 if min_frequency is None else min_frequency
+
+    def learned() -> Tokenizer:
+        return learn(read(texts, length), vocab_size, lowercase, frequency)
+
+    if keep and isinstance(texts, list) and all(isinstance(text, str) for text in texts):
+        options = {"kind": kind, "vocab_size": vocab_size, "lowercase": lowercase, "min_frequency": frequency}
+        tokenizer = kept(texts, options, learned, (sys.modules[__name__], words, chunks, unigram))
+    else:
+        tokenizer = learned()
     names = (
         ["input_ids", "token_type_ids", "attention_mask"] if kind == "wordpiece" else ["input_ids", "attention_mask"]
     )
@@ -122,7 +136,7 @@ def _wordpiece(texts: Iterator[str], vocab_size: int, lowercase: bool, min_frequ
     tokenizer = Tokenizer(models.WordPiece())
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    counts = count_words(tokenizer, texts)
+    counts = count_words(tokenizer, texts, between_spaces)
     alphabet = _alphabet(counts)
     # Every character that does not stand alone gets its `##` form, seen or not, so that only unseen ones are unknown.
     # (Chinese characters are set apart by the normalizer, punctuation by the pre-tokenizer.)
@@ -147,7 +161,7 @@ def _bpe(texts: Iterator[str], vocab_size: int, lowercase: bool, min_frequency: 
     if lowercase:
         tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    counts = count_words(tokenizer, texts)
+    counts = count_words(tokenizer, texts, with_space_before)
     tokens = [*dict.fromkeys(GPT2_TOKENS.values()), *sorted(pre_tokenizers.ByteLevel.alphabet())]
     tokenizer.model = _merge(models.BPE(), trainers.BpeTrainer, counts, tokens, vocab_size, min_frequency)
     tokenizer.decoder = decoders.ByteLevel()
@@ -159,7 +173,7 @@ def _unigram(texts: Iterator[str], vocab_size: int, lowercase: bool, min_frequen
     tokenizer = Tokenizer(models.Unigram())
     tokenizer.normalizer = unigram_normalizer(lowercase)
     tokenizer.pre_tokenizer = unigram_splits()
-    counts = count_words(tokenizer, texts)
+    counts = count_words(tokenizer, texts, between_spaces)
 
     special = list(MARIAN_TOKENS.values())
     _check_room(vocab_size, len(special) + len(BYTES) + len(_alphabet(counts)))

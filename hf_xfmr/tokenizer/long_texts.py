@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from ..errors import UserError
 from ..machine import free_memory
 from . import unknown
+from .chunks import Remembered
 from .cuts import Cuts, cuts_of
 
 PIECE = 100_000  # characters of a long text that are tokenized at a time
@@ -39,27 +40,48 @@ class TooLong(UserError):
 
 
 def tokens_of(
-    texts: Iterable[str], tokenizer: Any, *, offsets: bool = False, side: str = "text", most: int = 256
+    texts: Iterable[str],
+    tokenizer: Any,
+    *,
+    offsets: bool = False,
+    side: str = "text",
+    most: int = 256,
+    remembered: Remembered | None = None,
 ) -> Iterator[Tokens]:
     """The tokens of each text, those that it has as a whole, in their order. `side` is the tokenizer's own argument
-    (`text_target`: Marian's target). Raises `TooLong`."""
-
+    (`text_target`: Marian's target). `remembered` is what is known of the tokenizer's chunks from other calls. Raises
+    `TooLong`."""
+    if remembered is None and not offsets:
+        remembered = Remembered(tokenizer)
     held: list[str] = []
+    characters = 0
     for text in texts:
-        if held and (len(text) > LONG or len(held) == most or sum(map(len, held)) + len(text) > TOGETHER):
-            yield from _encoded(held, tokenizer, offsets, side)
-            held = []
+        if held and (len(text) > LONG or len(held) == most or characters + len(text) > TOGETHER):
+            yield from _short(held, tokenizer, offsets, side, remembered)
+            held, characters = [], 0
         if len(text) > LONG:
             yield _of_long(text, tokenizer, offsets, side)
         else:
             held.append(text)
+            characters += len(text)
     if held:
-        yield from _encoded(held, tokenizer, offsets, side)
+        yield from _short(held, tokenizer, offsets, side, remembered)
 
 
-def ids_of(texts: Iterable[str], tokenizer: Any, *, side: str = "text") -> list[Sequence[int]]:
+def _short(
+    texts: list[str], tokenizer: Any, offsets: bool, side: str, remembered: Remembered | None
+) -> Iterable[Tokens]:
+    if offsets or remembered is None:
+        return _encoded(texts, tokenizer, offsets, side)
+    found = remembered.ids_of(texts, lambda some: [one.ids for one in _encoded(some, tokenizer, False, side)])
+    return [Tokens(ids, (), ()) for ids in found]
+
+
+def ids_of(
+    texts: Iterable[str], tokenizer: Any, *, side: str = "text", remembered: Remembered | None = None
+) -> list[Sequence[int]]:
     """The ids of each text, as `tokens_of`."""
-    return [tokens.ids for tokens in tokens_of(texts, tokenizer, side=side)]
+    return [tokens.ids for tokens in tokens_of(texts, tokenizer, side=side, remembered=remembered)]
 
 
 def check_length(text: str, tokenizer: Any, longest: int) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from transformers import Trainer
 
+from ..data.row_hash import hash_of
 from ..errors import UserError
-from .row_hash import hash_of
 
 MAYBE = ("evaluated",)  # not of a run without evaluations, which may have them from now on
 BATCHES = 100  # whose row numbers are recorded

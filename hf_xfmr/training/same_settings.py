@@ -26,6 +26,7 @@ MAY_CHANGE = {
     ),
     # of the recipes
     *("baseline", "stride", "sample_every", "sample_prompt", "strict", "check_only", "lora_merge"),
+    *("keep_tokenized", "max_baseline_rows"),
 }
 MAY_CHANGE_BEGINNINGS = ("hub_", "logging_", "log_", "save_", "ddp_", "trackio_", "dataloader_")
 MUST_STAY = {"dataloader_drop_last"}

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch.utils.data import IterableDataset
 
+from ..data.row_hash import Passing
 from ..errors import UserError
-from .row_hash import Passing
 
 
 class ShareOfStream(IterableDataset):

@@ -25,6 +25,8 @@ from .item_counts import heeds_item_count
 from .many_processes import ManyProcesses, first_rows, meet_anew, repeat_last
 from .nonfinite import FiniteSteps
 from .progress import SELDOM, OneLineProgress, SpeedAndMemory
+from .scored_once import ScoredOnce
+from .unused import FindsUnused
 
 
 def fast_bf16() -> bool:
@@ -106,7 +108,7 @@ class XfmrTrainingArguments(HubArguments):
         super().__post_init__()
 
 
-class XfmrTrainer(SpeedAndMemory, FiniteSteps, PushesToHub, ManyProcesses):
+class XfmrTrainer(ScoredOnce, SpeedAndMemory, FiniteSteps, PushesToHub, FindsUnused, ManyProcesses):
     """Trainer with checkpoints that survive a kill, a stop at the first loss or gradient that is not finite, losses
     that do not depend on the batch size, layer-wise learning rates, and speed and memory in the log. Everything else is
     Trainer's."""

@@ -15,7 +15,7 @@ from small_calls import BERT, CALLS, GPT2, QUICK, reviews, texts
 
 import hf_xfmr
 from hf_xfmr.data.given import GivenRows
-from hf_xfmr.training.row_hash import hash_of
+from hf_xfmr.data.row_hash import hash_of
 
 ASKED = {
     "classify": ("predict", ["a b good", "c bad"], {}),

@@ -37,6 +37,7 @@ FUNCTIONS = {
     "convert": ("conversion", "convert"),
     "adopt": ("adoption.script", "run_script"),
     "bench": ("bench.contests", "bench"),
+    "cache": ("keeping", "lines"),
     "env": ("machine", "environment"),
 }
 # Where words come from, how answers are written, which function is called, and what Python says by `TableSettings`.

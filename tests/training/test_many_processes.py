@@ -44,6 +44,15 @@ def test_two_processes_train_as_one_does(tmp_path):
     same_curves(tmp_path / "1", tmp_path / "2")
     assert done.stdout.count("training in float32") == 1
     assert "processes: 2 (DDP, cpu, gloo)" in done.stdout
+    assert "looks for unused parameters: False" in done.stdout
+
+
+@pytest.mark.distributed
+def test_unused_parameters_are_looked_for_where_there_are_some(tmp_path):
+    """Were they not, the second step would be an error."""
+    done = launch("unused", tmp_path, 2)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "looks for unused parameters: True" in done.stdout
 
 
 COMMON = [

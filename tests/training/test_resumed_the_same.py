@@ -10,10 +10,10 @@ import transformers
 from training_runs import make_trainer, rows
 
 import hf_xfmr
+from hf_xfmr.data.row_hash import hash_of
 from hf_xfmr.errors import UserError
 from hf_xfmr.run import program
 from hf_xfmr.training import checkpoints
-from hf_xfmr.training.row_hash import hash_of
 
 SHORT = {"num_train_epochs": 1, "save_steps": 4, "eval_steps": 4, "save_total_limit": None}  # 15 steps
 TIMES = {"train_runtime", "train_samples_per_second", "train_steps_per_second", "tokens_per_second", "memory_gb"}

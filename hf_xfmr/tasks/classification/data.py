@@ -9,6 +9,7 @@ from transformers import PreTrainedTokenizerBase
 from transformers.tokenization_utils_base import LARGE_INTEGER
 
 from ...data.corpus import Corpus
+from ...data.kept_columns import Kept
 from ...data.part import Part, part_of_rows
 from ...data.summary import splits_line
 from ...data.table import reading
@@ -100,10 +101,12 @@ def classification(
         overlap=settings.window_stride,
         pair=columns.pair is not None,
     )
-    encoded = DatasetDict()
+    encoded, kept = DatasetDict(), Kept(settings.keep_tokenized)
     for split, rows in splits.items():
         labels = problem.encode(rows["label"][:])
-        encoded[split] = encode_rows(rows, labels, problem.feature, encoder, split=split, source=source[split])
+        encoded[split] = encode_rows(
+            rows, labels, problem.feature, encoder, split=split, source=source[split], kept=kept
+        )
         check_ids(encoded[split], tokenizer, vocab_size)
 
     report = [
@@ -116,6 +119,7 @@ def classification(
         summary.missing_line(read.notes),
         *summary.length_lines(encoded, encoder),
         summary.unknown_line(encoded["train"], encoder),
+        *kept.lines(),
     ]
     encoded = encoded.remove_columns(["tokens", "kept"])
     model_columns = [*encoder.columns, "labels"]

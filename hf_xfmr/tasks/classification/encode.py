@@ -1,10 +1,16 @@
 """Checked rows -> the finished columns: tokens, labels and what travels along."""
 
+import sys
+
 import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import Dataset, Features, List, Value
 
+from ...data.encoded import beside, in_memory, in_parts
+from ...data.kept_columns import Kept
 from ...errors import UserError
+from ...tokenizer import chunks, frame, long_texts
+from . import overlong
 from .overlong import Encoder
 
 IDS, TYPES = List(Value("int32")), List(Value("int8"))
@@ -16,35 +22,38 @@ TOKENS = {
 }
 
 
-def encode_rows(rows: Dataset, labels: list, feature, encoder: Encoder, *, split: str, source: str) -> Dataset:
+def encode_rows(
+    rows: Dataset, labels: list, feature, encoder: Encoder, *, split: str, source: str, kept: Kept
+) -> Dataset:
     """The columns `text`, `text_pair` and `id` as they are, the encoder's, `labels` of this feature, `cut` (bool: the
     encoder left tokens out) and `length` (tokens in all sequences of the row). `source` is the split `row` counts in.
+    What the encoder makes is taken from `kept`, where it knows these texts.
     """
+    tokens = {name: TOKENS[name] for name in encoder.columns}
+    made = Features({**tokens, **dict.fromkeys(("tokens", "kept", "length"), Value("int32")), "cut": Value("bool")})
 
-    def encode(batch: dict[str, list], places: list[int]) -> dict[str, list]:
-        columns = encoder(batch["text"], batch.get("text_pair"), names=[f"{source} row {row}" for row in batch["row"]])
+    def encode(part: dict[str, list]) -> dict[str, list]:
+        columns = encoder(part["text"], part.get("text_pair"), names=[f"{source} row {row}" for row in part["row"]])
         columns["cut"] = [kept < tokens for kept, tokens in zip(columns["kept"], columns["tokens"], strict=True)]
-        columns["length"] = [len(_flat(row)) for row in columns[encoder.columns[0]]]
-        columns["labels"] = [labels[place] for place in places]
+        columns["length"] = [_length(row) for row in columns[encoder.columns[0]]]
         return columns
 
-    passengers = {name: rows.features[name] for name in ("text", "text_pair", "id") if name in rows.column_names}
-    tokens = {name: TOKENS[name] for name in encoder.columns}
-    counts = {"length": Value("int32"), "tokens": Value("int32"), "kept": Value("int32")}
-    return rows.map(
-        encode,
-        batched=True,
-        with_indices=True,
-        remove_columns=["label", "row"],
-        features=Features({**passengers, **tokens, **counts, "cut": Value("bool"), "labels": feature}),
-        keep_in_memory=True,
-        load_from_cache_file=False,  # the cache's key knows the settings, but not this code
-        desc=f"Tokenizing {split}",
+    given = in_memory(rows)
+    passengers = {name: rows.features[name] for name in ("text", "text_pair", "id") if name in given.column_names}
+    found = kept.columns(
+        given.select([name for name in ("text", "text_pair") if name in passengers]),
+        [encoder.tokenizer],
+        encoder.facts,
+        lambda: in_parts(given, encode, made, what=f"tokenizing {split}"),
+        code=(sys.modules[__name__], overlong, frame, long_texts, chunks),
     )
+    columns = {name: found.column(name) for name in made}
+    columns["labels"] = pa.array(labels, Features({"labels": feature}).arrow_schema.field("labels").type)
+    return beside(given, columns, Features({**passengers, **made, "labels": feature}))
 
 
-def _flat(row: list) -> list[int]:
-    return [one for window in row for one in window] if isinstance(row[0], list) else row
+def _length(row: list) -> int:
+    return sum(map(len, row)) if isinstance(row[0], list) else len(row)
 
 
 def all_ids(rows: Dataset) -> pa.ChunkedArray:

@@ -43,7 +43,7 @@ def of_splits(
     """Predict validation and test, and write `predictions-<split>.csv` of each into the run's folder."""
     problem, found = corpus.problem, Measured()
     names = [name for name in ("validation", "test") if name in splits]
-    outputs = {name: problem.outputs(trainer.predict(splits[name]).predictions) for name in names}
+    outputs = {name: problem.outputs(trainer.predictions(splits[name])) for name in names}
     golds = {name: problem.array(corpus.splits[name]["labels"][:]) for name in names}
     if len(names) == 2 and problem.has_names:
         if isinstance(trainer, ManyLabelsTrainer):

@@ -18,11 +18,14 @@ longer than that).
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from ...errors import UserError
 from ...tokenizer import long_texts
+from ...tokenizer.chunks import Remembered
 from ...tokenizer.frame import frame_of
 
+KEPT = 1_000  # tokens of a text whose types are kept
 STRATEGIES = ("head", "tail", "head+tail", "windows", "error")
 
 
@@ -71,6 +74,8 @@ class Encoder:
             raise UserError(f'over_long is "{over_long}"; it can be {", ".join(STRATEGIES)}')
         self.tokenizer, self.max_length, self.over_long, self.pair = tokenizer, max_length, over_long, pair
         names = ("windows", "windows_token_type_ids") if over_long == "windows" else ("input_ids", "token_type_ids")
+        self._remembered = Remembered(tokenizer)
+        self._types_of: dict[int, list[int]] = {}  # a single text's, by its tokens: the same list for many rows
         self.columns = names if "token_type_ids" in tokenizer.model_input_names else names[:1]
         self.frame, self.frame_types, self.text_types = frame = frame_of(tokenizer, pair=pair)
         self.specials = frame.size
@@ -87,6 +92,11 @@ class Encoder:
                 f"every window of max_length {max_length} has room for"
             )
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What its columns depend on beside texts and tokenizer."""
+        return {"max_length": self.max_length, "over_long": self.over_long, "overlap": self.overlap, "pair": self.pair}
+
     def __call__(
         self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, names: Sequence[str] | None = None
     ) -> dict[str, list]:
@@ -96,10 +106,8 @@ class Encoder:
 
         Raises UserError under `error` for over-long rows, by their `names`.
         """
-        left = long_texts.ids_of(texts, self.tokenizer)
-        right: list[Sequence[int]] = (
-            long_texts.ids_of(pairs, self.tokenizer) if pairs is not None else [[] for _ in left]
-        )
+        left = self._ids(texts)
+        right: list[Sequence[int]] = self._ids(pairs) if pairs is not None else [[] for _ in left]
         tokens = [len(a) + len(b) for a, b in zip(left, right, strict=True)]
         if self.over_long == "error" and (long := [row for row, count in enumerate(tokens) if count > self.room]):
             names = names or [f"text {row}" for row in range(len(tokens))]
@@ -120,6 +128,9 @@ class Encoder:
         if self.over_long != "windows":
             ids, types = [row[0] for row in ids], [row[0] for row in types]
         return {**dict(zip(self.columns, (ids, types), strict=False)), "tokens": tokens, "kept": kept}
+
+    def _ids(self, texts: Sequence[str]) -> list[Sequence[int]]:
+        return long_texts.ids_of(texts, self.tokenizer, remembered=self._remembered)
 
     def pieces(self, a: Sequence[int], b: Sequence[int]) -> tuple[list[tuple[Sequence[int], Sequence[int]]], int]:
         """The tokens (ids, or anything else of each) of the texts in each sequence the row becomes, and how many of the
@@ -143,4 +154,8 @@ class Encoder:
         """The token types of what `sequence` makes of the same."""
         before, between, after = self.frame_types
         type_a, type_b = self.text_types
+        if not self.pair and len(a) <= KEPT:
+            if len(a) not in self._types_of:
+                self._types_of[len(a)] = before + [type_a] * len(a) + between + after
+            return self._types_of[len(a)]
         return before + [type_a] * len(a) + between + [type_b] * len(b) + after

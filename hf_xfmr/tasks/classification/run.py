@@ -113,6 +113,7 @@ def load_parts(settings: ModelSettings):
             model_max_length=config.max_position_embeddings,
             lowercase=True,
             length=len(texts),
+            keep=getattr(settings, "keep_tokenized", False),
         )
         return trained if kind == "wordpiece" else tokenizer.for_encoder(trained)
 
@@ -243,7 +244,7 @@ def finish(
         problem_type=problem.problem_type,
         calibration=found.calibration,
         decision=decided.record,
-        baseline={"name": against["name"], "test": against["test"]} if against else None,
+        baseline={name: against[name] for name in ("name", "rows", "test")} if against else None,
         verdict=told,
         decided_words=decided_words,
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from ...data.kept_columns import KEEP_TOKENIZED
 from ...data.table.settings import TableSettings
 from .fit_decision import DecisionSettings
 from .kinds import KINDS
@@ -51,6 +52,7 @@ class ClassificationSettings(DecisionSettings, TableSettings):
     window_stride: int | None = field(
         default=None, metadata={"help": "tokens that neighbouring windows share; none: a quarter of a window"}
     )
+    keep_tokenized: bool = field(default=True, metadata={"help": KEEP_TOKENIZED})
     drop_empty: bool = field(
         default=False, metadata={"help": "leave out rows without text instead of stopping at them"}
     )

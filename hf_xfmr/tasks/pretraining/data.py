@@ -12,8 +12,8 @@ from transformers import PreTrainedTokenizerBase
 
 from ...data.corpus import DocumentCorpus
 from ...data.documents import STREAMED, Documents, DocumentSettings, chat_of, load_documents
+from ...data.row_hash import of_arrays
 from ...errors import UserError
-from ...training.row_hash import of_arrays
 from .masking import Masker
 from .sentence_pairs import NEXT, NOTHING, RANDOM, Pair, pairs, partners, texts
 from .sentences import Tokens, tokenize

@@ -146,7 +146,7 @@ def finish(
     tags: list[list[str]] = []
     for split in [split for split in ("validation", "test") if split in corpus.splits]:
         shown = split
-        tags = sentence_tags(np.asarray(trainer.predict(corpus.splits[split]).predictions), corpus, split)
+        tags = sentence_tags(np.asarray(trainer.predictions(corpus.splits[split])), corpus, split)
         rows = corpus.sentences[split]
         results[split] = tagging_metrics(rows["tags"][:], tags)
         table = per_type(rows["tags"][:], tags, against["tags"] if against and split == "test" else None)

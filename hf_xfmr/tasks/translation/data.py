@@ -8,6 +8,7 @@ from datasets import Dataset, DatasetDict
 
 from ...data.carve import carve, limit_rows
 from ...data.corpus import Corpus, Encode
+from ...data.kept_columns import KEEP_TOKENIZED, Kept
 from ...data.summary import splits_line
 from ...data.table import reading
 from ...data.table.settings import TableSettings
@@ -35,6 +36,7 @@ class TranslationSettings(TableSettings):
         },
     )
     target_lang: str | None = field(default=None, metadata={"help": "the same for what it is translated into"})
+    keep_tokenized: bool = field(default=True, metadata={"help": KEEP_TOKENIZED})
     max_length: int = field(default=128, metadata={"help": "longest side of a pair in tokens, the last one included"})
     over_long: str = field(
         default="drop",
@@ -114,6 +116,7 @@ def translation(
     splits, origin = split_pairs(pairs, settings, notes)
     if not isinstance(tokenizers, TokenizerPair):
         tokenizers = tokenizers(splits["train"]["source"][:], splits["train"]["target"][:])
+    kept = Kept(settings.keep_tokenized)
     encoded = DatasetDict(
         {
             split: encode_pairs(
@@ -124,6 +127,7 @@ def translation(
                 split=split,
                 origin=origin[split],
                 notes=notes,
+                kept=kept,
             )
             for split, rows in splits.items()
         }
@@ -137,6 +141,7 @@ def translation(
         *notes,
         *length_lines(encoded["train"]),
         unknown_line(encoded["train"], tokenizers),
+        *kept.lines(),
     ]
     return TranslationData(
         splits=encoded,

@@ -1,11 +1,19 @@
 """Checked pairs -> the finished columns: the ids of both sides, and what is done with pairs that are too long."""
 
+import sys
+
 import numpy as np
 from datasets import Dataset, DatasetDict, Features, List, Value
 
+from ...data.encoded import beside, in_memory, in_parts
+from ...data.kept_columns import Kept
 from ...data.wording import at
 from ...errors import UserError
+from ...tokenizer import long_texts
+from . import tokenizer_pair
 from .tokenizer_pair import TokenizerPair
+
+IDS = List(Value("int32"))
 
 
 def encode_pairs(
@@ -17,25 +25,27 @@ def encode_pairs(
     split: str,
     origin: str,
     notes: list[str],
+    kept: Kept,
 ) -> Dataset:
     """The columns `input_ids`, `labels` and `length` beside those of the pairs. A pair longer than `max_length` is
-    dropped or cut, which is noted, or refused. `origin` is the split that `row` counts in."""
+    dropped or cut, which is noted, or refused. `origin` is the split that `row` counts in. Ids are taken from `kept`,
+    where it knows these texts."""
 
-    def encode(batch: dict[str, list]) -> dict[str, list]:
-        source, target = tokenizers.source_ids(batch["source"]), tokenizers.target_ids(batch["target"])
+    def encode(part: dict[str, list]) -> dict[str, list]:
+        source, target = tokenizers.source_ids(part["source"]), tokenizers.target_ids(part["target"])
         lengths = [max(map(len, pair)) for pair in zip(source, target, strict=True)]
         return {"input_ids": source, "labels": target, "length": lengths}
 
-    ids = List(Value("int32"))
-    passengers = {name: rows.features[name] for name in ("source", "target", "id", "row")}
-    encoded = rows.map(
-        encode,
-        batched=True,
-        features=Features({**passengers, "input_ids": ids, "labels": ids, "length": Value("int32")}),
-        keep_in_memory=True,
-        load_from_cache_file=False,
-        desc=f"Tokenizing {split}",
+    given, made = in_memory(rows), Features({"input_ids": IDS, "labels": IDS, "length": Value("int32")})
+    found = kept.columns(
+        given.select(["source", "target"]),
+        [tokenizers.source, tokenizers.target],
+        {},
+        lambda: in_parts(given, encode, made, what=f"tokenizing {split}"),
+        code=(sys.modules[__name__], tokenizer_pair, long_texts),
     )
+    passengers = {name: rows.features[name] for name in ("source", "target", "id", "row")}
+    encoded = beside(given, {name: found.column(name) for name in made}, Features({**passengers, **made}))
     lengths = np.array(encoded["length"][:])
     long = np.flatnonzero(lengths > max_length)
     if not len(long):

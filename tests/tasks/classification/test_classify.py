@@ -271,6 +271,19 @@ def test_early_stopping_ends_a_run_that_no_longer_improves(tmp_path, checkpoint,
     assert max(log["epoch"] for log in record["log_history"]) == 2  # one to set the mark, one that does not pass it
 
 
+def test_the_baseline_is_fitted_on_some_rows_and_says_so(tmp_path, checkpoint, reviews, capsys):
+    metrics = run(tmp_path, model=checkpoint, dataset=reviews, num_train_epochs=1, max_baseline_rows=50)
+    assert 0.5 < metrics["baseline"]["accuracy"] <= 1  # of 50 rows with one word that decides
+    printed = capsys.readouterr().out
+    total = int(re.search(r"train (\d+), validation", printed)[1])
+    assert f"logistic regression on 50 of {total} rows" in printed
+    folder = tmp_path / "run"
+    assert json.loads((folder / "run.json").read_text())["baseline"]["rows"] == [50, total]
+    assert f"It was fitted on 50 of {total} rows of train." in (folder / "report.html").read_text()
+    with pytest.raises(UserError, match="max_baseline_rows is 0"):
+        run(tmp_path, model=checkpoint, dataset=reviews, max_baseline_rows=0, resume=False)
+
+
 def test_regression_pairs_and_several_labels(tmp_path, checkpoint, capsys):
     rated = [(text, 2.5 if label == "pos" else -2.5) for text, label in rows(200)]
     metrics = run(

@@ -17,7 +17,7 @@ def hash_of(rows: Any) -> str | None:
     that have a `row_hash()` of their own are asked for it; others are read one by one.
     """
     if isinstance(rows, datasets.Dataset):
-        return _of_table(rows)
+        return of_table(rows.data.table, rows._indices)
     if hasattr(rows, "row_hash"):
         return rows.row_hash()
     some = range(min(10, len(rows)))
@@ -72,14 +72,14 @@ def _plain(value):
     return value.tolist() if hasattr(value, "tolist") else type(value).__name__
 
 
-def _of_table(rows: datasets.Dataset) -> str:
+def of_table(table: pa.Table, chosen: Any = None) -> str:
+    """The hash of a table, or of the rows whose places the table `chosen` has in its only column."""
     streams: dict[str, Any] = {}
-    table = rows.data.table
     for name in sorted(table.column_names):
         for chunk in table.column(name).chunks:
             _add(streams, name, chunk)
-    if rows._indices is not None:  # the chosen rows' places, in their order: gathering the rows takes longer
-        for chunk in rows._indices.column(0).chunks:
+    if chosen is not None:  # the places, in their order: gathering the rows takes longer
+        for chunk in chosen.column(0).chunks:
             _add(streams, "chosen rows", chunk)
     whole = xxhash.xxh3_128()
     for name, one in sorted(streams.items()):
