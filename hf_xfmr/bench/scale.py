@@ -21,7 +21,7 @@ from torch import nn
 from ..drawing import style
 from ..errors import UserError
 from ..models.bert import XfmrBertConfig, XfmrBertForSequenceClassification
-from ..models.losses import vocabulary_loss
+from ..models.vocabulary import vocabulary_loss
 from ..run.console import say
 from ..writing import folder, place, whole
 from .data import write_table

@@ -107,7 +107,10 @@ def _device(name: str | None, tiny: bool) -> torch.device:
 
 def _ceilings(on: torch.device, tiny: bool) -> dict[str, float]:
     size = 256 if tiny else 8192
-    rates = {f"{name} flop/s": matrix_rate(PRECISIONS[name], on, size=size) for name in ("float32", "bfloat16")}
+    rates = {
+        f"{name} flop/s": matrix_rate(PRECISIONS[name], on, shapes=((size, size, size),))
+        for name in ("float32", "bfloat16")
+    }
     return rates | {"memory bytes/s": bandwidth(on, size=2**20 if tiny else 2**28)}
 
 
