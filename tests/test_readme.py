@@ -160,7 +160,7 @@ def test_the_tables_of_configurations_name_every_file():
 THEIRS = {  # flags of other programs, and of programs that the pages tell the way from
     *("--max-restarts", "--local-dir", "--key", "--model_name_or_path", "--train_file", "--validation_file"),
     *("--dataset_name", "--max_seq_length", "--overwrite_output_dir", "--pad_to_max_length", "--text-column"),
-    *("--target-column", "--data-path", "--trainer", "--push-to-hub", "--username", "--start"),
+    *("--target-column", "--data-path", "--trainer", "--push-to-hub", "--username", "--start", "--multi_gpu"),
 }
 
 

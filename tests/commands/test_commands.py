@@ -44,7 +44,7 @@ FUNCTIONS = {
 OF_THE_COMMAND_LINE = {
     "generate": {"file"},
     "compare": {"json"},
-    "bench": {"what", "model", "onnx", "clients", "requests", "litserve"},
+    "bench": {"what", "model", "onnx", "clients", "requests", "litserve", "bentoml", "cores", "device", "tiny"},
 }
 OF_THE_COMMAND_LINE["predict"] = {one.name for one in dataclasses.fields(TableSettings)}
 
