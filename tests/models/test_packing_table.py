@@ -25,8 +25,13 @@ DEVICES = {  # the device's kind and compute capability, whether it is AMD's, an
 }
 MODES = {  # attention, what is asked for, in training, compiled, and the rows as given
     "evaluation, training": {},
-    "`output_hidden_states`": {"asked": {"output_hidden_states": True}},
-    "`eager`, `output_attentions`": {"implementation": "eager", "asked": {"output_attentions": True}},
+    "`output_hidden_states`, under `torch.no_grad`": {"asked": {"output_hidden_states": True}, "gradients": False},
+    "`eager`, `output_attentions`, under `torch.no_grad`": {
+        "implementation": "eager",
+        "asked": {"output_attentions": True},
+        "gradients": False,
+    },
+    "either of them, gradients recorded": {"asked": {"output_hidden_states": True}},
     "`eager` otherwise": {"implementation": "eager"},
     "`flash_attention_2`, `flex_attention`": {"implementation": "flex_attention"},
     "a mask of four dimensions": {"mask": torch.ones(1, 1, 2, 2)},
@@ -49,7 +54,16 @@ def machine(kind: str, capability: tuple[int, int], rocm: bool):
 
 
 def decided(
-    kind, precision, *, implementation="sdpa", asked=None, mask=None, by_row=False, compiled=False, dropout=0.0
+    kind,
+    precision,
+    *,
+    implementation="sdpa",
+    asked=None,
+    mask=None,
+    by_row=False,
+    compiled=False,
+    dropout=0.0,
+    gradients=True,
 ):
     """What a forward pass does: the kernel's name, or "padded"."""
     attention = SimpleNamespace(head_dim=HEAD, dropout=dropout)
@@ -62,7 +76,7 @@ def decided(
     )
     asked = asked or {}
     mask = torch.ones(2, 3) if mask is None else mask
-    with mock.patch.object(torch.compiler, "is_compiling", return_value=compiled):
+    with mock.patch.object(torch.compiler, "is_compiling", return_value=compiled), torch.set_grad_enabled(gradients):
         if by_row:
             with packing.rows_as_given():
                 packs = packing.is_packable(model, asked, mask)

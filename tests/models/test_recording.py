@@ -59,7 +59,7 @@ def recorded(out, batch) -> list[tuple[str, torch.Tensor, torch.Tensor]]:
     return found
 
 
-@pytest.mark.parametrize("training", [False, True], ids=["eval", "train"])
+@pytest.mark.parametrize("training", [False, True], ids=["eval", "train"])  # without dropout, but with its branches
 @pytest.mark.parametrize("padding", ["right", "left"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_what_is_recorded_equals_stock_and_is_zero_at_padding(family, padding, training):
@@ -70,28 +70,41 @@ def test_what_is_recorded_equals_stock_and_is_zero_at_padding(family, padding, t
     shapes = []
     for block in blocks:
         block.register_forward_hook(lambda _, args, __: shapes.append(args[0].shape[:2]))
-    theirs, mine = (recorded(model(**batch, **ASKED), batch) for model in (stock, ours))
+    with torch.no_grad():
+        theirs, mine = (recorded(model(**batch, **ASKED), batch) for model in (stock, ours))
     expected = [sum(SOURCES)] if family != "marian" else [sum(SOURCES), sum(TARGETS)]
     assert shapes == [(1, tokens) for tokens in expected]  # no padding token was computed
     assert len(mine) == len(theirs) == (5 if family != "marian" else 12)
-
-    totals = []
-    for records in (theirs, mine):
-        generator = torch.Generator().manual_seed(0)
-        total = 0.0
-        for _, layer, real in records:
-            total = total + (layer * torch.randn(layer.shape, generator=generator))[real].sum()
-        totals.append(total / 100)
     for (name, one, real), (same, other, _) in zip(mine, theirs, strict=True):
         assert (name, one.shape) == (same, other.shape)
         same_as_stock(one[real], other[real], name)
         assert not one[~real].any(), name
-    for total in totals:
-        total.backward()
+
+
+@pytest.mark.parametrize("family", ["bert", "gpt2", "marian"])
+def test_gradients_of_and_through_what_is_recorded_are_stock_s(family):
+    """A state or weight that is asked for while gradients are recorded lies on the way to the output, as in stock."""
+    stock, ours = twins(family, "eager")
+    batch = batch_of(family, "left")
+    side = "decoder_" if family == "marian" else ""
+    names = [f"{side}hidden_states", f"{side}attentions"]
+    real = batch.get("decoder_attention_mask", batch["attention_mask"]) == 1
+    found = []
+    for model in (stock, ours):
+        out = model(**batch, **ASKED)
+        generator, total = torch.Generator().manual_seed(0), 0.0
+        for _, layer, words in recorded(out, batch):
+            total = total + (layer * torch.randn(layer.shape, generator=generator))[words].sum()
+        (total / 100).backward(retain_graph=True)
+        state, weights = torch.autograd.grad(out[0][real].sin().sum(), [out[name][0] for name in names])
+        found.append((state[real], weights.transpose(1, 2)[real]))
     same_gradients(ours, stock)
+    for mine, theirs in zip(found[1], found[0], strict=True):
+        same_as_stock(mine, theirs)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
+@torch.no_grad()
 def test_hidden_states_by_fused_attention_and_as_a_tuple(family):
     stock, ours = twins(family, "sdpa")
     batch = batch_of(family, "left")
@@ -108,6 +121,7 @@ def test_hidden_states_by_fused_attention_and_as_a_tuple(family):
     same_to_rounding(as_tuple[0], mine[0])
 
 
+@torch.no_grad()
 def test_sequences_that_share_a_row_have_their_weights_in_it():
     """Texts of 3 and 4 words in one row, padding between and behind: each text's weights stand where its words do."""
     _, ours = twins("gpt2", "eager")
@@ -143,6 +157,7 @@ def test_a_prompt_padded_on_the_left_is_read_without_padding_and_recorded():
         assert not a[~real].any()
 
 
+@torch.no_grad()
 def test_fused_attention_says_once_that_it_has_no_weights(caplog, monkeypatch):
     monkeypatch.setattr("hf_xfmr.models.recording._warned", [])
     _, ours = twins("bert", "sdpa")
