@@ -159,3 +159,8 @@ def _room(rows: int, columns: int, dtype: torch.dtype, name: str) -> Tensor:
             kept = torch.empty(rows * columns, dtype=dtype)
         setattr(_rooms, name, kept)
     return kept[: rows * columns].view(rows, columns)
+
+
+def release_memory() -> None:
+    """Give back what this thread keeps for the scores of a next step."""
+    _rooms.__dict__.clear()

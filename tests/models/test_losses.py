@@ -138,6 +138,16 @@ def test_the_memory_that_stays_is_used_again_and_no_gradient_stands_in_it():
         assert first.data_ptr() != again.data_ptr()
 
 
+def test_what_stays_can_be_given_back_and_is_counted_again():
+    hidden, labels, head = make_case(classes=5000)
+    step = lambda: vocabulary_loss(hidden, labels, head).backward()  # noqa: E731
+    vocabulary.release_memory()
+    first, second = peak_bytes(step, torch.device("cpu")), peak_bytes(step, torch.device("cpu"))
+    assert second < first
+    vocabulary.release_memory()
+    assert peak_bytes(step, torch.device("cpu")) > second
+
+
 def test_no_labelled_row_gives_0():
     hidden, labels, head = make_case()
     loss = vocabulary_loss(hidden, torch.full_like(labels, -100), head)
