@@ -23,6 +23,7 @@ from ..models.bert import XfmrBertForMaskedLM, XfmrBertForSequenceClassification
 from ..models.gpt2 import XfmrGPT2ForCausalLM
 from ..models.losses import IGNORE
 from ..models.transformer import XfmrForConditionalGeneration
+from ..models.vocabulary import release_memory
 from ..tasks.classification.probe import Probe
 from .measure import Work
 from .peers import ctranslate2_of, onnxruntime_of
@@ -259,13 +260,18 @@ def _training(model: Any, setting: Setting) -> Callable[[Batch], Tensor]:
 def _language(stock: PreTrainedModel, ours: PreTrainedModel, batches: Sequence[Batch], setting: Setting) -> Contest:
     """A training contest of models with a vocabulary, whose memory is compared too."""
     train_stock, train_ours = _training(stock, setting), _training(ours, setting)
+
+    def ours_from_nothing() -> Tensor:
+        release_memory()  # else what stays from step to step would not be counted
+        return train_ours(batches[0])
+
     return Contest(
         {
             "stock": lambda turn: train_stock(batches[turn % len(batches)]),
             "ours": lambda turn: train_ours(batches[turn % len(batches)]),
         },
         tokens=lambda turn: int(batches[turn % len(batches)]["attention_mask"].sum()),
-        memory={"stock": lambda: train_stock(batches[0]), "ours": lambda: train_ours(batches[0])},
+        memory={"stock": lambda: train_stock(batches[0]), "ours": ours_from_nothing},
     )
 
 

@@ -31,7 +31,7 @@ from .losses import IGNORE, cross_entropy, mean_loss, sequence_classification_lo
 from .packing import Packing, Spans, is_asked, is_packable, packed_rows, positions, within
 from .recording import recorded, records
 from .stock import LoadOnlyRename, StockConfig, StockModel, register, renamings
-from .vocabulary import adds_to_head, vocabulary_loss
+from .vocabulary import vocabulary_loss
 
 
 @strict
@@ -336,17 +336,10 @@ class XfmrBertForMaskedLM(XfmrBertPreTrainedModel):
     ) -> MaskedLMOutput:
         """labels (B, T): the masked words, -100 elsewhere. In training with labels the logits are None: only the
         masked words are scored."""
-        learns = self.training and labels is not None
-        with adds_to_head(self.base_model.embeddings.word, self.mlm_head.decoder, if_trained=learns):
-            out = self.base_model(
-                input_ids,
-                attention_mask,
-                token_type_ids,
-                position_ids,
-                inputs_embeds,
-                read=labels != IGNORE if learns else True,
-                **kwargs,
-            )
+        read = labels != IGNORE if self.training and labels is not None else True
+        out = self.base_model(
+            input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, read=read, **kwargs
+        )
         loss = None if labels is None else self.mlm_head.loss(out.last_hidden_state, labels, num_items_in_batch)
         logits = self.mlm_head(out.last_hidden_state) if loss is None or not self.training else None  # (B, T, vocab)
         return MaskedLMOutput(loss, logits, out.hidden_states, out.attentions)

@@ -31,7 +31,7 @@ from .packing import Packing, Spans, is_packable, packed_rows, positions, within
 from .recording import recorded, records
 from .stock import StockConfig, StockModel, register, renamings
 from .versions import CACHE, CACHE_NAMES, slice_logits_to_keep, takes_cache
-from .vocabulary import adds_to_head, vocabulary_loss
+from .vocabulary import vocabulary_loss
 
 
 @strict
@@ -248,17 +248,16 @@ class XfmrGPT2ForCausalLM(XfmrGPT2PreTrainedModel, FastGenerationMixin):
             shift_labels = next_tokens(labels, attention_mask)
         if shift_labels is not None and use_cache is None:
             use_cache = False
-        with adds_to_head(self.transformer.word, self.lm_head, if_trained=self.training and shift_labels is not None):
-            out = self.transformer(
-                input_ids,
-                attention_mask,
-                position_ids,
-                past_key_values,
-                inputs_embeds,
-                token_type_ids,
-                use_cache=use_cache,
-                **kwargs,
-            )
+        out = self.transformer(
+            input_ids,
+            attention_mask,
+            position_ids,
+            past_key_values,
+            inputs_embeds,
+            token_type_ids,
+            use_cache=use_cache,
+            **kwargs,
+        )
         x, loss, logits = out.last_hidden_state, None, None
         if shift_labels is None:
             logits = project(self.lm_head, slice_logits_to_keep(x, logits_to_keep))  # (B, T, vocab)

@@ -1,8 +1,6 @@
-"""The loss over a vocabulary: of all words' scores only some rows are ever held, and the gradient of a word's vector is
-added where the scores' is."""
+"""The loss over a vocabulary: of all words' scores only some rows are ever held."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from threading import local
 
 import torch
@@ -163,17 +161,6 @@ def _room(rows: int, columns: int, dtype: torch.dtype, name: str) -> Tensor:
     return kept[: rows * columns].view(rows, columns)
 
 
-@contextmanager
-def adds_to_head(word: nn.Embedding, head: nn.Linear, *, if_trained: bool) -> Iterator[None]:
-    """Within, words are looked up whose gradient will be added to that of a tied `head` in the same backward pass, row
-    by row: not as a table of zeros but for them, which for 1,024 words of 50,257 costs more than a block. CPU."""
-    weight = word.weight
-    is_tied = weight is head.weight and type(weight) is nn.Parameter and weight.requires_grad and not word.sparse
-    if not (if_trained and is_tied and weight.device.type == "cpu" and not torch.compiler.is_compiling()):
-        yield
-        return
-    word.sparse = True
-    try:
-        yield
-    finally:
-        word.sparse = False
+def release_memory() -> None:
+    """Give back what this thread keeps for the scores of a next step."""
+    _rooms.__dict__.clear()

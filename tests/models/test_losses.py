@@ -1,14 +1,10 @@
 """The loss over labelled rows in chunks: that of float64, whatever the chunk, and without a table of all scores."""
 
-import sys
-from contextlib import nullcontext
-
 import pytest
 import torch
 from oracles import fresh_process, same_to_rounding
 from torch import nn
 from torch.nn import functional as F
-from torch.profiler import ProfilerActivity, profile
 
 from hf_xfmr import XfmrBertForMaskedLM, XfmrForConditionalGeneration, XfmrGPT2ForCausalLM
 from hf_xfmr.bench.measure import peak_bytes
@@ -127,35 +123,29 @@ def test_a_bfloat16_model_gets_bfloat16_gradients():
         assert (gradient - exact).norm() < 0.02 * exact.norm()
 
 
-@pytest.mark.parametrize("model_class", [XfmrGPT2ForCausalLM, XfmrBertForMaskedLM])
-@pytest.mark.parametrize("tied", [True, False])
-def test_a_word_s_gradient_is_added_to_the_scores_without_a_table_of_zeros(model_class, tied):
-    """The same whole gradient as where each is made for itself; only a tied head has something to add to."""
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "vocab_size": 70}
-    if model_class is XfmrGPT2ForCausalLM:
-        sizes |= {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
-    else:
-        sizes |= {"intermediate_size": 32, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    model = model_class(model_class.config_class(**sizes, tie_word_embeddings=tied)).train()
-    word, ids = model.get_input_embeddings(), torch.randint(1, 70, (2, 9))
+def test_the_memory_that_stays_is_used_again_and_no_gradient_stands_in_it():
+    """A smaller batch and a larger one later, and in inference mode first: the figures of each are its own."""
+    case, small = make_case(), make_case(rows=5)
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        vocabulary_loss(*small)
+    found = []
+    for hidden, labels, head in (case, small, case):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            loss = vocabulary_loss(hidden, labels, head)
+        found.append((loss, *torch.autograd.grad(loss, (hidden, head.weight))))
+    for first, again in zip(found[0], found[2], strict=True):
+        assert torch.equal(first, again)  # bits: the same kernels on the same numbers in one process
+        assert first.data_ptr() != again.data_ptr()
 
-    def gradient():
-        model.zero_grad()
-        with profile(activities=[ProfilerActivity.CPU]) as run:
-            model(input_ids=ids, labels=ids).loss.backward()
-        tables = [event.count for event in run.key_averages() if event.key == "aten::embedding_dense_backward"]
-        return word.weight.grad.clone(), tables[0]
 
-    mine, tables = gradient()
-    assert not mine.is_sparse
-    assert not word.sparse
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vocabulary, "is_plain", lambda head: False)  # the module itself scores all rows
-        patch.setattr(sys.modules[model_class.__module__], "adds_to_head", lambda *_, **__: nullcontext())
-        theirs, all_tables = gradient()
-    same_to_rounding(mine, theirs)
-    assert tables == all_tables - tied  # positions and segments, whose tables are small
+def test_what_stays_can_be_given_back_and_is_counted_again():
+    hidden, labels, head = make_case(classes=5000)
+    step = lambda: vocabulary_loss(hidden, labels, head).backward()  # noqa: E731
+    vocabulary.release_memory()
+    first, second = peak_bytes(step, torch.device("cpu")), peak_bytes(step, torch.device("cpu"))
+    assert second < first
+    vocabulary.release_memory()
+    assert peak_bytes(step, torch.device("cpu")) > second
 
 
 def test_no_labelled_row_gives_0():
