@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..models.packing import rows_as_given
+
 
 @dataclass
 class Step:
@@ -29,7 +31,8 @@ class Trace:
 
 @torch.no_grad()
 def trace(model: nn.Module, **inputs) -> Trace:
-    """Run the model once. Attention has to be eager for its weights to be among the results."""
+    """Run the model once, its batch with its padding, as the paper has it. Attention has to be eager for its weights to
+    be among the results."""
     steps: dict[str, Step] = {}
     handles = []
     for name, module in model.named_modules():
@@ -41,7 +44,8 @@ def trace(model: nn.Module, **inputs) -> Trace:
 
         handles.append(module.register_forward_hook(hook, with_kwargs=True))
     try:
-        out = model(**inputs)
+        with rows_as_given():
+            out = model(**inputs)
     finally:
         for handle in handles:
             handle.remove()
