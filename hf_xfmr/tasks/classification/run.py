@@ -216,7 +216,7 @@ def finish(
         decision=decided.record,
     )
     rows = f"; on {shown}, {len(found.logits):,} rows:" if shown else ""
-    decided_words = worst_words.of_worst(trainer, corpus, shown, folder) if shown else None
+    decided_words = worst_words.of_worst(trainer, model, corpus, shown, folder) if shown else None
     said = [*lines(told), f"trained in {seconds:.0f} s{rows}"]
     if shown:
         logits, labels, answers = deciding.answered(found.logits, found.labels, found.answers)

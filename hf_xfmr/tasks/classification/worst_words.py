@@ -19,15 +19,18 @@ SPANS = 24  # of a row: of longer texts several words are one
 MANY = 100  # labels from which answers name the likeliest only
 
 
-def of_worst(trainer: XfmrTrainer, corpus: ClassificationData, split: str, folder: Path) -> dict[str, Any] | None:
+def of_worst(
+    trainer: XfmrTrainer, model: Any, corpus: ClassificationData, split: str, folder: Path
+) -> dict[str, Any] | None:
     """{"split", "rows": {id: [[start, end, share] of each word of the text]}}, from the split's predictions file; None
     where the model lies in parts on several devices, or has very many labels."""
-    problem, model = corpus.problem, trainer.accelerator.unwrap_model(trainer.model)
+    problem = corpus.problem
     if is_spread(model) or len(problem.label_names) > MANY or not trainer.is_world_process_zero():
         return None
     rows = predictions.read(
         folder / f"predictions-{split}.csv", problem_type=problem.problem_type, labels=problem.label_names or None
     )
+    model.eval()
     classifier = Classifier(str(folder), engine=Rows.of(model, corpus.tokenizer), temperature=1.0)
     found: dict[str, Any] = {}
     room = sum(rows.tokens if rows.tokens is not None else map(len, rows.texts))
