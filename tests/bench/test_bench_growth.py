@@ -50,6 +50,7 @@ def test_a_size_that_is_none_is_refused(tmp_path):
         scale.bench_scale(only=["colour"], out=tmp_path)
 
 
+@pytest.mark.slow
 def test_a_quick_epoch_trains_all_three_ways_to_like_losses(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(epoch.ROWS, True, 32)
     monkeypatch.setattr(epoch, "WARM", 4)

@@ -8,8 +8,10 @@ import time
 
 import psutil
 import pytest
+import torch
 from serving import Address, in_thread, process
 from small_checkpoints import GPT2, make
+from transformers import AutoTokenizer
 
 import hf_xfmr
 from hf_xfmr.predict import load
@@ -238,9 +240,15 @@ def test_full_queues_and_late_answers(models):
 
 
 def long_writer(models, folder):
-    """A model whose texts take a while."""
+    """A model whose texts take a while: the token that ends them has a logit far below all others."""
     config = hf_xfmr.XfmrGPT2Config(**{**GPT2, "n_positions": 20_000})
-    hf_xfmr.XfmrGPT2ForCausalLM(config).save_pretrained(folder)
+    model = hf_xfmr.XfmrGPT2ForCausalLM(config)
+    end = AutoTokenizer.from_pretrained(models / "gpt2").eos_token_id
+    norm = [one for one in model.modules() if isinstance(one, torch.nn.LayerNorm)][-1]
+    with torch.no_grad():
+        norm.bias[0], model.get_input_embeddings().weight[end] = 10.0, 0.0
+        model.get_input_embeddings().weight[end, 0] = -100.0
+    model.save_pretrained(folder)
     for file in (models / "gpt2").glob("tokenizer*"):
         (folder / file.name).write_bytes(file.read_bytes())
     return folder
