@@ -47,7 +47,7 @@ def test_peak_counts_what_was_held_at_one_time():
     assert measure.peak_bytes(work, CPU) == pytest.approx(2 * 4 * 1024**2, abs=4096)
 
 
-@pytest.mark.parametrize("name", ["gpt2-rows", "translation-train"])
+@pytest.mark.parametrize("name", ["gpt2-rows", pytest.param("translation-train", marks=pytest.mark.slow)])
 def test_both_contestants_train_on_the_same_weights_to_the_same_loss(name):
     made = WORKLOADS[name](Setting(CPU, torch.float32, layers=2))
     stock, ours = (float(made.contestants[who](0)) for who in ("stock", "ours"))

@@ -31,6 +31,7 @@ def test_a_slope_is_of_the_upper_half_and_has_a_bound():
     assert "1k" in svg
 
 
+@pytest.mark.slow
 def test_quick_scale_measures_each_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(scale.SIZES, "rows", {True: (200, 1_000)})
     monkeypatch.setattr(scale, "TOKENS", {True: 128})
