@@ -41,7 +41,7 @@ class Running:
 
     def __init__(self, model: Any):
         self.model = model
-        self.ends = _ends(model)
+        self.ends = ends_of(model)
         self.drawings: list[Drawing] = []
         self.mask = torch.zeros(0, 0, dtype=torch.int64, device=model.device)  # (B, T): 0 at padding
         self.cache: Any = None
@@ -130,7 +130,7 @@ def can_run(model: Any) -> bool:
     return told <= KNOWN and (asked.num_beams or 1) == 1
 
 
-def _ends(model: Any) -> set[int]:
+def ends_of(model: Any) -> set[int]:
     """The tokens with which a text ends."""
     ids = model.generation_config.eos_token_id
     return set() if ids is None else set(ids) if isinstance(ids, list) else {ids}

@@ -80,7 +80,7 @@ class Writer:
     ) -> list[list[int]]:
         whole = bool(self.model.config.is_encoder_decoder)
         given = inputs(rows, None, self.model.config.pad_token_id or 0, left=not whole)  # it is masked
-        asked = {} if told is None else {"stopping_criteria": [_Told(told, len(rows), self._ends())]}
+        asked = {} if told is None else {"stopping_criteria": [_Told(told, len(rows), joining.ends_of(self.model))]}
         # in inference_mode autocast would cast all weights anew for each word
         mode = torch.inference_mode() if self.trained else nullcontext()
         tensors = {name: torch.from_numpy(one) for name, one in given.items()}
@@ -92,17 +92,12 @@ class Writer:
         """A batch that texts may join."""
         return joining.Running(self.model) if joining.can_run(self.model) else None
 
-    def _ends(self) -> list[int]:
-        """The tokens with which a text ends."""
-        ids = self.model.generation_config.eos_token_id
-        return [] if ids is None else ids if isinstance(ids, list) else [ids]
-
 
 class _Told(transformers.StoppingCriteria):
     """What `model.generate` asks after each step which rows end: those that `told` says, and that have ended."""
 
-    def __init__(self, told: Callable[[int, int], bool], rows: int, ends: Sequence[int]):
-        self.told, self.ends, self.done = told, set(ends), [False] * rows
+    def __init__(self, told: Callable[[int, int], bool], rows: int, ends: set[int]):
+        self.told, self.ends, self.done = told, ends, [False] * rows
 
     def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
         for row, token in enumerate(input_ids[:, -1].tolist()):

@@ -83,9 +83,10 @@ def _loss_and_gradients(given, options, needed):
         of_weight = torch.zeros_like(weight, dtype=exact) if needed[1] and not len(labels) else None
         of_bias = torch.zeros_like(bias, dtype=exact) if bias is not None and needed[2] else None
         rows = max(1, CHUNK // len(weight))
+        kept = _in_columns(weight, dtype) if _has_room(weight) else None  # in memory that stays
         for start in range(0, len(labels), rows):
             x, label = hidden[start : start + rows].to(dtype), labels[start : start + rows].unsqueeze(1)
-            matrix = _in_columns(weight, dtype)
+            matrix = weight.to(dtype) if kept is None else kept
             # (chunk, V, and what the columns were filled up with), turned block by block into d, the loss's derivative
             whole = _scores(x, matrix)
             scores = whole[:, : len(weight)]
@@ -127,9 +128,9 @@ def _loss_and_gradients(given, options, needed):
 
 
 def _in_columns(weight: Tensor, dtype: torch.dtype) -> Tensor:
-    """weight (V, E) in `dtype`; where that is a copy and a CPU's, with rows of zeros up to a multiple of `COLUMNS`."""
-    if weight.dtype == dtype or not _has_room(weight):
-        return weight.to(dtype)
+    """A CPU's weight (V, E) in `dtype`; where that is a copy, with rows of zeros up to a multiple of `COLUMNS`."""
+    if weight.dtype == dtype:
+        return weight
     size = len(weight)
     matrix = _room(-(-size // COLUMNS) * COLUMNS, weight.size(1), dtype, "matrix")
     matrix[:size], matrix[size:] = weight.detach(), 0

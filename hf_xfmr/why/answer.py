@@ -18,7 +18,7 @@ class Why:
     """`shares` of the `words` in the probability of `label` (None: in a rating): above 0 for it, below 0 against it.
 
     `all` is that figure for the row, `none` for one without words, `error` how far the shares' sum is from the
-    difference. `of` says what of `answer`, as `predict` gives it, was asked.
+    difference. `answer` is as `predict` gives it.
     """
 
     model: str
@@ -88,9 +88,9 @@ def explained(
         raise UserError(answer["error"])
     asked = _asked(classifier, answer, label)
     if (method or ("gradients" if classifier.engine.engine.startswith("torch") else "left_out")) == "left_out":
-        found = left_out.shares(classifier, row, asked)
+        found = left_out.shares(classifier, row, spans, asked)
         how = {"all": found["all"], "none": found["none"]}
-        return Why(model, "left_out", row, answer, asked, spans, list(found["shares"]), **how)
+        return Why(model, "left_out", row, answer, asked, spans, found["shares"], **how)
     from ..tasks.classification import gradients
 
     by_token = gradients.attribution(classifier, row, asked)

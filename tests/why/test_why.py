@@ -22,7 +22,8 @@ from transformers import (
 from hf_xfmr.errors import UserError
 from hf_xfmr.tasks.classification import gradients
 from hf_xfmr.tasks.classification.classifier import Classifier
-from hf_xfmr.tasks.classification.words import Row, chinese_cutter, spans_of
+from hf_xfmr.tasks.classification.words import Row, spans_of
+from hf_xfmr.tokenizer.chinese import cutter
 from hf_xfmr.why import explained, why
 
 LETTERS = list("abcdefghijklmnopqrstuvwxyz")
@@ -186,9 +187,9 @@ def test_words_of_chinese_are_jiebas_where_it_is_installed(monkeypatch):
     words = [text[one.start : one.end] for one in spans_of(Row(text))]
     assert words[1:2] == ["电影"] or "电影" in words
     assert "don't" in words
-    monkeypatch.setattr("hf_xfmr.tasks.classification.words.chinese_cutter", lambda: None)
+    monkeypatch.setattr("hf_xfmr.tasks.classification.words.cutter", lambda: None)
     assert [text[one.start : one.end] for one in spans_of(Row(text))][:7] == list("这部电影很好看")
-    assert chinese_cutter() is not None
+    assert cutter() is not None
     long = spans_of(Row("word " * 500, "more " * 3))
     assert len(long) <= 49
     assert long[-1].of == 1

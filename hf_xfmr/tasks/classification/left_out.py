@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .classifier import Classifier
-from .words import MOST, Row, Span, spans_of
+from .words import Row, Span
 
 
 def without(row: Row, *spans: Span) -> Row:
@@ -38,16 +38,15 @@ def figure(answer: dict, label: str | None) -> float:
     return answer["value"] if label is None else answer["probabilities"].get(label, 0.0)
 
 
-def shares(classifier: Classifier, row: Row, label: str | None = None, *, most: int = MOST) -> dict[str, Any]:
-    """{"answer", "spans", "shares", "all", "none"}: of at most `most` spans of words what leaving each out takes from
-    the answer, and the figure of the whole row, and of the row without any."""
-    spans = spans_of(row, most)
+def shares(classifier: Classifier, row: Row, spans: Sequence[Span], label: str | None = None) -> dict[str, Any]:
+    """{"answer", "shares", "all", "none"}: what leaving out each of the row's spans takes from the answer, and the
+    figure of the whole row, and of the row without any."""
     rows = [row, *(without(row, span) for span in spans), without(row, *spans)]
     pairs = None if row.pair is None else [str(one.pair) for one in rows]
     answer, *others, none = classifier([one.text for one in rows], pairs)
     if "error" in answer:
-        return {"answer": answer, "spans": spans, "shares": [0.0] * len(spans), "all": 0.0, "none": 0.0}
+        return {"answer": answer, "shares": [0.0] * len(spans), "all": 0.0, "none": 0.0}
     label = label or likeliest(answer)
-    taken: Sequence[float] = changes(answer, others, label)
+    taken = changes(answer, others, label)
     left = 0.0 if "error" in none else figure(none, label)
-    return {"answer": answer, "spans": spans, "shares": taken, "all": figure(answer, label), "none": left}
+    return {"answer": answer, "shares": taken, "all": figure(answer, label), "none": left}

@@ -1,10 +1,11 @@
 """The words of a text, of any script, as spans of its characters: what an answer is shared out among."""
 
 import re
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from ...tokenizer.chinese import cutter
 
 MOST = 48  # spans: of a text with more words several words are one
 HAN = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"  # and Japanese and Korean: no spaces between words
@@ -40,22 +41,11 @@ def spans_of(row: Row, most: int = MOST) -> list[Span]:
 
 def _words(text: str) -> Iterator[tuple[int, int]]:
     for found in WORD.finditer(text):
-        parts = [found[0]]
+        parts: Iterable[str] = [found[0]]
         if IS_HAN.match(found[0]):
-            cut = chinese_cutter()
-            parts = cut(found[0]) if cut else list(found[0])
+            cut = cutter()
+            parts = cut(found[0]) if cut else found[0]
         edges = [found.start()]
         for part in parts:
             edges.append(edges[-1] + len(part))
         yield from pairwise(edges)
-
-
-@cache
-def chinese_cutter() -> Any:
-    """What makes words of Chinese, jieba's if it is installed (it takes a second to load); None: each character."""
-    try:
-        import jieba
-    except ImportError:
-        return None
-    jieba.setLogLevel("WARNING")
-    return jieba.lcut

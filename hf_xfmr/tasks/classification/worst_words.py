@@ -36,13 +36,14 @@ def of_worst(
     room = sum(rows.tokens if rows.tokens is not None else map(len, rows.texts))
     for one in evaluation.worst(rows.only_answered(), most=ROWS):
         row = Row(one["text"], one["text_pair"])
-        room -= (one["tokens"] or len(row.text)) * (len(spans_of(row, SPANS)) + 2)
+        spans = spans_of(row, SPANS)
+        room -= (one["tokens"] or len(row.text)) * (len(spans) + 2)
         if room < 0:
             break
-        shares = left_out.shares(classifier, row, most=SPANS)
+        shares = left_out.shares(classifier, row, spans)["shares"]
         found[str(one["id"])] = [
             [span.start, span.end, round(share, 4)]
-            for span, share in zip(shares["spans"], shares["shares"], strict=True)
+            for span, share in zip(spans, shares, strict=True)
             if not span.of and share > 0
         ]
     return {"split": split, "rows": found} if found else None

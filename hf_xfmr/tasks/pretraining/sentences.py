@@ -7,6 +7,7 @@ from itertools import tee
 import numpy as np
 
 from ...errors import UserError
+from ...tokenizer.chinese import cutter
 from ...tokenizer.long_texts import tokens_of
 
 # A sentence ends behind its full stop (with closing quotes), or at the end of a line; a clause at a comma too.
@@ -72,13 +73,10 @@ class Segmenter:
 
     def _chinese(self, run: str) -> Iterable[str]:
         if self._cut is None:
-            try:
-                import jieba
-            except ImportError:
-                raise UserError(
-                    "whole_word_masking needs jieba to find the words of Chinese: pip install 'hf_xfmr[chinese]', or "
-                    "leave whole_word_masking out"
-                ) from None
-            jieba.setLogLevel("WARNING")
-            self._cut = jieba.cut
+            self._cut = cutter()
+        if self._cut is None:
+            raise UserError(
+                "whole_word_masking needs jieba to find the words of Chinese: pip install 'hf_xfmr[chinese]', or "
+                "leave whole_word_masking out"
+            )
         return self._cut(run)

@@ -1,0 +1,13 @@
+"""Where the words of Chinese end: by jieba, an extra."""
+
+from collections.abc import Callable, Iterable
+
+
+def cutter() -> Callable[[str], Iterable[str]] | None:
+    """What makes words of Chinese characters (the first call takes a second); None where jieba is not installed."""
+    try:
+        import jieba
+    except ImportError:
+        return None
+    jieba.setLogLevel("WARNING")
+    return jieba.cut
