@@ -77,6 +77,8 @@ class Door:
 
     def _check(self, request: "_Request") -> None:
         path, method = request.scope["path"], request.scope["method"]
+        if not request.scope["http_version"].startswith("1."):  # h11 takes any digits
+            raise Refusal(505, "this server speaks HTTP/1.1")
         if self.key is not None and path not in OPEN and method != "OPTIONS":
             given = request.header(b"authorization") or b""
             if not hmac.compare_digest(given, b"Bearer " + self.key):

@@ -151,6 +151,10 @@ def test_who_sends_slowly_is_left_and_costs_nobody_else_anything(hasty, expected
 
 
 def test_garbage_and_half_a_connection(server, expected):
+    with server.socket() as connection:  # left open: the answer is sure to come
+        connection.sendall(b"GET / HTTP/9.9\r\n\r\n")
+        connection.settimeout(10)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 505 ")
     for garbage in (
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # TLS
         b"GET / HTTP/9.9\r\n\r\n",
