@@ -23,11 +23,11 @@ from hf_xfmr.predict import load
 @pytest.mark.parametrize(
     "make",
     [
-        lambda f: bert(f, "ForSequenceClassification"),
         lambda f: kin(f, "Camembert", "ForSequenceClassification"),
-        lambda f: kin(f, "DistilBert", "ForMaskedLM"),
         gpt2,
-        transformer,
+        pytest.param(lambda f: bert(f, "ForSequenceClassification"), marks=pytest.mark.slow),
+        pytest.param(lambda f: kin(f, "DistilBert", "ForMaskedLM"), marks=pytest.mark.slow),
+        pytest.param(transformer, marks=pytest.mark.slow),
     ],
 )
 def test_a_stock_folder_holds_no_code_and_loads_without_us(make, tmp_path):

@@ -50,7 +50,9 @@ def packed(family: str, lengths: list[int], seed: int) -> dict:
     return row
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "family", ["bert", *(pytest.param(one, marks=pytest.mark.slow) for one in ("gpt2", "transformer"))]
+)
 def test_ten_batches_of_packed_rows_are_one_graph(family):
     """No batch breaks it, none makes another; loss and gradients are those of eager, which attends text by text."""
     stock_class, our_class = FAMILIES[family]

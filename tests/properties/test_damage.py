@@ -66,7 +66,9 @@ def predict(folder: Path, windows: list[list[Row]], suffix: str, stop: int | Non
     return out
 
 
-@pytest.mark.parametrize("suffix", FORMS)
+@pytest.mark.parametrize(
+    "suffix", [".csv", *(pytest.param(one, marks=pytest.mark.slow) for one in (".jsonl", ".parquet"))]
+)
 @given(windows=WINDOWS, data=st.data())
 def test_predictions_killed_at_any_byte_end_as_those_that_were_not(tmp_path, suffix, windows, data):
     folders = [tmp_path / name for name in ("whole", "longer", "killed")]

@@ -18,9 +18,7 @@ KIN_CLASSES = [kin_classes(family, suffix)[0].__name__ for family in KIN for suf
 CLASSES = [stock.__name__ for stock, _ in BERT_HEADS.values()] + list(OTHERS) + KIN_CLASSES
 QUICK = (
     "BertForSequenceClassification",
-    "GPT2LMHeadModel",
     "MarianMTModel",
-    "DistilBertForMaskedLM",
 )
 SAVED = "saved, loaded in a new process = before"
 PACKED, CUT, EVALUATED = (

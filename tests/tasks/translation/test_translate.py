@@ -397,7 +397,7 @@ def test_bad_input_is_one_clear_line_and_exit_code_2(tmp_path, capsys, settings,
     assert len(error) < 400
 
 
-@pytest.mark.parametrize("config", ["copy", "tatoeba-en-fr"])
+@pytest.mark.parametrize("config", ["copy", pytest.param("tatoeba-en-fr", marks=pytest.mark.slow)])
 def test_every_config_that_needs_no_hub_runs(tmp_path, config):
     rows = {"max_train_rows": 300, "max_validation_rows": 12, "max_test_rows": 12}
     metrics = run(
