@@ -14,7 +14,8 @@ of the same widths.
 `data` times instead the reading of a table of a million rows (--quick: 100,000) beside pyarrow's, and writes data.json.
 `epoch` times a whole epoch of `make finetune`, data preparation included, beside transformers' own way to train, with
 batches padded to their longest row and with all rows padded to the maximum. `scale` draws how cost grows with rows,
-length, vocabulary and batch, and checks the slopes. `lora` prints CPU time and memory of LoRA beside full fine-tuning.
+length, vocabulary and batch, and checks the slopes: exit code 1 if one is steeper than it may be. `lora` prints CPU
+time and memory of LoRA beside full fine-tuning.
 `serve` asks servers of a classifier in turns, by 64 clients at a time: ours, a plain FastAPI with stock's pipeline, and
 LitServe and BentoML where they are.
 `gpu` shows on one GPU, in at most eight minutes, that numbers hold, and times and memory beside stock's ways; it writes
@@ -74,7 +75,9 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.what == "scale":
         from ..bench.scale import bench_scale
 
-        bench_scale(quick=arguments.quick, only=arguments.only, out=arguments.out)
+        record = bench_scale(quick=arguments.quick, only=arguments.only, out=arguments.out)
+        if not all(line["holds"] for line in record["lines"]):
+            raise SystemExit(1)
         return
     if arguments.what == "lora":
         from ..bench.lora import bench_lora

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import tokenizers
 import transformers
+import xxhash
 
 from .. import keeping
 from ..processes import is_main
@@ -58,14 +59,46 @@ class Kept:
         A table from the disk is mapped into memory. It is taken only if it has as many rows, and the hash that it was
         written with.
         """
-        facts = [facts_of(one) for one in tokenizers] if self.on and texts.nbytes >= LEAST else [None]
-        if None in facts:
+        facts = self._facts(tokenizers) if texts.nbytes >= LEAST else None
+        if facts is None:
             return make()
-        made_of = {"texts": row_hash.of_table(texts), "tokenizers": facts, "settings": settings}
+        return self._table({**facts, "texts": row_hash.of_table(texts), "settings": settings}, len(texts), make, code)
+
+    def of_texts(
+        self,
+        texts: Iterable[str],
+        tokenizers: Sequence[Any],
+        settings: Mapping[str, Any],
+        make: Callable[[], pa.Table],
+        *,
+        code: Iterable[ModuleType],
+    ) -> pa.Table | None:
+        """The same for texts that are not held, but read once more; None where they are too few to be kept."""
+        facts = self._facts(tokenizers)
+        if facts is None:
+            return None
+        count, size, sha = 0, 0, xxhash.xxh3_128()
+        for text in texts:
+            written = text.encode("utf-8", "surrogatepass")
+            sha.update(f"{len(written)} ".encode())
+            sha.update(written)
+            count, size = count + 1, size + len(written)
+        if size < LEAST:
+            return None
+        return self._table({**facts, "texts": sha.hexdigest(), "settings": settings}, count, make, code)
+
+    def _facts(self, tokenizers: Sequence[Any]) -> dict[str, Any] | None:
+        """What is known of tokenizers; None if nothing is to be kept of theirs."""
+        facts = [facts_of(one) for one in tokenizers] if self.on else [None]
+        return None if None in facts else {"tokenizers": facts}
+
+    def _table(
+        self, made_of: Mapping[str, Any], count: int, make: Callable[[], pa.Table], code: Iterable[ModuleType]
+    ) -> pa.Table:
         name = keeping.key(made_of, code) + ".arrow"
         if (path := keeping.find(name)) is not None:
             table = _read(path)
-            if table is not None and len(table) == len(texts):
+            if table is not None and len(table) == count:
                 self.found += 1
                 return table
             keeping.drop(name)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
+from .kept_columns import KEEP_TOKENIZED
 from .table.settings import TableSettings
 
 # What recipes' --help says of `dataset`.
@@ -50,6 +51,7 @@ class DocumentSettings(TableSettings):
             "help": "read the corpus again for each epoch, in its order, instead of holding it (needs max_steps)"
         },
     )
+    keep_tokenized: bool = field(default=True, metadata={"help": KEEP_TOKENIZED})
     validation_fraction: float = field(
         default=0.1,
         metadata={

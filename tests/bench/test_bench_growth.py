@@ -1,5 +1,6 @@
 """Whole epochs beside stock's, and how cost grows: what the commands print and write, and what a slope means."""
 
+import contextlib
 import json
 
 import pytest
@@ -36,7 +37,8 @@ def test_quick_scale_measures_each_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(scale.SIZES, "rows", {True: (200, 1_000)})
     monkeypatch.setattr(scale, "TOKENS", {True: 128})
     monkeypatch.setitem(scale.SIZES, "batch", {True: (1, 4)})
-    run(monkeypatch, "scale", "--quick", "--out", tmp_path)
+    with contextlib.suppress(SystemExit):  # seconds that others' work may have changed
+        run(monkeypatch, "scale", "--quick", "--out", tmp_path)
     lines = json.loads((tmp_path / "scale.json").read_text())["lines"]
     assert [line["of"] for line in lines] == ["rows", "rows", "length", "vocabulary", "batch"]
     assert all(len(line["points"]) == 2 and line["points"][1][1] > 0 for line in lines)
@@ -44,6 +46,20 @@ def test_quick_scale_measures_each_line(tmp_path, monkeypatch, capsys):
     assert loss["holds"]  # bytes, which no other program's work changes
     assert capsys.readouterr().out.count("grows as") == 5
     assert (tmp_path / "scale.svg").exists()
+
+
+@pytest.mark.parametrize("exponent", [1, 2])
+def test_a_slope_that_is_too_steep_is_an_exit_code(exponent, tmp_path, monkeypatch, capsys):
+    points = [(size, float(size) ** exponent) for size in (1, 10, 100)]
+    line = scale.Line("a step", "batch", "seconds", points, 1.1)
+    monkeypatch.setattr(scale, "MEASURED", {"batch": lambda sizes, quick: [line]})
+    words = "scale", "--only", "batch", "--out", tmp_path
+    if exponent == 1:
+        run(monkeypatch, *words)
+    else:
+        with pytest.raises(SystemExit, match="1"):
+            run(monkeypatch, *words)
+    assert json.loads((tmp_path / "scale.json").read_text())["lines"][0]["holds"] == (exponent == 1)
 
 
 def test_a_size_that_is_none_is_refused(tmp_path):

@@ -19,10 +19,16 @@ from hf_xfmr import keeping, samples, tokenizer
 from hf_xfmr.data import kept_columns
 from hf_xfmr.tasks.classification import data
 from hf_xfmr.tasks.classification.settings import ClassificationSettings
+from hf_xfmr.tasks.language_modeling import data as language_modeling
+from hf_xfmr.tasks.pretraining import data as pretraining
+from hf_xfmr.tasks.pretraining import sentences
+from hf_xfmr.tasks.tagging import alignment
+from hf_xfmr.tasks.tagging import data as tagging
+from hf_xfmr.tasks.tagging.settings import TaggingSettings
 from hf_xfmr.tasks.translation import data as translation
 from hf_xfmr.tasks.translation.tokenizer_pair import TokenizerPair, ends_texts
 from hf_xfmr.tokenizer import kept as kept_tokenizer
-from hf_xfmr.tokenizer import kinds
+from hf_xfmr.tokenizer import kinds, long_texts, token_table
 
 TEXTS = [f"a film of number {number}, and {'a good' if number % 2 else 'no'} one" for number in range(60)]
 
@@ -210,3 +216,54 @@ def test_pairs_are_found_again(home, monkeypatch):
     assert "tokens: as an earlier start kept them" in said
     assert same(plain, first)
     assert same(plain, second)
+
+
+def of_corpus(task: str, folder: Path, words, **settings):
+    """A task's rows, its tokens read anew, and what is said."""
+    if task == "tag":
+        file = folder / "tagged.conll"
+        file.write_text(
+            "\n\n".join(
+                "\n".join(f"{word} {'B-IT' if word == 'film' else 'O'}" for word in text.split()) for text in TEXTS
+            )
+        )
+        found = tagging.tagging(str(file), words, TaggingSettings(**settings), max_positions=32)
+        return {split: rows[:] for split, rows in found.splits.items()}, found
+    file = folder / "documents.txt"
+    file.write_text("\n".join(TEXTS))
+    options = {"lines": True, "validation_fraction": 0.2, **settings}
+    if task == "gpt2":
+        asked = language_modeling.LanguageModelingSettings(**options)
+        found = language_modeling.language_modeling(str(file), words, asked, max_positions=32)
+        rows = {split: blocks[:] for split, blocks in found.splits.items()}
+        return {**rows, "ids": [ids.tolist() for ids in found.token_ids("train")]}, found
+    asked = pretraining.PretrainingSettings(**options, nsp=False, whole_word_masking=True)
+    found = pretraining.pretraining(str(file), words, asked, max_positions=32, seed=3)
+    return {split: [repr(rows[place]) for place in range(len(rows))] for split, rows in found.splits.items()}, found
+
+
+@pytest.mark.parametrize(
+    ("task", "file"), [("tag", "tagged.conll"), ("gpt2", "documents.txt"), ("pretrain", "documents.txt")]
+)
+def test_tokens_of_documents_and_sentences_are_found_again(task, file, home, minilm, tmp_path, monkeypatch):
+    words = tokenizer.train(TEXTS, "bpe", vocab_size=300, model_max_length=32) if task == "gpt2" else minilm
+    plain, found = of_corpus(task, tmp_path, words, keep_tokenized=False)
+    assert not any("next start" in line for line in found.report)
+    first, found = of_corpus(task, tmp_path, words)
+    assert f"tokens: kept for the next start in {home} (--keep_tokenized false keeps none)" in found.report
+    count = len(keeping.entries())
+    for room in (token_table, alignment, language_modeling, sentences):
+        monkeypatch.setattr(room, "tokens_of", None)  # nothing is tokenized any more
+    second, found = of_corpus(task, tmp_path, words)
+    assert any(line.startswith("tokens: as an earlier start kept them") for line in found.report)
+    assert plain == first == second
+    assert len(keeping.entries()) == count
+
+
+def test_tokens_of_few_and_of_long_texts_are_as_without():
+    words = tokenizer.train(TEXTS, "bpe", vocab_size=300, model_max_length=32)
+    texts = ["", *TEXTS, "a film, " * 60_000, "b"]
+    for offsets in (False, True):
+        expected = list(long_texts.tokens_of(texts, words, offsets=offsets))
+        found = list(token_table.tokens_in(token_table.table_of(iter(expected))))
+        assert [[list(part) for part in one] for one in found] == [[list(part) for part in one] for one in expected]

@@ -13,8 +13,10 @@ from transformers import PreTrainedTokenizerBase
 from ...data import cache
 from ...data.corpus import DocumentCorpus
 from ...data.documents import STREAMED, Documents, DocumentSettings, chat_of, load_documents
+from ...data.kept_columns import Kept
 from ...errors import UserError
 from ...tokenizer.long_texts import tokens_of
+from ...tokenizer.token_table import kept_tokens
 from .pack import PACKINGS, end_of_text, pack
 
 BLOCK = Features({"input_ids": List(Value("int32")), "lengths": List(Value("int32"))})
@@ -49,6 +51,7 @@ class LanguageModelingData(DocumentCorpus):
     tokenizer: PreTrainedTokenizerBase
     block_size: int
     report: list[str]
+    keep_tokenized: bool = False
     joined: bool = False
 
     generates = True
@@ -56,6 +59,10 @@ class LanguageModelingData(DocumentCorpus):
     @property
     def row_limit(self) -> int:  # type: ignore[override]
         return self.block_size
+
+    def token_ids(self, split: str) -> Iterator[np.ndarray]:
+        """Of each document of a split, [n] int32, with the end-of-text token."""
+        return token_ids(self.documents[split], self.tokenizer, "documents", Kept(self.keep_tokenized))
 
 
 def language_modeling(
@@ -88,12 +95,14 @@ def language_modeling(
         how = f"{end} between documents, with attention across them"
     report.append(f"packing: blocks of {block_size:,} tokens; {how}")
     splits: dict[str, Dataset | IterableDataset] = {}
+    kept = Kept(settings.keep_tokenized)
     for split, texts in documents.items():
         if settings.streaming:
             splits[split] = _stream(texts, tokenizer, block_size, settings.packing)
         else:
-            splits[split], lines = _blocks(split, texts, tokenizer, block_size, settings.packing)
+            splits[split], lines = _blocks(split, texts, tokenizer, block_size, settings.packing, kept)
             report += lines
+    report += kept.lines()
     if settings.streaming:
         report.append("streamed: tokenized and packed while it is read, in the corpus's order, so not counted before")
         report.append(STREAMED)
@@ -103,16 +112,24 @@ def language_modeling(
         tokenizer=tokenizer,
         block_size=block_size,
         report=report,
+        keep_tokenized=settings.keep_tokenized and not settings.streaming,
         joined=settings.packing == "concatenate" or settings.join is not None,
     )
 
 
-def token_ids(texts: Iterable[str], tokenizer: PreTrainedTokenizerBase, packing: str) -> Iterator[np.ndarray]:
+def token_ids(
+    texts: Iterable[str], tokenizer: PreTrainedTokenizerBase, packing: str, kept: Kept | None = None
+) -> Iterator[np.ndarray]:
     """The tokens of each document, [n] int32, nothing cut: with the end-of-text token at its end, or, if they are to be
-    concatenated, between it and the one before."""
+    concatenated, between it and the one before. They are taken from `kept`, where it knows these texts, which are then
+    read several times."""
     end, first = end_of_text(tokenizer), True
-    for ids, _, _ in tokens_of(texts, tokenizer):
-        row = ids if isinstance(ids, array) else array("i", ids)  # a book's are not copied
+    known = None if kept is None else kept_tokens(texts, tokenizer, kept)
+    for ids, _, _ in tokens_of(texts, tokenizer) if known is None else known:
+        if isinstance(ids, np.ndarray):
+            row = array("i", ids.tobytes())
+        else:
+            row = ids if isinstance(ids, array) else array("i", ids)  # a book's are not copied
         if packing == "documents":
             row.append(end)
         elif not first:
@@ -130,13 +147,15 @@ def _stream(texts: Documents, tokenizer, block_size: int, packing: str) -> Itera
         return IterableDataset.from_generator(blocks, features=BLOCK)
 
 
-def _blocks(split: str, texts: Documents, tokenizer, block_size: int, packing: str) -> tuple[Dataset, list[str]]:
+def _blocks(
+    split: str, texts: Documents, tokenizer, block_size: int, packing: str, kept: Kept
+) -> tuple[Dataset, list[str]]:
     """All blocks of a split, and its lines of the report."""
     lengths, unknown = [], 0
 
     def counted() -> Iterator[np.ndarray]:
         nonlocal unknown
-        for ids in token_ids(texts, tokenizer, packing):
+        for ids in token_ids(texts, tokenizer, packing, kept):
             lengths.append(len(ids))
             unknown += int((ids == tokenizer.unk_token_id).sum()) if tokenizer.unk_token_id is not None else 0
             yield ids

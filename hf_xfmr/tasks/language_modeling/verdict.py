@@ -9,7 +9,7 @@ from ...report import verdict
 from ...report.comparison import outcome
 from ...report.contests import perplexity
 from ...report.verdict import few, leaks, learning, loops
-from .data import LanguageModelingData, token_ids
+from .data import LanguageModelingData
 from .metrics import Losses
 from .ngrams import Ngrams
 
@@ -31,7 +31,7 @@ def of_run(
     if split is None or losses is None:
         return verdict.nothing_held_out()
     size = max(vocabulary, len(corpus.tokenizer))
-    ngrams = Ngrams(token_ids(corpus.documents["train"], corpus.tokenizer, "documents"), size)
+    ngrams = Ngrams(corpus.token_ids("train"), size)
     table = np.array(
         [(*one, *theirs) for one, theirs in zip(losses.windows, _rivals(corpus, split, ngrams), strict=True)], float
     )  # [windows, 5]: document, nats, tokens, nats of unigrams and of bigrams
@@ -62,7 +62,7 @@ def of_run(
 def _rivals(corpus: LanguageModelingData, split: str, ngrams: Ngrams):
     """Nats of unigrams and of bigrams in each window, as `evaluate_in_detail` cuts documents into them."""
     step = corpus.block_size - 1
-    for ids in token_ids(corpus.documents[split], corpus.tokenizer, "documents"):
+    for ids in corpus.token_ids(split):
         both = ngrams.nats(ids)
         for start in range(0, len(ids) - 1, step):
             yield tuple(float(one[start : start + step].sum()) for one in both)

@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerBase
 
 from ...data.corpus import DocumentCorpus
 from ...data.documents import STREAMED, Documents, DocumentSettings, chat_of, load_documents
+from ...data.kept_columns import Kept
 from ...data.row_hash import of_arrays
 from ...errors import UserError
 from .masking import Masker
@@ -87,15 +88,17 @@ def pretraining(
         )
     how = _Rows(tokenizer, longest, settings, first_position)
     splits: dict[str, MaskedRows | MaskedStream] = {}
+    kept = Kept(settings.keep_tokenized)
     for split, given in documents.items():
         if settings.streaming:
             splits[split] = MaskedStream(given, how, seed, fixed=split != "train")
         else:
-            rows = list(how.read(given, np.random.default_rng([seed, WHOLE_ROWS])))
+            rows = list(how.read(given, np.random.default_rng([seed, WHOLE_ROWS]), kept))
             if not rows:
                 raise UserError(f"the tokenizer makes no token of the {split} split")
             splits[split] = MaskedRows(rows, how, seed, fixed=split != "train")
             report += _lines(split, rows, longest, how, seed)
+    report += kept.lines()
     report.append(
         f"masking: 15 % of {'whole words' if settings.whole_word_masking else 'tokens'}, drawn anew each epoch; "
         + ("next sentences: half of the pairs of an epoch are true" if settings.nsp else "no next sentences")
@@ -120,9 +123,9 @@ class _Rows:
         self.masker = Masker(tokenizer)
         self.cls, self.sep = (np.array([[i], [1]], np.int32) for i in (tokenizer.cls_token_id, tokenizer.sep_token_id))
 
-    def read(self, documents: Iterable[str], generator: np.random.Generator) -> Iterator:
+    def read(self, documents: Iterable[str], generator: np.random.Generator, kept: Kept | None = None) -> Iterator:
         """With nsp each row is a `Pair`; without, a list of texts, several if they are packed."""
-        sentences = tokenize(documents, self.tokenizer, whole_words=self.whole_words)
+        sentences = tokenize(documents, self.tokenizer, whole_words=self.whole_words, kept=kept)
         if self.nsp:
             yield from pairs(sentences, self.longest - 3, generator)
             return

@@ -6,9 +6,11 @@ from itertools import tee
 
 import numpy as np
 
+from ...data.kept_columns import Kept
 from ...errors import UserError
 from ...tokenizer.chinese import cutter
 from ...tokenizer.long_texts import tokens_of
+from ...tokenizer.token_table import kept_tokens
 
 # A sentence ends behind its full stop (with closing quotes), or at the end of a line; a clause at a comma too.
 SENTENCE = re.compile(r"[。！？!?；;…]+[”’」』\"')）]*|(?<=[^\W\d_])\.+[”’\"')]*(?=\s)|\n+")
@@ -29,8 +31,9 @@ def ends(text: str) -> list[int]:
     return [*found, len(text)]
 
 
-def tokenize(texts: Iterable[str], tokenizer, *, whole_words: bool) -> Iterator[list[Tokens]]:
-    """The sentences of each text. A text is tokenized as one, as it is for every other task, and then cut.
+def tokenize(texts: Iterable[str], tokenizer, *, whole_words: bool, kept: Kept | None = None) -> Iterator[list[Tokens]]:
+    """The sentences of each text. A text is tokenized as one, as it is for every other task, and then cut. Tokens are
+    taken from `kept`, where it knows these texts, which are then read several times.
 
     With `whole_words` the pieces of a word belong together; words of Chinese are those of jieba. Raises UserError if
     the text is Chinese and jieba not installed, or the tokenizer has no offsets.
@@ -38,9 +41,13 @@ def tokenize(texts: Iterable[str], tokenizer, *, whole_words: bool) -> Iterator[
     if not tokenizer.is_fast:
         raise UserError(f"{type(tokenizer).__name__} has no offsets; save it with a tokenizer.json")
     segment = Segmenter() if whole_words else None
-    given, read = tee(texts)  # as many are held as are tokenized at a time
-    for text, (ids, _, stops) in zip(given, tokens_of(read, tokenizer, offsets=True), strict=True):
-        if not ids:
+    given: Iterable[str] = texts
+    encoded = None if kept is None else kept_tokens(texts, tokenizer, kept, offsets=True)
+    if encoded is None:
+        given, read = tee(texts)  # as many are held as are tokenized at a time
+        encoded = tokens_of(read, tokenizer, offsets=True)
+    for text, (ids, _, stops) in zip(given, encoded, strict=True):
+        if not len(ids):
             continue
         last = np.maximum(np.array(stops) - 1, 0)  # a piece is where its last character is
         starts = np.ones(len(ids), np.int32)

@@ -6,10 +6,11 @@ Chinese characters, a piece may hold several of them (as `1998`).
 """
 
 from bisect import bisect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
-from ...tokenizer.long_texts import tokens_of
+from ...tokenizer.long_texts import Tokens, tokens_of
 
 
 @dataclass
@@ -30,10 +31,13 @@ def join(words: Sequence[str], separator: str) -> tuple[str, list[int]]:
     return separator.join(words), starts
 
 
-def align(texts: Sequence[str], starts: Sequence[Sequence[int]], tokenizer) -> list[Aligned]:
+def align(
+    texts: Sequence[str], starts: Sequence[Sequence[int]], tokenizer, tokens: Iterator[Tokens] | None = None
+) -> list[Aligned]:
     """Tokenize texts without special tokens; `starts` are the characters that their words begin at, and what stands
-    between two is the first one's. The tokenizer is a fast one, since it has to know offsets."""
-    encoded = tokens_of(texts, tokenizer, offsets=True)
+    between two is the first one's. The tokenizer is a fast one, since it has to know offsets. `tokens`, where they are
+    known, begin with those of these texts."""
+    encoded = tokens_of(texts, tokenizer, offsets=True) if tokens is None else islice(tokens, len(texts))
     aligned = []
     for text, begins, (ids, firsts, lasts) in zip(texts, starts, encoded, strict=True):
         places = [_skip_space(text, start, end) for start, end in zip(firsts, lasts, strict=True)]

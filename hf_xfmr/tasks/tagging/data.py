@@ -7,6 +7,7 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from ...data.corpus import Corpus
+from ...data.kept_columns import Kept
 from ...data.part import Part, part_of_rows
 from ...errors import UserError
 from .encode import check_ids, encode_sentences
@@ -62,10 +63,12 @@ def tagging(
     longest = settings.max_length or min(max_positions, tokenizer.model_max_length)
     if not 3 <= longest <= max_positions:
         raise UserError(f"max_length is {longest}; it is at least 3 and at most the model's {max_positions} positions")
+    kept = Kept(settings.keep_tokenized)
     splits = {
-        split: encode_sentences(split, rows, tokenizer, labels, longest=longest, report=report)
+        split: encode_sentences(split, rows, tokenizer, labels, longest=longest, report=report, kept=kept)
         for split, rows in sentences.items()
     }
+    report += kept.lines()
     check_ids(splits["train"], vocab_size)
     return TaggingData(
         splits=splits,

@@ -6,15 +6,18 @@ import torch
 from datasets import Dataset, Features, List, Value
 from torch.nn.utils.rnn import pad_sequence
 
+from ...data.kept_columns import Kept
 from ...errors import UserError
+from ...tokenizer.token_table import kept_tokens
 from .alignment import Aligned, align, piece_labels, word_tags
 from .schemes import entities
 
 
 def encode_sentences(
-    split: str, sentences: Dataset, tokenizer, labels: list[str], *, longest: int, report: list[str]
+    split: str, sentences: Dataset, tokenizer, labels: list[str], *, longest: int, report: list[str], kept: Kept
 ) -> Dataset:
-    """The model's rows of a split's sentences, of at most `longest` tokens. What became of them goes to `report`."""
+    """The model's rows of a split's sentences, of at most `longest` tokens. What became of them goes to `report`.
+    Tokens are taken from `kept`, where it knows these sentences."""
     cls, sep = tokenizer.cls_token_id, tokenizer.sep_token_id
     if cls is None or sep is None:
         raise UserError(
@@ -24,7 +27,7 @@ def encode_sentences(
     index = {name: number for number, name in enumerate(labels)}
     tags = sentences["tags"][:]
     rows, hidden, divided, unknown, pieces = [], 0, 0, 0, 0
-    for number, (aligned, gold) in enumerate(zip(_aligned(sentences, tokenizer), tags, strict=True)):
+    for number, (aligned, gold) in enumerate(zip(_aligned(sentences, tokenizer, kept), tags, strict=True)):
         ids = piece_labels(aligned, gold, index)
         hidden += len({*entities(gold)} - {*_seen(aligned, ids, labels, len(gold))})
         pieces, unknown = pieces + len(ids), unknown + aligned.ids.count(tokenizer.unk_token_id)
@@ -47,10 +50,11 @@ def encode_sentences(
     return Dataset.from_list(rows, features=Features(features))
 
 
-def _aligned(sentences: Dataset, tokenizer) -> Iterator[Aligned]:
+def _aligned(sentences: Dataset, tokenizer, kept: Kept) -> Iterator[Aligned]:
+    tokens = kept_tokens(sentences["text"][:], tokenizer, kept, offsets=True)
     for start in range(0, len(sentences), 1000):
         some = sentences[start : start + 1000]
-        yield from align(some["text"], some["starts"], tokenizer)
+        yield from align(some["text"], some["starts"], tokenizer, tokens)
 
 
 def _seen(aligned: Aligned, ids: list[int], labels: list[str], length: int):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from ...data.kept_columns import KEEP_TOKENIZED
 from .layouts import LayoutSettings
 
 
@@ -14,6 +15,7 @@ class TaggingSettings(LayoutSettings):
         default=None,
         metadata={"help": "longest row in tokens, special tokens included; longer sentences go on in another row"},
     )
+    keep_tokenized: bool = field(default=True, metadata={"help": KEEP_TOKENIZED})
     validation_fraction: float = field(
         default=0.1, metadata={"help": "share of train that becomes validation where the dataset has none"}
     )
