@@ -2,9 +2,7 @@
 
 import dataclasses
 import gc
-import importlib.util
 import signal
-import sys
 import threading
 import traceback
 from collections.abc import Iterator
@@ -90,20 +88,7 @@ def entered() -> Iterator[None]:
 
 def recipe(function: str) -> ModuleType:
     """The module of a recipe's script. Raises `UserError` for a name that is none."""
-    script = recipes.script(function)
-    name = f"hf_xfmr.recipes.{script.stem}"  # what it is called where it lies in the package
-    if name not in sys.modules:
-        specification = importlib.util.spec_from_file_location(name, script)
-        assert specification is not None
-        assert specification.loader is not None
-        module = importlib.util.module_from_spec(specification)
-        sys.modules[name] = module
-        try:
-            specification.loader.exec_module(module)
-        except BaseException:
-            del sys.modules[name]
-            raise
-    return sys.modules[name]
+    return recipes.module(recipes.script(function))
 
 
 def table_of_settings(function: str) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from ..data.part import Part
 from ..errors import UserError
 from ..processes import once
 from ..run.console import say
+from ..training.onlookers import is_checked
 from . import findings, labels, language, resources, text, timing, tokens
 from .findings import Finding, stricter
 
@@ -46,8 +47,10 @@ def before_training(trainer, settings: Any, corpus: Corpus) -> None:
 
     `settings` has the fields of `Settings`; `corpus` is what a task made of its data. Raises
     `UserError` for errors (under `strict` for warnings too), and with `check_only` ends the program with exit code 0.
-    Of several processes the main one checks, for all.
+    Of several processes the main one checks, for all. A run that is one of many on the same rows is not checked again.
     """
+    if is_checked():
+        return
     once(_check)(trainer, settings, corpus)
     if settings.check_only:
         raise Checked(getattr(trainer, "checks", None))

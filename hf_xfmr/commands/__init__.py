@@ -11,6 +11,7 @@ SECTIONS = {  # in the order in which a user meets them; a file of this folder e
         "train": "classify, tag, translate, gpt2, pretrain or tokenizer",
         "configs": "list the ready configurations, or copy one",
         "check": "what is wrong before the first step; what a bare file is",
+        "search": "better settings by trials, and what they gain",
     },
     "use": {
         "predict": "classify or rate texts, or find the entities in them",

@@ -1,6 +1,7 @@
 """The recipes and their ready configurations, by name: in an installed package beside it, in a clone in `recipes/`."""
 
 import difflib
+import importlib.util
 import re
 import runpy
 import shlex
@@ -8,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from contextvars import ContextVar
 from pathlib import Path
+from types import ModuleType
 
 from .. import writing
 from ..errors import UserError
@@ -53,6 +55,25 @@ def name_of(stem: str) -> str:
 def script(name: str) -> Path:
     """The file of a recipe by either name. Raises `UserError` for one that is not there."""
     return folder() / f"{stem_of(name)}.py"
+
+
+def module(script: Path) -> ModuleType:
+    """A recipe's script as a module, for its `main`."""
+    name = f"hf_xfmr.recipes.{script.stem}"  # what it is called where it lies in the package
+    known = sys.modules.get(name)
+    if known is not None and Path(str(known.__file__)) == script:
+        return known
+    specification = importlib.util.spec_from_file_location(name, script)
+    assert specification is not None
+    assert specification.loader is not None
+    made = importlib.util.module_from_spec(specification)
+    sys.modules[name] = made
+    try:
+        specification.loader.exec_module(made)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return made
 
 
 def configs(name: str | None = None) -> dict[str, Path]:

@@ -24,6 +24,7 @@ from ..processes import once
 from .item_counts import heeds_item_count
 from .many_processes import ManyProcesses, first_rows, meet_anew, repeat_last
 from .nonfinite import FiniteSteps
+from .onlookers import standing_by
 from .progress import SELDOM, OneLineProgress, SpeedAndMemory
 from .scored_once import ScoredOnce
 from .unused import FindsUnused
@@ -84,6 +85,9 @@ class XfmrTrainingArguments(HubArguments):
         metadata={"help": "Trackers to log to, besides the report: tensorboard (left out: if installed), none, …"},
     )
     logging_nan_inf_filter: bool = field(default=False, metadata={"help": "Log 0 for losses that are not finite."})
+    # no settings, but what is known of a run: what its user gave, and the figure by which the task judges its rows
+    given = {}  # type: ignore[var-annotated]  # not annotated: no fields
+    judged_by = "loss"
 
     def __post_init__(self):
         if self.eval_strategy == "no" and self.early_stopping_patience is not None:
@@ -125,6 +129,8 @@ class XfmrTrainer(ScoredOnce, SpeedAndMemory, FiniteSteps, PushesToHub, FindsUnu
         for callback in self.callback_handler.callbacks:
             if isinstance(callback, TensorBoardCallback) and callback.logging_dir is None:
                 callback.logging_dir = str(Path(str(self.args.output_dir)) / "tensorboard")  # one for all restarts
+        for callback in standing_by():
+            self.add_callback(callback)
         assert self.model is not None
         # the model within an adapter, if there is one
         base = next((one for one in self.model.modules() if isinstance(one, PreTrainedModel)), None)

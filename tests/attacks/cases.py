@@ -24,7 +24,7 @@ READERS = {  # commands that read a model, each with what follows it
     "translate": ("translator", ["the cat"]),
 }
 COMMANDS = ("check", "verify", "predict", "fill", "generate", "translate", "attention", "explain", "compare")
-COMMANDS += ("report", "decide", "push", "export", "consolidate", "convert", "adopt", "bench", "serve")
+COMMANDS += ("search", "report", "decide", "push", "export", "consolidate", "convert", "adopt", "bench", "serve")
 
 
 class Code:

@@ -19,6 +19,7 @@ FUNCTIONS = {
     "configs": ("run.configs", "answer"),
     "completion": ("run.completion", "script"),
     "check": ("check.config", "check_config"),
+    "search": ("search", "search"),
     "verify": ("verify", "verify"),
     "predict": ("predict", "predict"),
     "fill": ("tasks.pretraining.filler", "fill"),

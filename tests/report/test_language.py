@@ -16,9 +16,9 @@ from hf_xfmr.report.page import LEVELS
 from hf_xfmr.tasks.classification.report import evaluate
 from hf_xfmr.tasks.rewrite import rewrite
 
-REPORT, HUB = ROOT / "hf_xfmr/report", ROOT / "hf_xfmr/hub"
-CODE = [*sorted(REPORT.glob("*.py")), *sorted(HUB.glob("*card*.py"))]
-TEMPLATES = [*sorted((REPORT / "parts").glob("*.html")), HUB / "card_template.md"]
+REPORT, HUB, SEARCH = ROOT / "hf_xfmr/report", ROOT / "hf_xfmr/hub", ROOT / "hf_xfmr/search"
+CODE = [*sorted(REPORT.glob("*.py")), *sorted(HUB.glob("*card*.py")), *sorted(SEARCH.glob("p*.py"))]
+TEMPLATES = [*sorted((REPORT / "parts").glob("*.html")), HUB / "card_template.md", SEARCH / "page.html"]
 
 
 def said(file: Path) -> set[str]:

@@ -166,6 +166,11 @@ def make_trainer(
     indicators = corpus.problem.indicators
     collate: Callable = ClassificationCollator(corpus.tokenizer, indicators)
     args.remove_unused_columns = False  # the collator leaves behind what the model does not read
+    if "validation" in corpus.splits:
+        of_problem = corpus.problem
+        args.judged_by = of_problem.judged_by(
+            of_problem.gold_of(of_problem.array(corpus.splits["validation"]["labels"][:]))
+        )
     if args.eval_strategy != "no" and (args.metric_for_best_model or "loss").removeprefix("eval_") != "loss":
         labels = corpus.splits["validation"]["labels"][:]  # on which it depends what figures there are
         outputs = corpus.problem.example_outputs(labels)

@@ -95,6 +95,7 @@ def build_model(settings: ModelSettings, config: Any, corpus: TaggingData):
 def make_trainer(args: XfmrTrainingArguments, model, corpus: TaggingData) -> XfmrTrainer:
     """A trainer that keeps predicted labels, not logits, and evaluates whole sentences."""
     args.remove_unused_columns = False  # the collator leaves behind what the model does not read
+    args.judged_by = "f1"
     ranges.check_best(args, tagging_metrics([["B-X"]], [["B-X"]]))
     if args.eval_strategy != "no" and "validation" not in corpus.splits:
         raise UserError("nothing is held out to evaluate on: give validation_fraction, or set eval_strategy to 'no'")

@@ -1,0 +1,187 @@
+"""A search from its first look at the data to its page."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError
+from ..report.language import check as check_language
+from ..report.names import is_lower
+from ..run import beginnings
+from ..run import ranges as bounds
+from ..run.console import say
+from ..training import lock
+from ..writing import folder as make
+from ..writing import place
+from . import given, page, refit, said, space, study, trials
+
+TRIALS, SEEDS = 20, (1, 2, 3)
+
+
+def search(
+    config: str,
+    words: Sequence[str] = (),
+    *,
+    trials: int = TRIALS,
+    minutes: float | None = None,
+    over: Sequence[str] = (),
+    ranges: Sequence[str] = (),
+    figure: str | None = None,
+    seeds: Sequence[int] = SEEDS,
+    no_refit: bool = False,
+    output_dir: str | Path | None = None,
+    language: str = "en",
+) -> dict[str, Any]:
+    """Try settings of a recipe, and train with the best of them. See the command for what each word means.
+
+    Returns the record of the page: `figure`, `best` and `own` settings, `trials`, `importance`, and after the refits
+    `refit`. A search that was stopped goes on. Raises `UserError` for what is wrong, in the configuration too, and
+    `KeyboardInterrupt` where it is stopped.
+    """
+    _check(trials, minutes, seeds, language)
+    space.parsed(ranges)
+    script, named, settings = given.found(config)
+    settings |= given.of_flags(words)
+    stem = Path(named[0]).stem if named else beginnings.stem(str(settings.get("dataset") or config))
+    folder = place(output_dir or settings.get("output_dir") or f"runs/search-{stem}", "--output_dir")
+    told = [*named, *_without_folder(words), *_evaluating(settings)]
+    began = _begun(folder, script, told, settings, over=over, ranges=ranges, figure=figure)
+    facts, judged_by = began["facts"], began["facts"]["judged_by"]
+    lower = is_lower(judged_by)
+    found = study.Study(folder, began, int(settings.get("seed") or 0), lower=lower)
+    own = space.own(facts)
+    say(*said.beginning(found, judged_by, trials, folder))
+    _try_all(found, script, told, facts, own, trials=trials, until=_end(minutes))
+    best = found.best()
+    if best is None:
+        raise UserError(f"no trial ran to its end; {folder}/trial-*/log.txt tell why")
+    best_settings = space.as_settings(found.drawn(best), facts)
+    kept = {name: value for name, value in settings.items() if name not in given.NOT_OF_A_TRIAL}
+    given.write(folder / "own.yaml", script, kept, "The configuration as the search began with it.")
+    chosen = {**kept, **dict(_pairs(_evaluating(settings))), **best_settings}
+    if best_settings and judged_by != "loss":
+        chosen.setdefault("metric_for_best_model", judged_by)
+    count, value = len(found.trials()), f"{best.value:.4f}, trial {best.number + 1}"
+    about = f"The best of {count} trials by {judged_by} on validation ({value})."
+    given.write(folder / "best.yaml", script, chosen, about)
+    record = said.record(found, facts, judged_by, own=own, folder=folder, script=script)
+    if any(one["state"] == "running" for one in record["trials"]):
+        page.write(folder, record, language)
+        say("other processes still run trials of this search; the last of them trains with the best settings")
+        return record
+    if not no_refit:
+        with _refitting(folder):
+            record["refit"] = refit.refit(folder, script, seeds, say)
+    page.write(folder, record, language)
+    say(*said.ending(record))
+    return record
+
+
+def _check(trials: int, minutes: float | None, seeds: Sequence[int], language: str) -> None:
+    bounds.check(trials=trials, minutes=minutes)
+    if trials < 1:
+        raise UserError(f"--trials is {trials}; it must be at least 1")
+    if minutes is not None and minutes <= 0:
+        raise UserError(f"--minutes is {minutes:g}; it must be above 0")
+    if len(seeds) < 2 or len(set(seeds)) < len(seeds):
+        raise UserError(f"--seeds is {list(seeds)}; give two or more different whole numbers, as --seeds 1 2 3")
+    for seed in seeds:
+        bounds.check(seed=seed)
+    check_language(language)
+
+
+def _begun(folder: Path, script: Path, told: list[str], settings: Mapping[str, Any], **asked: Any) -> dict[str, Any]:
+    """What is tried, as it was written down when the search began."""
+    kept = {name: value for name, value in settings.items() if name != "output_dir"}
+    same = {"recipe": script.stem, **kept, "--over": list(asked["over"]), "--range": list(asked["ranges"])}
+    same |= {"--figure": asked["figure"]}
+    if (before := study.check(folder, same)) is not None:
+        return before
+    make(folder, kind="the output folder", instead="give another --output_dir")
+    with study.alone(folder):
+        if (before := study.check(folder, same)) is not None:
+            return before
+        say(f"search: looking at the data and at the first step of {script.stem}")
+        facts = trials.look(script, told, folder)
+        if asked["figure"]:
+            facts["judged_by"] = asked["figure"]
+        tried = space.chosen(space.of_facts(facts), asked["over"], asked["ranges"], space.own(facts))
+        if not tried:
+            raise UserError("nothing is left to try: leave --over out, or add --range NAME=LOW:HIGH")
+        return study.begin(folder, same, facts, tried)
+
+
+def _try_all(
+    found: study.Study,
+    script: Path,
+    told: list[str],
+    facts: Mapping[str, Any],
+    own: Mapping[str, Any],
+    *,
+    trials: int,
+    until: float,
+) -> None:
+    while time.monotonic() < until:
+        trial = found.next(trials, own)
+        if trial is None:
+            return
+        try:
+            _try(found, trial, script, told, facts, trials)
+        finally:
+            found.release(trial.number)
+    say("--minutes are over: no further trial begins")
+
+
+def _try(found: study.Study, trial: Any, script: Path, told: list[str], facts: Mapping[str, Any], most: int) -> None:
+    began, own = time.monotonic(), bool(trial.user_attrs.get(study.OWN))
+    settings, state = space.as_settings(found.drawn(trial), facts), study.TrialState
+    judged_by = facts["judged_by"]
+    try:
+        figures = trials.try_one(found, trial, script, told, settings, judged_by)
+    except trials.Stopped:
+        raise KeyboardInterrupt from None
+    except trials.Failed as failed:
+        trial.set_user_attr("reason", str(failed))
+        trial.set_user_attr("seconds", round(time.monotonic() - began))
+        found.optuna.tell(trial.number, state=state.FAIL)
+        say(said.failed(trial.number, most, str(failed)))
+        if own:
+            raise UserError(f"the configuration's own settings fail ({failed}): mend them first") from None
+        return
+    trial.set_user_attr("seconds", round(time.monotonic() - began))
+    if figures.pruned:
+        found.optuna.tell(trial.number, state=state.PRUNED)
+    else:
+        found.optuna.tell(trial.number, figures.value)
+    say(*said.ended(found, trial.number, most, judged_by))
+
+
+def _end(minutes: float | None) -> float:
+    return float("inf") if minutes is None else time.monotonic() + 60 * minutes
+
+
+def _evaluating(settings: Mapping[str, Any]) -> list[str]:
+    """What makes a run evaluate that would not: a trial without figures says nothing."""
+    off = [name for name in ("eval_strategy", "save_strategy") if settings.get(name) in ("no", False)]
+    return [f"--{name}=epoch" for name in off]
+
+
+def _pairs(words: Sequence[str]) -> list[tuple[str, str]]:
+    return [(name, value) for name, _, value in (word.removeprefix("--").partition("=") for word in words)]
+
+
+def _without_folder(words: Sequence[str]) -> list[str]:
+    return [word for name, value in given.of_flags(words).items() if name not in ("output_dir", "seeds")
+            for word in trials.in_words({name: value})]  # fmt: skip
+
+
+@contextmanager
+def _refitting(folder: Path) -> Iterator[None]:
+    """One process at a time trains with the best settings."""
+    lock.acquire(folder / "refit")
+    try:
+        yield
+    finally:
+        lock.release(folder / "refit")

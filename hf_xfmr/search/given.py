@@ -1,0 +1,66 @@
+"""What a search begins from: a configuration and flags as settings, and the files of settings that it writes."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..check.config import find_recipe
+from ..errors import UserError
+from ..run import recipes, yaml_text
+from ..run.said import plain
+from ..writing import whole
+
+NOT_OF_A_TRIAL = ("output_dir", "seeds", "seed", "push_to_hub", "resume_from_checkpoint", "resume", "check_only")
+
+
+def found(config: str) -> tuple[Path, list[str], dict[str, Any]]:
+    """The script, the words that name the configuration, and its settings, of a file, a ready configuration or the
+    name of a recipe that is given flags alone. Raises `UserError` for what is none of these."""
+    if config in recipes.NAMES:
+        return recipes.script(config), [], {}
+    path = Path(config)
+    if path.suffix.lower() not in recipes.SUFFIXES:
+        ready = recipes.find(config)
+        if ready is None:
+            raise UserError(f"'{config}' is no file of settings and no ready configuration{recipes.nearest(config)}")
+        path = ready
+    script = find_recipe(path)
+    values = yaml_text.read_file(path) or {}
+    if not isinstance(values, dict):
+        raise UserError(f"{path} must hold `key: value` lines")
+    return script, [str(path)], {key: plain(value, {int, float}, key) for key, value in values.items()}
+
+
+def of_flags(words: Sequence[str]) -> dict[str, Any]:
+    """Flags as settings; of a wrong one the recipe itself tells, when it is first run."""
+    settings: dict[str, Any] = {}
+    rest = list(words)
+    while rest:
+        name, equals, value = rest.pop(0).partition("=")
+        if not name.startswith("--"):
+            raise UserError(f"'{name}' is no flag and no value of one; hf_xfmr search --help lists the search's own")
+        if not equals:
+            value = rest.pop(0) if rest and not rest[0].startswith("--") else "true"
+        try:
+            read = yaml_text.read(value)
+        except ValueError:
+            read = value
+        settings[name.removeprefix("--")] = plain(read, {int, float}, name)
+    return settings
+
+
+def write(path: Path, script: Path, settings: Mapping[str, Any], about: str) -> None:
+    """A configuration that `train` takes, with a line of what it is."""
+    kept = {name: value for name, value in settings.items() if value is not None and name not in NOT_OF_A_TRIAL}
+    text = yaml.safe_dump(kept, allow_unicode=True, sort_keys=False, width=10**6)
+    with whole(path) as aside:
+        aside.write_text(f"# {command(path, script)}\n# {about}\n{text}", encoding="utf-8")
+
+
+def command(path: Path, script: Path) -> str:
+    """What trains with it."""
+    if script.stem in recipes.NAMES.values() and script == recipes.script(script.stem):
+        return f"hf_xfmr train {recipes.name_of(script.stem)} --config {path}"
+    return f"python {script} {path}"

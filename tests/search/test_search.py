@@ -1,0 +1,189 @@
+"""`search` on a model of a thousand parameters: what it finds, what it never reads, how it goes on, what it refuses."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import yaml
+from transformers import BertTokenizer
+
+import hf_xfmr
+from hf_xfmr.errors import UserError
+from hf_xfmr.search import page, search, study
+from hf_xfmr.search.study import optuna
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghij", "good", "bad"]
+TRIED = ["learning_rate=3e-3:3e-2", "num_train_epochs=3:5", "per_device_train_batch_size=16,32"]
+
+
+def rows(count: int, seed: int, flipped: bool = False) -> str:
+    draw, lines = np.random.default_rng(seed), ["text,label"]
+    for i in range(count):
+        words = [*draw.choice(WORDS[5:15], 5), ("bad", "good")[i % 2]]
+        lines.append(f"{' '.join(words)},{(i + flipped + (draw.random() < 0.1)) % 2}")
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("search")
+    BertTokenizer(vocab={word: i for i, word in enumerate(WORDS)}, model_max_length=16).save_pretrained(
+        folder / "model"
+    )
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    base = hf_xfmr.XfmrBertConfig(vocab_size=len(WORDS), max_position_embeddings=16, **sizes)
+    hf_xfmr.XfmrBertModel(base).save_pretrained(folder / "model")
+    for name, flipped in (("data", False), ("other", True)):
+        (folder / name).mkdir()
+        for number, (split, count) in enumerate({"train": 192, "validation": 64, "test": 64}.items()):
+            text = rows(count, 100 * (number + 1) + (flipped and split == "test"), flipped and split == "test")
+            (folder / name / f"{split}.csv").write_text(text)
+        (folder / f"{name}.yaml").write_text(
+            f"# hf_xfmr train classify --config {name}.yaml\nmodel: {folder / 'model'}\ndataset: {folder / name}\n"
+            "learning_rate: 1e-4\nbf16: false\nnum_train_epochs: 1\n"
+        )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def found(place):
+    """A search of five trials with its refits, and what it said of them."""
+    return search(str(place / "data.yaml"), trials=5, ranges=TRIED, over=["learning_rate"], seeds=[1, 2],
+                  output_dir=place / "found")  # fmt: skip
+
+
+def values(folder: Path) -> list[float | None]:
+    trials = json.loads((folder / "result.json").read_text())["trials"]
+    return [one["value"] if one["value"] is not None else one["at"] for one in trials]
+
+
+def test_it_finds_better_settings_and_says_what_they_gain(found, place):
+    folder = place / "found"
+    assert found["trials"][0]["own"]
+    assert found["trials"][0]["settings"]["learning_rate"] == 1e-4
+    assert found["figure"] == "accuracy"
+    own = found["trials"][0]["value"]
+    assert found["best_value"] > own + 0.1  # at 1e-4 and one epoch it learns nothing
+    assert found["best"]["learning_rate"] > 1e-4
+    assert set(found["importance"]) <= {"learning_rate", "num_train_epochs", "per_device_train_batch_size"}
+    best = yaml.safe_load((folder / "best.yaml").read_text())
+    assert best["learning_rate"] == found["best"]["learning_rate"]
+    assert best["dataset"] == str(place / "data")
+    assert best["metric_for_best_model"] == "accuracy"
+    assert (folder / "best.yaml").read_text().startswith("# hf_xfmr train classify --config ")
+    for side in ("own", "best"):
+        assert set(found["refit"][side]["seeds"]) == {"1", "2"}
+        assert "accuracy" in found["refit"][side]["summary"]["test"]
+    assert found["refit"]["best"]["summary"]["test"]["accuracy"]["mean"] > 0.75
+    assert not list(folder.glob("trial-*/run"))
+
+
+def test_its_page_says_it_in_english_and_chinese(found, place):
+    text = (place / "found" / page.NAME).read_text(encoding="utf-8")
+    assert "The best settings are better: accuracy" in text
+    assert "--config" in text
+    page.write(place / "found", found, "zh")
+    chinese = (place / "found" / page.NAME).read_text(encoding="utf-8")
+    assert "最佳设置更好" in chinese
+    assert "The best settings" not in chinese
+
+
+def test_the_same_command_goes_on_and_other_settings_are_refused(found, place, capsys):
+    folder = place / "found"
+    again = search(str(place / "data.yaml"), trials=5, ranges=TRIED, over=["learning_rate"], seeds=[1, 2],
+                   output_dir=folder)  # fmt: skip
+    assert again["best"] == found["best"]
+    assert again["trials"] == found["trials"]
+    assert "training with" not in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"holds a search with --range .*, not \[\]: go back to what it was"):
+        search(str(place / "data.yaml"), trials=5, over=["learning_rate"], output_dir=folder)
+    with pytest.raises(UserError, match=r"holds a search with weight_decay None, not 0\.1"):
+        search(str(place / "data.yaml"), ["--weight_decay", "0.1"], trials=5, ranges=TRIED, over=["learning_rate"],
+               output_dir=folder)  # fmt: skip
+
+
+def test_no_trial_depends_on_the_test_split(found, place):
+    """With other texts in test, and all of its labels turned round, every trial has the same figure."""
+    search(str(place / "other.yaml"), trials=3, ranges=TRIED, over=["learning_rate"], no_refit=True,
+           output_dir=place / "blind")  # fmt: skip
+    assert values(place / "blind") == values(place / "found")[:3]
+    assert not list((place / "blind").glob("**/predictions-test.csv"))
+
+
+@pytest.mark.slow
+def test_a_killed_search_goes_on_with_the_trial_it_was_in(found, place):
+    folder = place / "killed"
+    words = ["search", str(place / "data.yaml"), "--trials", "3", "--over", "learning_rate", "--no_refit"]
+    words += [word for one in TRIED for word in ("--range", one)] + ["--output_dir", str(folder)]
+    begun = subprocess.Popen([sys.executable, "-m", "hf_xfmr", *words], stdout=subprocess.DEVNULL, env=os.environ)
+    children = []
+    for _ in range(1800):
+        if (folder / "trial-002" / "log.txt").exists():
+            children = psutil.Process(begun.pid).children(recursive=True)
+            break
+        time.sleep(0.1)
+    os.kill(begun.pid, signal.SIGKILL)
+    begun.wait()
+    _, alive = psutil.wait_procs(children, timeout=60)
+    assert not alive
+    search(str(place / "data.yaml"), trials=3, ranges=TRIED, over=["learning_rate"], no_refit=True, output_dir=folder)
+    assert values(folder) == values(place / "found")[:3]
+    assert not list(folder.glob("trial-*/run"))
+
+
+@pytest.mark.slow
+def test_a_failed_trial_is_told_and_the_search_goes_on(place, capsys):
+    found = search(str(place / "data.yaml"), trials=3, ranges=["per_device_train_batch_size=100000,200000"],
+                   over=["per_device_train_batch_size"], no_refit=True, output_dir=place / "failing")  # fmt: skip
+    states = [one["state"] for one in found["trials"]]
+    assert states == ["complete", "failed", "failed"]
+    assert found["best_is_own"]
+    said = capsys.readouterr().out
+    assert "trial 2 of 3: failed: per_device_train_batch_size is" in said
+    assert "No trial beat the configuration's own settings" in said
+    assert "per_device_train_batch_size is" in (place / "failing" / page.NAME).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "options", "message"),
+    [
+        (["--validation_fraction", "0"], {}, "validation"),
+        (["--learning_rat", "1"], {}, "unknown option '--learning_rat'; did you mean 'learning_rate'"),
+        ([], {"over": ["batch"]}, "--over batch: not among what can be tried here"),
+        ([], {"ranges": ["learning_rate=1:x"]}, "give NAME=LOW:HIGH"),
+        ([], {"ranges": ["learning_rate=2:1"]}, "the lower end must be below the higher"),
+        ([], {"trials": 0}, "--trials is 0; it must be at least 1"),
+        ([], {"seeds": [1]}, "give two or more different whole numbers"),
+        ([], {"minutes": -1.0}, "--minutes is -1; it must be above 0"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(place, tmp_path, words, options, message):
+    config = place / "data.yaml"
+    if "--validation_fraction" in words:
+        text = config.read_text().replace(str(place / "data"), str(place / "data" / "train.csv"))
+        config = tmp_path / "bare.yaml"
+        config.write_text(text)
+    with pytest.raises(UserError, match=message):
+        search(str(config), words, **{"trials": 1, "no_refit": True, "output_dir": tmp_path / "out", **options})
+
+
+def test_a_journal_that_was_cut_off_is_mended(tmp_path):
+    record = {"space": {"learning_rate": {"kind": "log", "low": 1e-5, "high": 1e-3}}}
+    first = study.Study(tmp_path, record, 0, lower=True)
+    trial = first.next(4, {"learning_rate": 1e-4})
+    first.optuna.tell(trial.number, 0.5)
+    first.release(trial.number)
+    with (tmp_path / study.JOURNAL).open("a") as file:
+        file.write('{"op_code": 4, "wor')
+    again = study.Study(tmp_path, record, 0, lower=True)
+    assert [one.value for one in again.trials()] == [0.5]
+    assert again.next(4, {}).number == 1
+    again.release(1)
+    assert isinstance(again.optuna, optuna.Study)
