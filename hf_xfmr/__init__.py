@@ -2,7 +2,7 @@
 
 Importing this package makes every `AutoModel…` give these classes for folders they saved, and
 `pipeline("xfmr-translation")` known; like `import transformers` it imports nothing else until it is used. `classify`,
-`tag`, `gpt2`, `pretrain` and `translate` train from Python (see `hf_xfmr.api`).
+`tag`, `answer`, `gpt2`, `pretrain` and `translate` train from Python (see `hf_xfmr.api`).
 """
 
 import importlib
@@ -15,7 +15,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime reports to i
 
 if TYPE_CHECKING:
     from .adoption import adopt, release
-    from .api import classify, gpt2, load_run, pretrain, settings, tag, train_tokenizer, translate
+    from .api import answer, classify, gpt2, load_run, pretrain, settings, tag, train_tokenizer, translate
     from .errors import UserError
     from .models.bert import (
         XfmrBertConfig,
@@ -98,6 +98,7 @@ __all__ = [
     "XfmrTrainer",
     "XfmrTrainingArguments",
     "adopt",
+    "answer",
     "classify",
     "gpt2",
     "load_run",

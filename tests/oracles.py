@@ -1,6 +1,8 @@
 """What the tests measure against: tiny stock twins, attention written as loops in float64, and fresh processes."""
 
 import os
+import re
+import string
 import subprocess
 import sys
 import tempfile
@@ -211,6 +213,50 @@ def loop_attention(q, k, v, visible) -> torch.Tensor:
                 weights = torch.softmax(k[b, h, seen] @ q[b, h, i] / q.shape[3] ** 0.5, 0)
                 out[b, i, h] = weights @ v[b, h, seen]
     return out
+
+
+def squad_script(gold: list[str], given: str | None) -> tuple[float, float]:
+    """Exact match and F1 of one question, as the second script of SQuAD (evaluate-v2.0.py) defines them."""
+
+    def words(text: str) -> list[str]:
+        text = re.sub(f"[{re.escape(string.punctuation)}]", "", text.lower())
+        return re.sub(r"\b(a|an|the)\b", " ", text).split()
+
+    def f1(a: list[str], b: list[str]) -> float:
+        if not a or not b:
+            return float(a == b)
+        left = list(b)
+        same = sum(1 for one in a if one in left and (left.remove(one) or True))
+        if not same:
+            return 0.0
+        precision, recall = same / len(b), same / len(a)
+        return 2 * precision * recall / (precision + recall)
+
+    there = [words(one) for one in gold if words(one)] or [[]]
+    found = words(given or "")
+    return max(float(one == found) for one in there), max(f1(one, found) for one in there)
+
+
+def cmrc_script(gold: list[str], given: str) -> tuple[float, float]:
+    """The same as CMRC 2018's script defines it, words between Chinese characters split at white space alone."""
+    dropped = "-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－～『』"
+
+    def bare(text: str) -> str:
+        return re.sub(f"[{re.escape(dropped)}]", "", text.lower().strip())
+
+    def f1(a: list[str], b: list[str]) -> float:
+        spans = {tuple(a[i:j]) for i in range(len(a)) for j in range(i + 1, len(a) + 1)}
+        runs = [j - i for i in range(len(b)) for j in range(i + 1, len(b) + 1) if tuple(b[i:j]) in spans]
+        if not runs:
+            return 0.0
+        precision, recall = max(runs) / len(b), max(runs) / len(a)
+        return 2 * precision * recall / (precision + recall)
+
+    def segments(text: str) -> list[str]:
+        return re.findall("[\u4e00-\u9fa5]|[^\u4e00-\u9fa5\\s]+", bare(text))
+
+    exact = max(float(bare(one) == bare(given)) for one in gold)
+    return exact, max(f1(segments(one), segments(given)) for one in gold)
 
 
 _BLOCKER = """

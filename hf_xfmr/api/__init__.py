@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .runs import FillingRun, GeneratingRun, PredictingRun, Run, SeveralRuns, TranslatingRun
     from .trained_tokenizer import TrainedTokenizer
 
-__all__ = ["classify", "gpt2", "load_run", "pretrain", "settings", "tag", "train_tokenizer", "translate"]
+__all__ = ["answer", "classify", "gpt2", "load_run", "pretrain", "settings", "tag", "train_tokenizer", "translate"]
 
 
 def classify(dataset: Any = None, *, config: str | os.PathLike | None = None, **settings: Any) -> "PredictingRun":
@@ -42,6 +42,11 @@ def classify(dataset: Any = None, *, config: str | os.PathLike | None = None, **
 def tag(dataset: Any = None, *, config: str | os.PathLike | None = None, **settings: Any) -> "PredictingRun":
     """Fine-tune BERT to tag the words of a text, as for named entities. Otherwise as `classify`."""
     return process.module("door").train("tag", dataset, config, settings)
+
+
+def answer(dataset: Any = None, *, config: str | os.PathLike | None = None, **settings: Any) -> "PredictingRun":
+    """Fine-tune BERT to answer questions by a part of their context. Otherwise as `classify`."""
+    return process.module("door").train("answer", dataset, config, settings)
 
 
 def gpt2(dataset: Any = None, *, config: str | os.PathLike | None = None, **settings: Any) -> "GeneratingRun":
@@ -75,7 +80,7 @@ def load_run(folder: str | os.PathLike) -> "Run | SeveralRuns":
 
 
 def settings(function: str) -> "pd.DataFrame":
-    """What can be said to `classify`, `tag`, `gpt2`, `pretrain`, `translate` or `train_tokenizer`: a row for each
-    setting, by `name`, with its `type`, `default` (None for one that must be given, too) and `help`. Raises `UserError`
-    for another function."""
+    """What can be said to `classify`, `tag`, `answer`, `gpt2`, `pretrain`, `translate` or `train_tokenizer`: a row for
+    each setting, by `name`, with its `type`, `default` (None for one that must be given, too) and `help`. Raises
+    `UserError` for another function."""
     return process.module("door").table_of_settings(function)

@@ -91,7 +91,7 @@ class Run:
 
 
 class PredictingRun(Run):
-    """A classifier or a tagger."""
+    """A classifier, a tagger, or what answers questions."""
 
     uses = "predict"
 
@@ -111,7 +111,9 @@ class PredictingRun(Run):
 
         `texts` are a text, a list or Series of them, or rows as a dataset takes them, of whose columns those are read
         that the run was trained on, or as told. Columns: `text` (`text_pair`); of a classifier `label`, `probability`
-        and `p_<label>`, or `value`; of a tagger `entities`, a list of {"type", "text", "start", "end", "probability"}.
+        and `p_<label>`, or `value`; of a tagger `entities`, a list of {"type", "text", "start", "end", "probability"};
+        of questions (a table with columns question and context) `answer`, None where there is none, `probability`, and
+        the characters `start` and `end` of the context.
         What has no answer, such as an empty text, has an `error`, and is warned of. `temperature`, `engine`,
         `all_probabilities` and `abstain_below` are those of the command. Raises `UserError` for texts that can't be
         read.

@@ -8,13 +8,13 @@ from ..run import console, program
 
 SECTIONS = {  # in the order in which a user meets them; a file of this folder each
     "train": {
-        "train": "classify, tag, translate, gpt2, pretrain or tokenizer",
+        "train": "classify, tag, answer, translate, gpt2, pretrain, tokenizer",
         "configs": "list the ready configurations, or copy one",
         "check": "what is wrong before the first step; what a bare file is",
         "search": "better settings by trials, and what they gain",
     },
     "use": {
-        "predict": "classify or rate texts, or find the entities in them",
+        "predict": "classify or rate texts, find entities, answer questions",
         "fill": "fill in masked words with a BERT",
         "generate": "continue prompts with a GPT-2",
         "translate": "translate texts",

@@ -1,7 +1,9 @@
-"""Classify or rate texts, or find the entities in them, with a fine-tuned model: an answer for each, in their order.
+"""Classify or rate texts, find the entities in them, or answer questions about them, with a fine-tuned model: an answer
+for each, in their order.
 
-Texts are the arguments, the rows of --file, or those of standard input. Over-long texts are treated as in training; a
-tagger reads them in windows that overlap. Answers are JSON lines, or go to --out, a .csv, .jsonl or .parquet file:
+Texts are the arguments, the rows of --file, or those of standard input; questions are --question and --context, or
+columns of these names in --file. Over-long texts are treated as in training; a tagger, and who answers questions, reads
+them in windows that overlap. Answers are JSON lines, or go to --out, a .csv, .jsonl or .parquet file:
 killed and run again, the same command goes on with the next row. torchrun and accelerate launch begin it several times:
 then each reads --file, and one writes.
 """
@@ -18,6 +20,8 @@ from .texts import readable
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="a run's folder, one that export wrote, or a model on the Hub")
     parser.add_argument("texts", nargs="*", help="texts to read; none: --file, or standard input")
+    parser.add_argument("--question", help="a question, for a model that answers them; asked about --context")
+    parser.add_argument("--context", help="the text that --question is asked about")
     parser.add_argument("--file", help="rows to read: .csv, .jsonl, .parquet, .xlsx, …, or .txt with a text a line")
     parser.add_argument(
         "--format", choices=FORMATS, help="what --file or standard input is (default: by its name; txt)"
@@ -59,6 +63,8 @@ def run(arguments: argparse.Namespace) -> None:
     answers = predict(
         arguments.model,
         readable(arguments.texts),
+        question=arguments.question,
+        context=arguments.context,
         file=arguments.file,
         format=arguments.format,
         text_column=arguments.text_column,

@@ -1,4 +1,4 @@
-"""Train: classify, tag, translate, gpt2, pretrain or tokenizer, from a configuration and flags, or from flags alone.
+"""Train: classify, tag, answer, translate, gpt2, pretrain or tokenizer, from a configuration and flags, or flags alone.
 
     python -m hf_xfmr train classify --dataset mine.csv --model sample:minilm
     python -m hf_xfmr train classify --config movie-reviews

@@ -38,7 +38,8 @@ class Rows(Protocol):
     tokenizer: Any  # transformers', or `tokens.Tokenizer`, which answers the same calls
 
     def __call__(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> "np.ndarray":
-        """The logits of a batch, float32: [B, C] of its rows, or [B, T, C] of their tokens, where T is the longest
+        """The logits of a batch, float32: [B, C] of its rows, or [B, T, C] of their tokens (of answers to questions
+        C is 2, start and end), where T is the longest
         row's number of them, and what stands behind a shorter row's last one means nothing. `ids` are rows with their
         special tokens, none empty, `types` their token types (None: all 0)."""
         ...

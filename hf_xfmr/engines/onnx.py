@@ -38,7 +38,9 @@ class Rows:
         self.session = session(self.graph, 1)
         self.pool = ThreadPoolExecutor(self.threads, "onnx") if self.threads > 1 else None
         self.names = {one.name for one in self.session.get_inputs()}
-        self.output = self.session.get_outputs()[0].name  # of a pretraining model, the words
+        outputs = [one.name for one in self.session.get_outputs()]
+        # of a pretraining model the words; of one that answers questions the two ends
+        self.outputs = ["start_logits", "end_logits"] if "start_logits" in outputs else outputs[:1]
 
     @cached_property
     def together(self) -> Any:
@@ -57,7 +59,8 @@ class Rows:
             given = inputs(
                 [ids[row] for row in part], kinds, self.tokenizer.pad_token_id or 0, self.tokenizer.pad_token_type_id
             )
-            return session.run([self.output], {name: one for name, one in given.items() if name in self.names})[0]
+            found = session.run(self.outputs, {name: one for name, one in given.items() if name in self.names})
+            return found[0] if len(found) == 1 else np.stack(found, -1)
 
         alone = idle or len(parts) == 1
         found = map(computed, parts) if alone or self.pool is None else self.pool.map(computed, parts)

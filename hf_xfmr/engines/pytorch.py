@@ -60,7 +60,10 @@ class Rows:
     def __call__(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> np.ndarray:
         given = inputs(ids, types, self.padding or 0, self.tokenizer.pad_token_type_id)
         tensors = {name: torch.from_numpy(one).to(self.model.device) for name, one in given.items()}
-        return self.model(**tensors).logits.float().cpu().numpy()
+        found = self.model(**tensors)
+        ends = "start_logits" in found
+        logits = torch.stack([found.start_logits, found.end_logits], -1) if ends else found.logits
+        return logits.float().cpu().numpy()
 
 
 class Writer:

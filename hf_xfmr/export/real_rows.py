@@ -15,12 +15,12 @@ from ..tasks.translation.tokenizer_pair import TokenizerPair
 from . import parity
 
 ROWS = 16  # texts of the run that are read
-FILES = ("predictions-{}.csv", "predictions-{}.jsonl", "translations-{}.tsv", "documents-{}.csv")
+FILES = ("predictions-{}.csv", "predictions-{}.jsonl", "answers-{}.jsonl", "translations-{}.tsv", "documents-{}.csv")
 
 
 def texts(folder: Path) -> tuple[list[tuple[str, ...]], str]:
-    """The first texts (with their pair, or with their translation) of the answers that a run left, and the file's name;
-    none where it left none."""
+    """The first texts (with their pair, their context or their translation) of the answers that a run left, and the
+    file's name; none where it left none."""
     for split in ("test", "validation"):
         for path in (folder / name.format(split) for name in FILES):
             if path.is_file():
@@ -30,6 +30,8 @@ def texts(folder: Path) -> tuple[list[tuple[str, ...]], str]:
 
 def _read(path: Path) -> list[tuple[str, ...]]:
     with path.open(encoding="utf-8", newline="") as file:
+        if path.name.startswith("answers-"):
+            return [(row["question"], row["context"]) for row in map(json.loads, islice(file, ROWS))]
         if path.suffix == ".jsonl":
             return [(" ".join(json.loads(line)["tokens"]),) for line in islice(file, ROWS)]
         found = islice(csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ","), ROWS)

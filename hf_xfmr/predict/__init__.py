@@ -15,7 +15,7 @@ from . import keep as keeping
 from . import launched, output
 from .answering import answering, window
 from .answers import answer, load
-from .row import Columns, Row, of_texts
+from .row import Columns, Row, of_texts, row_of
 
 if TYPE_CHECKING:
     from ..data.table.settings import TableSettings
@@ -27,6 +27,8 @@ def predict(
     model: str,
     texts: Sequence[str] = (),
     *,
+    question: str | None = None,
+    context: str | None = None,
     file: str | Path | None = None,
     format: str | None = None,
     text_column: str | None = None,
@@ -43,13 +45,14 @@ def predict(
     processes: int | None = None,
     bf16: bool = False,
 ) -> Iterator[dict]:
-    """Classify or rate texts, or find the entities in them: {"id", "text", …} for each, in their order.
+    """Classify or rate texts, find the entities in them, or answer questions about them: {"id", "text", …} for each, in
+    their order.
 
-    What is read are `texts`, or the rows of `file` (see `rows.read`, also for `format` and the columns), or those of
-    standard input. Answers are yielded; with `out`, a .csv, .jsonl or .parquet file, they are written there instead,
-    and a call that was killed goes on with the next row when it is made again. `keep` are columns of the input to stand
-    beside them ("date,author", "all", "label=gold"). `processes` share the rows on this machine; where a launcher began
-    several, those do: each reads the file, and the main one writes.
+    What is read are `texts`, or a `question` with its `context`, or the rows of `file` (see `rows.read`, also for
+    `format` and the columns), or those of standard input. Answers are yielded; with `out`, a .csv, .jsonl or .parquet
+    file, they are written there instead, and a call that was killed goes on with the next row when it is made again.
+    `keep` are columns of the input to stand beside them ("date,author", "all", "label=gold"). `processes` share the
+    rows on this machine; where a launcher began several, those do: each reads the file, and the main one writes.
 
     `temperature` divides the logits; None: by the one the run kept. `table` says how the file is written, where that is
     not found. Of more than 100 labels an answer has the ten likeliest, with `all_probabilities` all. `abstain_below`:
@@ -59,9 +62,14 @@ def predict(
     """
     from ..run import ranges
 
+    if (question is None) != (context is None):
+        raise UserError("--question and --context go together: give both")
+    asked = question is not None
+    if asked and (texts or file):
+        raise UserError("--question is given, and texts or --file too: leave one of them out")
     if texts and file:
         raise UserError("texts and --file are both given: leave one of them out")
-    if not texts and not file and (sys.stdin is None or sys.stdin.isatty()):
+    if not texts and not file and not asked and (sys.stdin is None or sys.stdin.isatty()):
         raise UserError("no texts: give them as arguments or with --file, or pipe in one text a line")
     ranges.check(batch_size=batch_size, temperature=temperature, processes=processes)
     launched.check(file, out, processes)
@@ -69,13 +77,15 @@ def predict(
     reading = Reading(str(file or "standard input"))
 
     def rows() -> Iterable[Row]:
+        if asked:
+            return iter([row_of("0", question or "", context)])
         if texts:
             return of_texts(texts)
         from .rows import read  # heavy, and not there where a model is only served
 
         return _some(read(file, kind=format, columns=columns, table=table, reading=reading), reading.path)
 
-    if texts and columns.keep:
+    if (texts or asked) and columns.keep:
         raise UserError("--keep is given, but texts have no columns: leave it out, or give --file")
     total = None
     if file:
@@ -105,7 +115,7 @@ def predict(
     many = window(batch_size, total, shares.count)
     if out is None:
         return output.answered(shares, given, many)
-    what = output.Wanted(out, model, pair=columns.pair is not None, kept=kept, source=file, columns=columns)
+    what = output.Wanted(out, model, pair=asked or columns.pair is not None, kept=kept, source=file, columns=columns)
     output.write(shares, given, what, total, many)
     return iter(())
 

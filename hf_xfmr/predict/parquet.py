@@ -40,8 +40,14 @@ class Parquet:
 
     @staticmethod
     def _type(name: str, kept: Sequence[str]) -> pa.DataType:
-        if name in kept or name in ("id", "text", "text_pair", "label", "error") or re.fullmatch(r"top\d+", name):
+        if (
+            name in kept
+            or name in ("id", "text", "text_pair", "label", "answer", "error")
+            or re.fullmatch(r"top\d+", name)
+        ):
             return pa.string()
+        if name in ("start", "end"):
+            return pa.int64()
         return pa.list_(ENTITY) if name == "entities" else pa.float64()
 
     def head(self) -> bytes:

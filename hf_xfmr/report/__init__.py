@@ -22,6 +22,8 @@ A run's folder holds `run.json` and, for classification and regression, `predict
     finished                              when, as ISO 8601
     translations                          [{"source": text, "reference": text, "translation": text}]
     entity_types                          [{"type", "entities", "found", "precision", "recall", "f1", "baseline_f1"}]
+    worst_answers                         [{"id", "question", "gold": [text], "answer": text or null, "probability",
+                                          "f1", "text", "missed": [{"at"}], "wrong": [the same]}]
     worst_sentences                       [{"id", "text", "missed": [{"type", "text", "at"}], "wrong": [the same]}]
 
 and pictures `attention-*.svg` may lie beside it. What is missing is left out of the report.

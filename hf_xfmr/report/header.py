@@ -13,6 +13,7 @@ TASKS = {  # by problem type, else by recipe
     "regression": "Rating (regression)",
     "classify_bert": "Classification",
     "tag_bert": "Tagging words",
+    "answer_bert": "Answering questions",
     "translate": "Translation",
     "finetune_gpt2": "Language modelling",
     "pretrain_bert": "Pre-training by masked words",

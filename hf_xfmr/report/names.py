@@ -4,6 +4,10 @@ from .language import say
 
 NAMES = {
     "f1": "F1",
+    "answer_f1": "F1",
+    "f1_answerable": "F1 where there is an answer",
+    "exact_match_answerable": "exact match where there is an answer",
+    "no_answer_right": "told that there is no answer",
     "f1_macro": "macro F1",
     "f1_micro": "micro F1",
     "f1_weighted": "weighted F1",

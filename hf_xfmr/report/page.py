@@ -90,6 +90,7 @@ def _sections(run: dict, figures: dict, drawn: dict, attention: dict) -> list[di
     whether = {
         ("errors", "Worst errors"): figures.get("worst"),
         ("sentences", "Worst sentences"): run.get("worst_sentences"),
+        ("answers", "Worst answers"): run.get("worst_answers"),
         ("translations", "Translations"): run.get("translations"),
         ("samples", "Samples"): run.get("samples"),
         ("labels", "Labels"): figures.get("per_label"),

@@ -18,6 +18,7 @@ from . import console
 NAMES = {  # what `train` calls them, in the order in which a user meets them; their configurations lie under the stem
     "classify": "classify_bert",
     "tag": "tag_bert",
+    "answer": "answer_bert",
     "translate": "translate",
     "gpt2": "finetune_gpt2",
     "pretrain": "pretrain_bert",

@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from ..report import Evaluation
 
 LOOKED_AT = 50_000  # most rows of a split that a look at a bare dataset reads again
-NAMES = ("classification", "tagging", "translation", "language_modeling", "pretraining")  # the folders here
+NAMES = (
+    "classification",
+    "tagging",
+    "question_answering",
+    "translation",
+    "language_modeling",
+    "pretraining",
+)  # the folders here
 
 
 class Predictor(Protocol):

@@ -84,9 +84,20 @@ def pairs() -> dict[str, pd.DataFrame]:
     return {"train": rows[:60], "dev": rows[60:70], "test": rows[70:80]}
 
 
+def asked() -> dict[str, list]:
+    """A dict of columns; a question in four has no answer."""
+    people, places = ["Li", "Wang", "Zhao"] * 20, ["Rome", "Paris", "Oslo", "Bonn"] * 15
+    return {
+        "question": [f"Who is in {place}?" for place in places],
+        "context": [f"Mr {one} is in {two} {i}" for i, (one, two) in enumerate(zip(people, places, strict=True))],
+        "answer": [one if i % 4 else "" for i, one in enumerate(people)],
+    }
+
+
 CALLS = {
     "classify": lambda: (reviews(), {"model_config": BERT, "label_column": "stars"}),
     "tag": lambda: (sentences(), {"model_config": BERT}),
+    "answer": lambda: (asked(), {"model_config": BERT}),
     "gpt2": lambda: (texts(), {"model_config": GPT2, "tokenizer": "char"}),
     "pretrain": lambda: (texts(), {"model_config": BERT}),
     "translate": lambda: (

@@ -264,7 +264,7 @@ def test_a_config_lies_under_the_keywords(tmp_path):
     assert str(ready).startswith("hf_xfmr.classify(config='")
 
 
-@pytest.mark.parametrize("function", ["classify", "tag", "gpt2", "pretrain", "translate"])
+@pytest.mark.parametrize("function", ["classify", "tag", "answer", "gpt2", "pretrain", "translate"])
 def test_the_table_of_settings(function):
     table = hf_xfmr.settings(function)
     assert {"dataset", "model", "learning_rate", "seeds", "check_only"} <= set(table.index)

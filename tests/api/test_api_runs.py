@@ -20,6 +20,7 @@ from hf_xfmr.data.row_hash import hash_of
 ASKED = {
     "classify": ("predict", ["a b good", "c bad"], {}),
     "tag": ("predict", ["Mr Li is in Rome 7", "nobody"], {}),
+    "answer": ("predict", [{"question": "Who is in Rome?", "context": "Mr Li is in Rome"}], {}),
     "gpt2": ("generate", ["the quick"], {"max_new_tokens": 4, "temperature": 0}),
     "pretrain": ("fill", ["the [MASK] fox"], {"top_k": 2}),
     "translate": ("translate", ["a b c", ""], {}),
@@ -27,6 +28,7 @@ ASKED = {
 COLUMNS = {
     "classify": ["text", "label", "probability", "p_1", "p_5"],
     "tag": ["text", "entities"],
+    "answer": ["text", "text_pair", "answer", "probability", "start", "end", "no_answer_probability"],
     "gpt2": ["prompt", "text"],
     "pretrain": ["text", "masks", "filled"],
     "translate": ["text", "translation"],
@@ -83,7 +85,8 @@ def test_the_record_says_how_it_was_called_and_on_what(runs, name):
     assert record["command"].startswith(f"hf_xfmr.{name}(")
     assert re.fullmatch(r"a (DataFrame|list|dict): train \d+ rows [0-9a-f]{16}.*", record["settings"]["dataset"])
     assert f"dataset=<{record['settings']['dataset']}>" in record["command"]
-    recipe = {"classify": "classify_bert", "tag": "tag_bert", "gpt2": "finetune_gpt2", "pretrain": "pretrain_bert"}
+    recipe = {"classify": "classify_bert", "tag": "tag_bert", "answer": "answer_bert"}
+    recipe |= {"gpt2": "finetune_gpt2", "pretrain": "pretrain_bert"}
     assert record["recipe"] == recipe.get(name, name)
 
 

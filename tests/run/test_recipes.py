@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import answer_bert
 import classify_bert
 import finetune_gpt2
 import pretrain_bert
@@ -25,6 +26,7 @@ from hf_xfmr.training.trainer import XfmrTrainingArguments
 SCRIPTS = {
     "classify": (classify_bert, XfmrTrainingArguments),
     "tag": (tag_bert, XfmrTrainingArguments),
+    "answer": (answer_bert, XfmrTrainingArguments),
     "translate": (translate, XfmrSeq2SeqArguments),
     "gpt2": (finetune_gpt2, XfmrTrainingArguments),
     "pretrain": (pretrain_bert, XfmrTrainingArguments),
@@ -55,7 +57,7 @@ def test_every_configuration_is_found_and_told():
     ("words", "message"),
     [
         (["clasify"], "'clasify' is nothing to train: did you mean 'classify'?"),
-        (["x"], "'x' is nothing to train: there is classify, tag, translate, gpt2, pretrain, tokenizer"),
+        (["x"], "'x' is nothing to train: there is classify, tag, answer, translate, gpt2, pretrain, tokenizer"),
         (["classify", "--config"], "--config needs a file, or the name of a ready configuration; configs lists them"),
         (["classify", "--config", "--strict"], "--config needs a file, or the name of a ready configuration"),
         (["classify", "--config="], "--config needs a file, or the name of a ready configuration"),

@@ -16,12 +16,16 @@ RIVALS = {
     "bigram": "训练集上的二元模型",
     "copy": "照抄原文",
     "majority_token": "总是猜最常见的词",
+    "no_answer": "从不作答",
+    "sentence": "与问题共有词最多的句子",
 }
 FIGURES = {
     "accuracy": "准确率",
     "f1_macro": "宏平均 F1",
     "f1_micro": "微平均 F1",
     "f1": "实体 F1",
+    "answer_f1": "答案 F1",
+    "exact_match": "完全匹配",
     "rmse": "均方根误差",
     "r2": "R²",
     "perplexity": "困惑度",
@@ -31,7 +35,14 @@ FIGURES = {
     "BLEU": "BLEU",
 }
 TESTS = {"mcnemar": "McNemar 检验", "bootstrap": "配对自助法", "randomization": "近似随机化检验"}
-UNITS = {"rows": "行", "sentences": "个句子", "documents": "篇文档", "windows": "个窗口", "pairs": "对句子"}
+UNITS = {
+    "rows": "行",
+    "sentences": "个句子",
+    "documents": "篇文档",
+    "windows": "个窗口",
+    "pairs": "对句子",
+    "questions": "个问题",
+}
 SPLITS = {"test": "测试", "validation": "验证", "train": "训练"}
 OUTCOMES = {
     "better": "优于{rival}，并非偶然",
@@ -80,6 +91,7 @@ WARNINGS = {
     "decided_target_precision": "由阈值决定（{rows} 行验证集上精确率 {target}），指标均据此计算，与简单模型的比较除外",
     "decided_target_recall": "由阈值决定（{rows} 行验证集上召回率 {target}），指标均据此计算，与简单模型的比较除外",
     "decided_costs": "由错误的代价（{file}）决定，指标均据此计算，与简单模型的比较除外",
+    "always_answers": "{split}集中有 {rows} 个问题没有答案，而训练集中没有这样的问题：模型总会作答",
     "one_document": "只有一篇{split}文本：以它的 {rows} {unit}代表同类文本",
 }
 WHAT = {"translations": "译文", "samples": "样例"}

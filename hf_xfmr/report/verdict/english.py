@@ -17,12 +17,16 @@ RIVALS = {
     "bigram": "a bigram model of train",
     "copy": "copying the source",
     "majority_token": "always guessing the commonest token",
+    "no_answer": "never giving an answer",
+    "sentence": "the sentence with most words of the question",
 }
 FIGURES = {
     "accuracy": "accuracy",
     "f1_macro": "macro F1",
     "f1_micro": "micro F1",
     "f1": "entity F1",
+    "answer_f1": "F1 of the answers",
+    "exact_match": "exact match",
     "rmse": "RMSE",
     "r2": "R²",
     "perplexity": "perplexity",
@@ -86,6 +90,7 @@ WARNINGS = {
     "are but the comparison with simple models",
     "decided_costs": "decided by what wrong answers cost ({file}), as all figures are but the comparison with simple "
     "models",
+    "always_answers": "{rows} {split} questions have no answer, and no question of train is so: one is always given",
     "one_document": "one {split} text alone: its {rows} {unit} stand for others of its kind",
 }
 

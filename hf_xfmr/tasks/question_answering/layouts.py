@@ -1,0 +1,193 @@
+"""The layouts in which people have questions: SQuAD's nested JSON, its flat form, or a table with a question a row."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from datasets import Dataset
+
+from ...data.wording import at, listed, short
+from ...errors import UserError
+from .settings import AnsweringSettings
+
+QUESTIONS = ("question", "questions", "query", "问题", "提问")
+CONTEXTS = ("context", "passage", "paragraph", "document", "article", "text", "上下文", "文章", "段落", "材料", "原文")
+ANSWERS = ("answers", "answer", "answer_text", "答案", "回答")
+STARTS = ("answer_start", "answer_starts", "start", "答案位置")
+IDS = ("id", "qid", "question_id", "qas_id", "idx")
+NESTED, FLAT, TABLE = "SQuAD's nested layout", "SQuAD's flat layout", "a table with a question a row"
+
+
+class Item(NamedTuple):
+    """A question as it came: `answers` (none: it has none) and the characters before each (None: not told). `row` is
+    its number in the split, from 0; `has_none` what the data says of whether it has an answer (None: nothing)."""
+
+    row: int
+    id: str
+    question: str
+    context: str
+    answers: list[str]
+    starts: list[int | None]
+    has_none: bool | None = None
+
+
+def name_of(item: Item, split: str) -> str:
+    """`train row 3 (counted from 0), id 56be`, as messages name a question."""
+    return at(split, [item.row]) + ("" if item.id == str(item.row) else f", id {short(item.id)}")
+
+
+def items(rows: Dataset, split: str, settings: AnsweringSettings) -> tuple[str, list[Item]]:
+    """The layout of a split and its questions. Raises `UserError` for columns that are missing or of another kind, and
+    for a row without question or context."""
+    told = (settings.question_column, settings.context_column, settings.answer_column, settings.start_column)
+    names = {name.casefold(): name for name in rows.column_names}
+    if not any(told) and ("paragraphs" in names or "qas" in names):
+        return NESTED, list(_nested(rows, split))
+    found, flat = _columns(rows.column_names, told)
+    return (FLAT if flat else TABLE), list(_rows(rows, split, found))
+
+
+def is_known(names: Sequence[str]) -> bool:
+    """Whether columns of these names are questions with contexts and answers, by their names alone."""
+    known = {name.casefold() for name in names}
+    if "paragraphs" in known or {"context", "qas"} <= known:
+        return True
+    has_answers = known & {*ANSWERS} or {name for name in known if name.startswith("answers.")}
+    contexts = {*CONTEXTS} - {"text", "document", "article"}  # which stand beside questions of other tasks
+    return bool(known & {*QUESTIONS} and known & contexts and has_answers)
+
+
+class _Columns(NamedTuple):
+    question: str
+    context: str
+    answer: str
+    start: str | None
+    id: str | None
+
+
+def _columns(names: Sequence[str], told: Sequence[str | None]) -> tuple[_Columns, bool]:
+    """Which column is what, and whether answers are SQuAD's objects."""
+    for option, name in zip(("question_column", "context_column", "answer_column", "start_column"), told, strict=True):
+        if name is not None and name not in names:
+            raise UserError(f'{option} is "{name}", but the dataset has no such column; it has {listed(names)}')
+    question = told[0] or _find(names, QUESTIONS, "question", "--question_column")
+    context = told[1] or _find([one for one in names if one != question], CONTEXTS, "context", "--context_column")
+    if told[2] is None and {"answers.text", "answers.answer_start"} <= {*names}:  # as objects of JSON lines are read
+        return _Columns(question, context, "answers.text", "answers.answer_start", _first(names, IDS)), True
+    rest = [one for one in names if one not in (question, context)]
+    answer = told[2] or _find(rest, ANSWERS, "answer", "--answer_column")
+    start = told[3] or _first([one for one in rest if one != answer], STARTS)
+    return _Columns(question, context, answer, start, _first(names, IDS)), answer == "answers" and start is None
+
+
+def _first(names: Sequence[str], known: Sequence[str]) -> str | None:
+    folded = {name.strip().casefold().replace(" ", "_"): name for name in reversed(names)}
+    return next((folded[one] for one in known if one in folded), None)
+
+
+def _find(names: Sequence[str], known: Sequence[str], what: str, option: str) -> str:
+    if (found := _first(names, known)) is None:
+        raise UserError(
+            f"no column is known as the {what} by its name; say which with {option}: it has {listed(names)}"
+        )
+    return found
+
+
+def _rows(rows: Dataset, split: str, columns: _Columns) -> Iterator[Item]:
+    for number, row in enumerate(rows):
+        given = row[columns.id] if columns.id else None
+        name = str(number) if given is None or given == "" else str(given)
+        starts = row[columns.start] if columns.start else None
+        answers, places = _answers(row[columns.answer], starts, split, number, columns)
+        question, context = row[columns.question], row[columns.context]
+        has_none = row.get("is_impossible") if isinstance(row.get("is_impossible"), bool) else None
+        yield _checked(Item(number, name, question, context, answers, places, has_none), split)
+
+
+def _answers(value: Any, starts: Any, split: str, row: int, columns: _Columns) -> tuple[list[str], list[int | None]]:
+    """The answers in a cell, one or a list or SQuAD's object of lists, and where they stand, if that is told."""
+    if isinstance(value, dict):
+        value, starts = value.get("text"), value.get("answer_start")
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        value, starts = [one.get("text") for one in value], [one.get("answer_start") for one in value]
+    elif isinstance(value, str) and value.lstrip().startswith("{") and "answer_start" in value:
+        raise UserError(
+            f'{at(split, [row])}: the column "{columns.answer}" holds an object written out as text: save the data as '
+            ".jsonl or .parquet, where it stays one"
+        )
+    texts = value if isinstance(value, list) else [] if value is None or value == "" else [value]
+    texts = [one for one in texts if one is not None and one != ""]
+    places = starts if isinstance(starts, list) else [starts] * len(texts)
+    places = places if texts else []
+    if len(places) != len(texts):
+        raise UserError(
+            f"{at(split, [row])}: it has {len(texts):,} answers and {len(places):,} places where they start; give each "
+            "answer one"
+        )
+    return [str(one) for one in texts], [_place(one, split, row) for one in places]
+
+
+def _place(value: Any, split: str, row: int) -> int | None:
+    """Characters before an answer. Raises `UserError` for what is no such number; -1 and an empty cell tell none."""
+    if value is None or value == "" or value == -1:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or value < 0:
+        raise UserError(
+            f"{at(split, [row])}: an answer starts at {short(value)!r}, which is no number of characters from 0; "
+            "correct it, or leave the cell empty"
+        )
+    return int(value)
+
+
+def _nested(rows: Dataset, split: str) -> Iterator[Item]:
+    """Questions of SQuAD's layout: titles with paragraphs, or paragraphs alone."""
+    number = 0
+    for place, entry in enumerate(rows):
+        paragraphs = entry.get("paragraphs", entry)
+        paragraphs = json.loads(paragraphs) if isinstance(paragraphs, str) else paragraphs
+        for paragraph in [paragraphs] if isinstance(paragraphs, dict) else paragraphs or []:
+            asked = paragraph.get("qas") if isinstance(paragraph, dict) else None
+            asked = json.loads(asked) if isinstance(asked, str) else asked
+            if not isinstance(asked, list):
+                raise UserError(
+                    f"{at(split, [place])}: a paragraph has no list qas of questions, as SQuAD's layout has them; "
+                    'write {"context": …, "qas": [{"question": …, "id": …, "answers": […]}]}'
+                )
+            for one in asked:
+                yield _of_qas(one, paragraph.get("context"), split, number)
+                number += 1
+
+
+def _of_qas(one: dict, context: Any, split: str, number: int) -> Item:
+    none = _Columns("question", "context", "answers", None, "id")
+    answers, starts = _answers(one.get("answers"), None, split, number, none)
+    name = one.get("id")
+    said = one.get("is_impossible")
+    item = Item(
+        number,
+        str(number) if name in (None, "") else str(name),
+        one.get("question"),  # type: ignore[arg-type]  # checked at once
+        context,
+        answers,
+        starts,
+        said if isinstance(said, bool) else None,
+    )
+    return _checked(item, split)
+
+
+def _checked(item: Item, split: str) -> Item:
+    for what, text in (("question", item.question), ("context", item.context)):
+        if not isinstance(text, str) or not text.strip():
+            kind = "is empty" if text is None or text == "" or isinstance(text, str) else f"is no text ({short(text)})"
+            raise UserError(f"{name_of(item, split)}: its {what} {kind}; fill it in, or take the row out")
+    if item.has_none and item.answers:
+        raise UserError(
+            f"{name_of(item, split)}: is_impossible says that there is no answer, and one is given "
+            f'("{short(item.answers[0])}"); correct one of them'
+        )
+    if item.has_none is False and not item.answers:
+        raise UserError(
+            f"{name_of(item, split)}: is_impossible says that there is an answer, and none is given; add it, or say "
+            "true there"
+        )
+    return item

@@ -1,0 +1,56 @@
+"""What is asked of question answering from outside."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...errors import UserError
+from ..task import Look, Task
+
+
+class QuestionAnswering(Task):
+    name = "question_answering"
+    heads = ("ForQuestionAnswering",)
+    command, recipe = "predict", "answer_bert"
+    looks_in_turn = 1
+    answers = "answers-{split}.jsonl"
+
+    def predictor(
+        self,
+        model: str,
+        *,
+        engine: str | None = None,
+        temperature: float | None = None,
+        all_probabilities: bool = False,
+        abstain_below: float | None = None,
+        bf16: bool = False,
+    ):
+        from .answerer import Answerer
+
+        told = {
+            "temperature": temperature is not None,
+            "all_probabilities": all_probabilities,
+            "abstain_below": abstain_below is not None,
+        }
+        for name in (name for name, is_told in told.items() if is_told):
+            raise UserError(f"{name} is for classifiers, and this model answers questions: leave it out")
+        return Answerer(model, engine=engine, bf16=bf16)
+
+    def compare(self, files: Sequence[Path], runs: Sequence[dict]) -> dict[str, Any]:
+        from .comparison import compare
+
+        return compare(files, runs)
+
+    def look(self, name: str, words: Sequence[str]) -> Look | None:
+        from .look import look
+
+        return look(name, words)
+
+    def left_to_users(self, config: Mapping[str, Any]) -> list[str]:
+        notes = ["long contexts: this model reads them in windows that overlap, and the best span of all is the answer"]
+        if (threshold := config.get("no_answer_threshold")) is not None:
+            notes.append(f"no answer: where [CLS] scores more than {threshold:.3g} above the best span")
+        return notes
+
+
+TASK = QuestionAnswering()
