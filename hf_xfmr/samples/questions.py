@@ -129,6 +129,12 @@ def _clauses(text: str, tags: Sequence[int], shift: int) -> Iterator[_Asked]:
         yield _Asked(f"{text[first:start]}{_ASKS[kind]}{text[end:last]}？", text[start:end], shift + start)
 
 
+def _may_be_about(question: str, context: str) -> bool:
+    """Whether what stands around the asking word stands in the context too, so that there may be an answer."""
+    parts = re.split("|".join(["Who or what ", *_ASKS.values()]), question.rstrip("?？"), maxsplit=1)
+    return all(part in context for part in parts)
+
+
 def _rows(contexts: Iterator[tuple[str, list[_Asked]]], name: str) -> Rows:
     before: dict[str, _Asked] = {}  # of each split a question of an earlier context
     count = 0
@@ -138,7 +144,7 @@ def _rows(contexts: Iterator[tuple[str, list[_Asked]]], name: str) -> Rows:
             count += 1
             answers = {"text": [one.answer], "answer_start": [one.start]}
             question = one.question
-            if count % UNANSWERED == 0 and split in before:
+            if count % UNANSWERED == 0 and split in before and not _may_be_about(before[split].question, context):
                 question, answers = before[split].question, {"text": [], "answer_start": []}
             yield (
                 split,

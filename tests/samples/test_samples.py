@@ -31,6 +31,8 @@ ROWS = {
     "shakespeare-raw": {"train": 42},
     "tatoeba-en-fr": {"train": 141954, "validation": 18122, "test": 17933},
     "msra-ner": {"train": 45314, "validation": 4975, "test": 5000},
+    "tatoeba-questions": {"train": 3696, "validation": 408, "test": 456},
+    "msra-questions": {"train": 19216, "validation": 2369, "test": 2462},
 }
 
 
@@ -87,7 +89,9 @@ def write_package(folder, kind) -> tuple[bytes, Package]:
 
 
 def texts(row):
-    return list(row["translation"].values()) if "translation" in row else [row.get("text") or "".join(row["tokens"])]
+    if "translation" in row:
+        return list(row["translation"].values())
+    return [row["question"], row["context"]] if "question" in row else [row.get("text") or "".join(row["tokens"])]
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -152,6 +156,25 @@ def test_shakespeare_is_the_text_of_the_reference_figures():
 def test_translations_of_a_sentence_stay_together():
     sides = [{row["en"] for row in rows["translation"]} for rows in samples.load("sample:tatoeba-en-fr").values()]
     assert len(set.union(*sides)) == sum(map(len, sides)) == 125_045
+
+
+@pytest.mark.parametrize("name", ["tatoeba-questions", "msra-questions"])
+def test_questions_made_by_rule_are_about_their_contexts(name):
+    """Put back into its question, an answer gives words of the context; a question in five has none there."""
+    splits = samples.load(f"sample:{name}")
+    asking = "Who or what|谁|哪里|哪个机构"
+    for rows in splits.values():
+        none = 0
+        for row in rows.select(range(400)):
+            (answer, start), *_ = [*zip(*row["answers"].values(), strict=True), ("", 0)]
+            none += not answer
+            bare = row["question"].rstrip("?？")
+            said = [bare[: one.start()] + answer + bare[one.end() :] for one in re.finditer(asking, bare)]
+            assert bool(answer) == any(one in row["context"] for one in said)
+            assert row["context"].startswith(answer, start)
+        assert 60 < none < 100
+    sides = [{*rows["context"]} for rows in splits.values()]
+    assert len(set.union(*sides)) == sum(map(len, sides))
 
 
 def test_entities_are_tagged_by_character():
