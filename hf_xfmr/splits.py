@@ -8,10 +8,14 @@ import hashlib
 import unicodedata
 
 
+def plain(text: str) -> str:
+    """A text without differences of letter case, width and white space."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
 def position(text: str) -> float:
     """Where a text falls in [0, 1): the same for texts that differ only in letter case, width or white space."""
-    plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-    return int.from_bytes(hashlib.sha256(plain.encode()).digest()[:8], "big") / 2**64
+    return int.from_bytes(hashlib.sha256(plain(text).encode()).digest()[:8], "big") / 2**64
 
 
 def split_of(text: str, validation: float = 0.1, test: float = 0.1) -> str:

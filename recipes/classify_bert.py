@@ -16,6 +16,7 @@ from hf_xfmr.run.settings import Given, parse
 from hf_xfmr.run.training import train
 from hf_xfmr.tasks.classification import baseline as baseline_model
 from hf_xfmr.tasks.classification import data, run
+from hf_xfmr.tasks.classification.folds import each as folds
 from hf_xfmr.tasks.classification.settings import ClassificationSettings
 
 
@@ -30,6 +31,7 @@ class Settings(ClassificationSettings, run.ModelSettings, check.Settings):
     )
 
 
+@folds.each
 @seeds.each
 def main(argv: Given = None) -> dict[str, dict[str, float]]:
     """Run the recipe. Returns the metrics of each split and of the baseline."""

@@ -41,8 +41,10 @@ class Run:
 
     @property
     def metrics(self) -> dict[str, dict[str, float]]:
-        """The figures of each split and, as `baseline`, of what the test split is compared with."""
-        baseline = (self.record.get("baseline") or {}).get("test")
+        """The figures of each split and, as `baseline`, of what the test split is compared with; of a run with `folds`
+        and without a test split `validation`, which is all its rows."""
+        told = self.record.get("baseline") or {}
+        baseline = told.get("test") or told.get("validation")
         return self.record["metrics"] | ({"baseline": baseline} if baseline else {})
 
     @property
@@ -145,6 +147,30 @@ class PredictingRun(Run):
         from ..predict import load
 
         return load(str(self.folder), temperature, all_probabilities, engine, abstain_below)
+
+    @property
+    def folds(self) -> pd.DataFrame:
+        """Of a run with `folds=5` a row for each fold, by its number, with its rows and figures, and below them `mean`,
+        `sd` and the ends `low` and `high` of the mean's 95 % interval. Raises `UserError` for a run without."""
+        found = self._of_folds()
+        rows = {row["fold"]: {"train": row["train"], "test": row["test"], **row["figures"]} for row in found["rows"]}
+        ends = ("mean", "sd", "low", "high")
+        rows |= {end: {name: one[end] for name, one in found["figures"].items()} for end in ends}
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("fold")
+
+    @property
+    def labels_to_check(self) -> pd.DataFrame:
+        """Of a run with `folds=5` the rows whose labels look wrong, as its wrong-labels.csv has them now: fill in that file's
+        `fixed_label`, and call `classify` with `fixed_labels=`. Raises `UserError` for a run without."""
+        self._of_folds()
+        return pd.read_csv(
+            self.folder / "wrong-labels.csv", dtype={"id": str, "fixed_label": str}, keep_default_na=False
+        )
+
+    def _of_folds(self) -> dict[str, Any]:
+        if not self.record.get("folds"):
+            raise UserError(f"{self.folder} was trained without folds: call classify with folds=5")
+        return self.record["folds"]
 
     def decide(self, **wish: Any) -> list[str]:
         """Decide the answers of a classifier otherwise, as the command of that name: `target_precision=0.9`,

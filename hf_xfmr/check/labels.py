@@ -8,8 +8,8 @@ import numpy as np
 from ..data.part import Part
 from ..plain import some
 from ..report.data_plots import OTHERS
+from ..splits import plain
 from .findings import KEPT, SHOWN, Finding, ids, per_cent
-from .text import plain
 
 FREQUENT = 20  # labels of very many that a picture shows
 FEW = 5  # rows of train below which a label is hardly learned

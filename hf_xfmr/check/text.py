@@ -1,13 +1,13 @@
 """Findings about texts alone: damaged ones, and the same text in several rows or splits."""
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from statistics import median
 
 from ..data.part import Part
+from ..splits import plain
 from .findings import SHOWN, Finding, counted, ids
 
 # UTF-8 read as if it were Windows-1252: two to four bytes of one character, shown as that many characters.
@@ -87,11 +87,6 @@ def _about(part: Part, name: str, rows: list[int], column: str, message: str, ad
         column=part.named(column),
         rows=tuple(found[:SHOWN]),
     )
-
-
-def plain(text: str) -> str:
-    """A text without differences of letter case, width and white space, as splits are carved by."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def _keys(part: Part) -> list[tuple[str, ...]]:

@@ -18,6 +18,7 @@ def carve(
     test: float,
     learned: Sequence[Collection] | None = None,
     notes: list[str] | None = None,
+    salt: str = "",
 ) -> dict[str, Dataset]:
     """The same splits, with a missing `validation` or `test` taken out of `train`; a given one is never touched.
 
@@ -25,7 +26,8 @@ def carve(
     on the text in `column` alone, so rows with equal texts (up to case, width and white space) share a side, and
     neither the order of the rows nor other rows matter. But where `learned` says for each row of train what has to be
     learned of it (its labels), no split takes the last rows of a label: they stay in train, with all of equal texts,
-    and `notes` says how many. Raises UserError for impossible shares and for a train split too small to share.
+    and `notes` says how many. Another `salt` takes other rows: those of a dataset that was split by the hash already
+    would all fall on one side. Raises UserError for impossible shares and for a train split too small to share.
     """
     if min(validation, test) < 0 or validation + test >= 1:
         raise UserError(
@@ -38,7 +40,7 @@ def carve(
         return dict(splits)
     train = splits["train"]
     texts = train[column][:]
-    sides = [split_of(text, **shares) for text in texts]
+    sides = [split_of(salt + text, **shares) for text in texts]
     if learned is not None:
         _keep_the_last(sides, texts, learned, notes)
     carved = dict(splits)

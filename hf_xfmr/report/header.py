@@ -70,7 +70,7 @@ def tiles(figures: dict) -> list[dict[str, Any]]:
     """The figures at the top: name, value, interval, and the baseline's value of the same name; no two that are the
     same number under two names."""
     split = figures.get("split") or ("test" if figures["metrics"].get("test") else "validation")
-    baseline = ((figures["baseline"] or {}).get("test") or {}) if split == "test" else {}
+    baseline = (figures["baseline"] or {}).get(split) or {}
     shown = figures["metrics"].get(split) or {}
     names = [name for name in shown if is_score(name, shown[name]) and name not in COUNTS]
     given = dict(figures.get("headline") or {})

@@ -42,12 +42,7 @@ def style() -> str:
 def render(folder: Path, run: dict, figures: dict, pictures: dict[str, Figure], **words: Any) -> str:
     """The page as HTML, in the language that is spoken; everything from `run`, `figures` and `words` is escaped.
     `pictures` are a task's own, attention pictures are read from `folder`."""
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=jinja2.FileSystemLoader(_HERE / "parts")
-    )
-    environment.filters |= {"figure": figure, "name": metric_name, "value": _value, "is_lower": is_lower}
-    environment.globals |= {"_": say, "_h": say_html, "marked": marked, "entities": entities}
-    environment.globals["remark"] = lambda fact: remark(fact, current())
+    environment = _environment()
     attention = {
         path.stem.removeprefix("attention-"): base64.b64encode(path.read_bytes()).decode()
         for path in sorted(folder.glob("attention-*.svg"))
@@ -84,6 +79,24 @@ def render(folder: Path, run: dict, figures: dict, pictures: dict[str, Figure], 
     )
 
 
+def other(template: str, **words: Any) -> str:
+    """Another page of the house as HTML, from a template in parts/, in the language that is spoken; all is escaped but
+    `Markup`."""
+    return (
+        _environment().get_template(template).render(style=Markup(style()), html_language=LANGUAGES[current()], **words)
+    )
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=jinja2.FileSystemLoader(_HERE / "parts")
+    )
+    environment.filters |= {"figure": figure, "name": metric_name, "value": _value, "is_lower": is_lower}
+    environment.globals |= {"_": say, "_h": say_html, "marked": marked, "entities": entities}
+    environment.globals["remark"] = lambda fact: remark(fact, current())
+    return environment
+
+
 def _sections(run: dict, figures: dict, drawn: dict, attention: dict) -> list[dict[str, str]]:
     """What the page has, in the order in which it is read: what to act on, then how good, then why. A section's name is
     its file's in parts/ and its id."""
@@ -96,6 +109,7 @@ def _sections(run: dict, figures: dict, drawn: dict, attention: dict) -> list[di
         ("labels", "Labels"): figures.get("per_label"),
         ("scatter", "Gold and predicted"): "scatter" in drawn,
         ("entities", "Entities"): run.get("entity_types"),
+        ("folds", "Folds"): run.get("folds"),
         ("metrics", "All metrics"): figures["metrics"],
         ("training", "Training"): run.get("log_history"),
         ("positions", "Loss by position"): "positions" in drawn,

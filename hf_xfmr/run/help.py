@@ -43,6 +43,7 @@ FIRST: dict[str, dict[str, str]] = {
         "over_long": "of longer rows: tail, windows, error",
         "validation_fraction": "of train, where there is no validation",
         "max_train_rows": "train on so many rows; all",
+        "fixed_labels": "a CSV of corrected labels",
     },
     "training": {
         "num_train_epochs": "how often the rows are read",
@@ -56,6 +57,7 @@ FIRST: dict[str, dict[str, str]] = {
         "bf16": "left out: where the machine is fast at it",
         "seed": "of all that is drawn at random",
         "seeds": "[1, 2, 3]: train once for each",
+        "folds": "5: cross-validate; labels that look wrong",
     },
     "output": {
         "output_dir": "left out: runs/ and the data's name",

@@ -35,9 +35,9 @@ def each(main: Callable[..., Metrics]) -> Callable[..., Metrics]:
         except SeveralSeeds as several:
             asked = several
         folder = Path(asked.output_dir)
-        _check(folder / NAME, asked.settings)
+        same_settings(folder / NAME, asked.settings, "seeds")
         for seed in asked.seeds:
-            if all((folder / f"seed-{seed}" / name).exists() for name in ("run.json", card.NAME)):
+            if is_done(folder / f"seed-{seed}"):
                 say(f"seed {seed}: done before, in {folder / f'seed-{seed}'}")
                 continue
             say(f"seed {seed}:")
@@ -52,14 +52,19 @@ def each(main: Callable[..., Metrics]) -> Callable[..., Metrics]:
     return run
 
 
-def _check(path: Path, settings: dict[str, Any]) -> None:
-    """Refuse a folder whose seeds had other settings; else note these."""
+def is_done(folder: Path) -> bool:
+    """Whether a run has ended there."""
+    return all((folder / name).exists() for name in ("run.json", card.NAME))
+
+
+def same_settings(path: Path, settings: dict[str, Any], what: str) -> None:
+    """Refuse a folder whose runs (seeds, folds) had other settings; else note these, in the file `path`."""
     if path.exists():
         before = json.loads(path.read_text(encoding="utf-8"))["settings"]
         for key in {**before, **settings}:
             if before.get(key) != settings.get(key):
                 raise UserError(
-                    f"{path.parent} holds seeds trained with {key} {before.get(key)}, not {settings.get(key)}: give "
+                    f"{path.parent} holds {what} trained with {key} {before.get(key)}, not {settings.get(key)}: give "
                     "another --output_dir, or remove that folder"
                 )
     else:

@@ -20,7 +20,7 @@ from ..hub.training import fetch_checkpoint
 from ..processes import is_main
 from ..training import lock
 from ..training.trainer import XfmrTrainingArguments
-from . import arguments, beginnings, best, help, kinds, lora, program, ranges, said, yaml_text
+from . import arguments, beginnings, best, folds, help, kinds, lora, program, ranges, said, yaml_text
 from .call import Call
 
 Given = Sequence[str] | Call | None  # a command line, a call from Python, or this program's own arguments
@@ -47,7 +47,8 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
     """Settings and training arguments from `[CONFIG.yaml] [--key value ...]`, or from a call in Python; a flag, or a
     keyword, overrides the file.
 
-    The random seed is set here, before any model is made; with `seeds`, `SeveralSeeds` is raised (see seeds.py).
+    The random seed is set here, before any model is made; with `seeds`, `SeveralSeeds` is raised (see seeds.py), with
+    `folds` `SeveralFolds` (see folds.py).
     `output_dir`, if not given, is `runs/` and the config's name, or else the dataset's; of a call, see `Call.folder`.
     Raises `UserError` for an unknown key (naming the nearest), a value of the wrong type or outside its range, or an
     output folder that cannot be written.
@@ -85,6 +86,7 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
         values["output_dir"] = str(writing.place(values["output_dir"], "output_dir"))
     if call:
         call.went_to = values["output_dir"]
+    folds.settle(values)
     _several_seeds(values)
     _check_alone(values)
     decided = best.settle(values, {field.name: field.default for field in dataclasses.fields(arguments_class)})

@@ -41,8 +41,10 @@ def telling_of_damage(folder: Path) -> Iterator[None]:
 def _rewritten(folder: Path, language: str | None) -> list[Path]:
     record = read_json(folder / "run.json", "record of a run") if (folder / "run.json").exists() else {}
     recipe = record.get("recipe") if isinstance(record, dict) else None
-    evaluate = next((task.evaluate for task in all_tasks() if task.recipe == recipe), None)
-    written = [report.write(folder, evaluate, language=language)]
+    task = next((task for task in all_tasks() if task.recipe == recipe), None)
+    written = [report.write(folder, task.evaluate if task else None, language=language)]
+    if task is not None:
+        written += task.pages(folder, record, language)
     if (folder / "config.json").exists():
         written.append(card.write(folder))
     if (folder / FOLDER / "adapter_config.json").exists():

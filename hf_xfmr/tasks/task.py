@@ -87,6 +87,11 @@ class Task:
         """What a run's answers in its folder add to its report, given its run.json; None: nothing."""
         return None
 
+    def pages(self, folder: Path, run: dict[str, Any], language: str | None) -> list[Path]:
+        """Writes anew what other pages than the report there are of a run, given its run.json, in `language` (None: as
+        the run said). Returns their files."""
+        return []
+
     def decide(self, folder: Path, run: dict[str, Any], wish: dict[str, Any]) -> list[str]:
         """Puts another decision into effect in a run's folder, given its run.json: see `tasks.decide`. Returns what is
         to be said. Raises `UserError` where answers are not decided."""

@@ -179,4 +179,35 @@ def doubled(p: Place, file: str) -> str:
     return "bert"
 
 
-MORE = [*names(), *inputs(), *environment(), *options(), *files()]
+def corrections() -> Iterator[Case]:
+    """Folds, and the file of labels that were put right."""
+    for name, flags, says in (
+        ("one fold", {"folds": 1}, "folds is 1; it must be a whole number from 2 to 50"),
+        ("folds of a word", {"folds": "five"}, "folds.*(whole number|invalid int)"),
+    ):
+        yield Case("corrections", name, lambda p, f=flags: p.recipe("classify_bert", **f), says)
+    few = b"text,label\ngood a,pos\nbad b,neg\ngood c,pos\nbad d,neg\n"
+    yield Case(
+        "corrections",
+        "more folds than texts",
+        lambda p: p.recipe("classify_bert", dataset=p.write("few.csv", few), folds=9),
+        "folds is 9, but there are only 4 different texts",
+    )
+    for name, table, says in (
+        ("no file", None, "fixed.csv"),
+        ("no such column", b"id,label\n1,pos\n", "has no column .fixed_label"),
+        ("nothing filled in", b"id,fixed_label\n1,\n", "is empty in every row"),
+        ("no way to know a row", b"fixed_label,x\npos,1\n", "neither the column id nor text"),
+        ("an unknown row", b"id,fixed_label\n999999,pos\n", "row 1: no row of the dataset has the id"),
+        ("an unknown label", b"id,fixed_label\n1,\x1b[31mnone\n", "row 1: fixed_label is .*no row of the dataset has"),
+        ("bytes", b"\x00\x01\x02", "fixed.csv"),
+    ):
+
+        def words(p: Place, content: bytes | None = table) -> list[str]:
+            name = "fixed.csv" if content is None else p.write("fixed.csv", content)
+            return p.recipe("classify_bert", fixed_labels=name)
+
+        yield Case("corrections", name, words, says)
+
+
+MORE = [*names(), *corrections(), *inputs(), *environment(), *options(), *files()]

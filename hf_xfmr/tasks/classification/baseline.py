@@ -33,9 +33,9 @@ def predict(
 
 @once
 def fit_baseline(corpus: ClassificationData, most: int | None = MOST) -> dict:
-    """The baseline's `name`, its `answers` to test (as the problem's `decided` gives them) and their metrics, after
-    fitting it on train, or on `most` rows from all over it, since it is only to compare with; `rows`: how many these
-    are, and how many train has."""
+    """The baseline's `name`, its `scores` and `answers` to test (as the problem's `decided` gives them) and their
+    metrics, after fitting it on train, or on `most` rows from all over it, since it is only to compare with; `rows`:
+    how many these are, and how many train has."""
     if most is not None and most < 1:
         raise UserError(f"max_baseline_rows is {most}; it must be at least 1 (null: all rows)")
     train, test = corpus.splits["train"], corpus.splits["test"]
@@ -57,8 +57,20 @@ def fit_baseline(corpus: ClassificationData, most: int | None = MOST) -> dict:
         "name": name,
         "rows": [len(texts), total],
         "test": figures,
+        "scores": scores,
         "answers": problem.decided(problem.outputs(scores)),
     }
+
+
+def beside(against: dict | None, split: str) -> dict | None:
+    """What stands beside the figures of a split in a table; None where the baseline did not answer it."""
+    return {**against, "test": against[split]} if against and split in against else None
+
+
+def record(against: dict | None) -> dict | None:
+    """The baseline as run.json has it."""
+    kept = ("name", "rows", "test", "validation")
+    return {name: against[name] for name in kept if name in against} if against else None
 
 
 def _is_one(labels: Sequence) -> bool:

@@ -4,6 +4,7 @@ them."""
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
 from datasets import DatasetDict
 from transformers import PreTrainedTokenizerBase
 from transformers.tokenization_utils_base import LARGE_INTEGER
@@ -35,7 +36,8 @@ class ClassificationData(Corpus):
     remove_unused_columns=False: the collator leaves the passengers behind.
 
     `problem` is the kind of the problem, with its labels. `column_names` says what `text`, `text_pair` and `label` are
-    called in the dataset. `text_window` is how `Encoder` treats long texts, for whoever encodes more of them.
+    called in the dataset. `text_window` is how `Encoder` treats long texts, for whoever encodes more of them. `fold_of`
+    is, of a run of folds, the fold [N] of each row that is dealt out.
     """
 
     splits: DatasetDict
@@ -46,6 +48,7 @@ class ClassificationData(Corpus):
     text_window: dict
     column_names: dict[str, str]
     report: list[str]
+    fold_of: np.ndarray | None = None
 
     @property
     def label_names(self) -> list[str] | None:  # type: ignore[override]
@@ -141,6 +144,7 @@ def classification(
             if theirs is not None
         },
         report=report,
+        fold_of=read.fold_of,
     )
 
 

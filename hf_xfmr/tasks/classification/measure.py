@@ -12,6 +12,7 @@ from ...training import XfmrTrainer
 from . import calibration, deciding, many_trainer, predictions
 from .data import ClassificationData
 from .deciding import Decided
+from .folds.left import OutOfFold
 from .many_trainer import ManyLabelsTrainer
 
 
@@ -20,7 +21,7 @@ class Measured:
     """`results` of each split; the `calibration` of `calibration.fitted`, None without; what answers are `decided` by.
 
     `shown` is the split that is spoken of, the last, with its `logits`, encoded `labels` and the `answers` of the
-    decision (None: the problem's own); None where nothing is held out.
+    decision (None: the problem's own); None where nothing is held out. `rows` are those of each split.
     """
 
     results: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -30,6 +31,7 @@ class Measured:
     logits: Any = None
     labels: Any = None
     answers: Any = None
+    rows: Mapping[str, Dataset] = field(default_factory=dict)
 
     @property
     def temperature(self) -> float | None:
@@ -38,14 +40,23 @@ class Measured:
 
 
 def of_splits(
-    trainer: XfmrTrainer, settings: Any, corpus: ClassificationData, splits: Mapping[str, Dataset], folder: Path
+    trainer: XfmrTrainer,
+    settings: Any,
+    corpus: ClassificationData,
+    splits: Mapping[str, Dataset],
+    folder: Path,
+    folds: OutOfFold | None = None,
 ) -> Measured:
-    """Predict validation and test, and write `predictions-<split>.csv` of each into the run's folder."""
-    problem, found = corpus.problem, Measured()
+    """Predict validation and test, and write `predictions-<split>.csv` of each into the run's folder. Of the last run
+    of `folds` validation is all their rows, as they were predicted."""
+    problem, found = corpus.problem, Measured(rows=dict(corpus.splits))
     names = [name for name in ("validation", "test") if name in splits]
     outputs = {name: problem.outputs(trainer.predictions(splits[name])) for name in names}
-    golds = {name: problem.array(corpus.splits[name]["labels"][:]) for name in names}
-    if len(names) == 2 and problem.has_names:
+    if folds is not None:
+        names, outputs = ["validation", *names], {"validation": folds.outputs, **outputs}
+        found.rows = {**corpus.splits, "validation": folds.rows}
+    golds = {name: problem.array(found.rows[name]["labels"][:]) for name in names}
+    if (len(names) == 2 or folds is not None) and problem.has_names:
         if isinstance(trainer, ManyLabelsTrainer):
             found.calibration = many_trainer.fit_temperature(trainer, splits["validation"], problem)
         else:
@@ -58,5 +69,5 @@ def of_splits(
         found.results[name] = problem.figures(*deciding.answered(found.logits, found.labels, found.answers))
         if trainer.is_world_process_zero():
             said = deciding.names(found.decided.decision, found.answers)
-            predictions.write(folder / f"predictions-{name}.csv", corpus.splits[name], found.logits, problem, said)
+            predictions.write(folder / f"predictions-{name}.csv", found.rows[name], found.logits, problem, said)
     return found

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
 from datasets import Dataset, DatasetDict
 
 from ...data import word_lists
@@ -11,9 +12,13 @@ from ...data.sources import load_dataset_dict
 from ...data.table import reading
 from ...data.wording import listed
 from ...errors import UserError
-from . import label_column
+from ...run.folds import running
+from . import fixed_labels, label_column
+from .answers import WHOLE
+from .folds import rows as folds
 from .kinds import kind_of_column, of_labels
 from .labels import check_recurring, check_seen, distinct_labels
+from .many_labels import ManyLabels
 from .problem import Problem
 from .rows import has_no_labels, read_rows
 from .settings import ClassificationSettings
@@ -23,7 +28,8 @@ SPLITS = ("train", "validation", "test")
 
 class Labelled(NamedTuple):
     """`splits` have the columns that `rows.read_rows` says; `source` names the split that each was carved from, or
-    itself; `unused` splits are left alone; `readings` and `notes` say how the files and the labels were read."""
+    itself; `unused` splits are left alone; `readings` and `notes` say how the files and the labels were read. Of a
+    run of folds `splits` are its own (see `folds.rows`)."""
 
     splits: dict[str, Dataset]
     source: dict[str, str]
@@ -32,6 +38,7 @@ class Labelled(NamedTuple):
     unused: list[str]
     readings: list[reading.Reading]
     notes: list[str]
+    fold_of: np.ndarray | None = None  # of each row that folds deal out, its fold
 
 
 def read_labelled(
@@ -50,29 +57,41 @@ def read_labelled(
     kind = kind_of_column(feature, column=columns.label, told=settings.problem_type)
 
     given = _read(loaded, columns, kind, settings, notes)
+    if settings.fixed_labels:
+        given = fixed_labels.applied(given, settings.fixed_labels, kind, columns, notes)
     if kind.has_names:
         check_recurring(given["train"]["label"][:], column=columns.label)
+    part, dealt, fold_of = running.get() if settings.folds else None, None, None
+    if part is not None:
+        given, dealt, fold_of = folds.arranged(given, part, kind, settings.max_train_rows, notes)
     carved = carve(
         given,
         "text",
-        validation=settings.validation_fraction,
-        test=settings.test_fraction,
+        validation=0 if part is not None and part.is_last else settings.validation_fraction,
+        test=settings.test_fraction if part is None else 0,
         learned=[one if isinstance(one, list) else [one] for one in given["train"]["label"][:]]
         if kind.has_names
         else None,
         notes=notes,
+        salt="" if part is None else f"fold {part.number} ",
     )
     splits = {split: carved[split] for split in SPLITS if split in carved}
     source = {split: split if split in given else "train" for split in splits}
     problem = kind()
     if kind.has_names:
-        problem = of_labels(kind, distinct_labels(splits["train"]["label"][:], feature, column=columns.label))
-        for split in splits:
+        known = splits["train"]["label"][:] if dealt is None else dealt  # the models of all folds have the same labels
+        problem = of_labels(kind, distinct_labels(known, feature, column=columns.label))
+        for split in splits if part is None or part.is_last else ():
             check_seen(splits[split], splits["train"], split=split, source=source[split], column=columns.label)
+        if part is not None and isinstance(problem, ManyLabels):
+            raise UserError(
+                f"folds are for up to {WHOLE} labels, and these rows have {len(problem.labels):,}: leave folds out"
+            )
     for split in splits:
-        splits[split] = limit_rows(splits[split], getattr(settings, f"max_{split}_rows"), split=split, notes=notes)
+        if part is None or split == "validation" or (split == "test" and part.is_last):
+            splits[split] = limit_rows(splits[split], getattr(settings, f"max_{split}_rows"), split=split, notes=notes)
     unused = [split for split in loaded if split not in SPLITS]
-    return Labelled(splits, source, problem, columns, unused, readings, notes)
+    return Labelled(splits, source, problem, columns, unused, readings, notes, fold_of)
 
 
 def _read(

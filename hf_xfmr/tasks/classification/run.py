@@ -20,9 +20,10 @@ from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
 from ...run.starting_point import check_origin, naming_model_config, new_config
 from ...training import XfmrTrainer, XfmrTrainingArguments
-from . import calibration, deciding, fit_decision, measure, predictions, probe, report, verdict, worst_words
+from . import baseline, calibration, deciding, fit_decision, measure, predictions, probe, report, verdict, worst_words
 from .collate import ClassificationCollator
 from .data import ClassificationData
+from .folds import figures, left
 from .many_labels import ManyLabels
 from .many_trainer import ManyLabelsTrainer
 
@@ -210,23 +211,30 @@ def finish(
 ) -> dict[str, dict[str, float]]:
     """Predict validation and test, print the result, and save predictions, model and report. Returns the metrics."""
     folder, problem = Path(str(trainer.args.output_dir)), corpus.problem
-    found = measure.of_splits(trainer, settings, corpus, splits, folder)
+    together = left.of_run(folder, corpus)
+    found = measure.of_splits(trainer, settings, corpus, splits, folder, together)
     shown, results, decided = found.shown, found.results, found.decided
     if trainer.is_world_process_zero() and shown:
         for file, table in problem.files(found.logits, found.labels, corpus.splits["train"]["labels"][:]).items():
             predictions.write_rows(folder / file, table)
+    if together and shown == "validation":
+        against = together.against
+    if shown == "test":
+        left.keep(folder, trainer, corpus, found.logits, against)
     history, arguments = trainer.state.log_history, trainer.args.to_dict()
     told = verdict.of_run(
-        *(problem, corpus.splits, shown, found.logits, against, found.calibration, history, arguments, settings),
+        *(problem, found.rows, shown, found.logits, against, found.calibration, history, arguments, settings),
         decision=decided.record,
+        folds=together.of if together else None,
     )
     rows = f"; on {shown}, {len(found.logits):,} rows:" if shown else ""
-    decided_words = worst_words.of_worst(trainer, model, corpus, shown, folder) if shown else None
+    # of rows that this very model answered
+    decided_words = worst_words.of_worst(trainer, model, corpus, shown, folder) if shown in splits else None
     said = [*lines(told), f"trained in {seconds:.0f} s{rows}"]
     if shown:
         logits, labels, answers = deciding.answered(found.logits, found.labels, found.answers)
         said += problem.tables(labels, problem.decided(logits) if answers is None else answers)
-        said += of_figures(results[shown], against if shown == "test" else None)
+        said += of_figures(results[shown], baseline.beside(against, shown))
     say(*said, *calibration.said(found.calibration), *decided.said)
     config = lora.within(model).config  # None too: the checkpoint it began with may have had them
     config.calibration_temperature = found.temperature
@@ -249,7 +257,8 @@ def finish(
         problem_type=problem.problem_type,
         calibration=found.calibration,
         decision=decided.record,
-        baseline={name: against[name] for name in ("name", "rows", "test")} if against else None,
+        baseline=baseline.record(against),
+        folds=figures.summary(folder, together.of) if together else None,
         verdict=told,
         decided_words=decided_words,
     )
@@ -260,4 +269,4 @@ def finish(
         say_how_to_try("predict", str(folder), "--file", str(folder / f"predictions-{shown}.csv"), *columns)
     elif "text_pair" not in corpus.splits["train"].column_names:
         say_how_to_try("predict", str(folder), opening(corpus.splits["train"][0]["text"]))
-    return results | ({"baseline": against["test"]} if against else {})
+    return results | ({"baseline": against[shown]} if against and shown else {})

@@ -67,3 +67,14 @@ class ClassificationSettings(DecisionSettings, TableSettings):
     )
     max_validation_rows: int | None = field(default=None, metadata={"help": "the same for validation"})
     max_test_rows: int | None = field(default=None, metadata={"help": "the same for test"})
+    folds: int | None = field(
+        default=None,
+        metadata={
+            "help": "cross-validate: as 5, train once for each fifth of the rows without it, in OUTPUT_DIR/fold-N, "
+            "then on all rows; ends with figures of all rows, and a page and CSV of labels that look wrong"
+        },
+    )
+    fixed_labels: str | None = field(
+        default=None,
+        metadata={"help": "a CSV with the column fixed_label, as folds leave one: labels that replace the dataset's"},
+    )

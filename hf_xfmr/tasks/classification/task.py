@@ -42,6 +42,14 @@ class Classification(Task):
 
         return evaluate(folder, run)
 
+    def pages(self, folder: Path, run: dict[str, Any], language: str | None) -> list[Path]:
+        if not run.get("folds"):
+            return []
+        from .folds import labels
+
+        labels.write(folder, run, language)
+        return [folder / labels.PAGE]
+
     def decide(self, folder: Path, run: dict[str, Any], wish: dict[str, Any]) -> list[str]:
         from .redecide import redecide
 

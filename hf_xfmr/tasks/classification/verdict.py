@@ -31,10 +31,12 @@ def of_run(
     arguments: Mapping[str, Any],
     settings: Any,
     decision: Mapping[str, Any] | None = None,
+    folds: int | None = None,
 ) -> verdict.Verdict:
     """The verdict on the `logits` of a split (None: nothing is held out), with the `baseline` of `fit_baseline`, the
     fitted `calibration`, and the log and arguments of Trainer. `settings` are the recipe's. A `decision` that was
-    fitted is said, and left out of the comparison: a threshold for precision is no worse a model."""
+    fitted is said, and left out of the comparison: a threshold for precision is no worse a model. Of the last of so
+    many `folds` validation is all rows, each as the model answered that had not seen it."""
     if split is None:
         return verdict.nothing_held_out()
     gold, train = problem.gold_of(problem.array(splits[split]["labels"][:])), splits["train"]["labels"][:]
@@ -45,14 +47,15 @@ def of_run(
     kind, answer, unread = problem.unread(train, rows)
     found, interval = problem.contest(name, gold, unread, ours)
     rivals = [{"kind": kind, "answer": answer, **found}]
-    if baseline is not None and split == "test":
+    if baseline is not None and split in baseline:
         rivals.append({"kind": "tfidf", **problem.contest(name, gold, baseline["answers"], ours)[0]})
     one_answer, value = problem.one_answer(ours), found["b"]
     is_good = one_answer is None and all(outcome(one) == "better" for one in rivals)
     easy, is_perfect = _too_easy(rivals), problem.has_names and value >= 1
     taught = learning.warnings(history, arguments, is_good=is_good, is_perfect=is_perfect)
     alone = one_answer is not None and not any(one.get("try") for one in taught)
-    leaked = leaks.share_in_train(_texts(splits[split]), _texts(splits["train"]))
+    folded = folds is not None and split == "validation"
+    leaked = 0.0 if folded else leaks.share_in_train(_texts(splits[split]), _texts(splits["train"]))
     heeded = [
         *([] if easy and not leaked else leaks.warnings(name, 1.0 if is_perfect else 0.0, 1.0, leaked, split)),
         *([{"kind": "one_answer", "answer": one_answer, "try": learning.longer(arguments)}] if alone else []),
@@ -65,7 +68,9 @@ def of_run(
         *_of_temperature(problem, logits, gold, calibration, split),
         *([fact(decision)] if decision else []),
     ]
-    if split == "validation":
+    if folded:
+        heeded.append({"kind": "folded", "folds": folds})
+    if split == "validation" and not folded:
         heeded.append({"kind": "validation_only", "try": "--test_fraction 0.1"})
     elif baseline is None:
         heeded.append({"kind": "no_baseline", "try": "--baseline true"})

@@ -1,0 +1,69 @@
+"""`folds: 5` in the recipe: a run for each fold without it, one of all rows, and what they say together."""
+
+import functools
+import gc
+from collections.abc import Callable
+from pathlib import Path
+
+from ....data.regular import read_json
+from ....processes import once
+from ....run.console import say
+from ....run.folds import Part, SeveralFolds, running
+from ....run.seeds import is_done, same_settings
+from ....run.settings import Given
+from . import figures, labels, left
+
+NAME = "folds.json"
+Metrics = dict[str, dict[str, float]]
+
+
+def each(main: Callable[..., Metrics]) -> Callable[..., Metrics]:
+    """A recipe's `main`, which with `folds` trains once without each fold, in OUTPUT_DIR/fold-N, one after another, and
+    then on all rows, in OUTPUT_DIR, for as long as the folds were best at.
+
+    To that last run `validation` is all rows, each answered by the model that had not seen it: temperature and
+    thresholds are fitted on them, figures and report are theirs. It ends with the figures' intervals, and a page and a
+    CSV of labels that look wrong (see labels.py). Folds that are done are not run again, one that was stopped goes on
+    from its last checkpoint. Raises `UserError` if OUTPUT_DIR holds folds of other settings or rows.
+    """
+
+    @functools.wraps(main)
+    def run(argv: Given = None) -> Metrics:
+        try:
+            return main(argv)
+        except SeveralFolds as several:
+            asked = several
+        folder = Path(asked.output_dir)
+        if not asked.settings.get("check_only"):
+            same_settings(folder / NAME, asked.settings, "folds")
+
+        def one(part: Part, place: Path, name: str) -> None:
+            if is_done(place):
+                say(f"{name}: done before, in {place}")
+                return
+            say(f"{name}:")
+            token = running.set(part)
+            try:
+                main(argv)
+            finally:
+                running.reset(token)
+            gc.collect()  # the trainer refers to itself, and would stay beside the next
+
+        for number in range(1, asked.folds + 1):
+            one(Part(number, asked.folds), folder / f"fold-{number}", f"fold {number} of {asked.folds}")
+        told = left.length(left.facts(folder, asked.folds), asked.settings)
+        said = "".join(f", {name} {value:.4g} (where the folds were best)" for name, value in told.items())
+        one(Part(0, asked.folds, told), folder, f"all rows{said}")
+        return _end(folder)
+
+    return run
+
+
+@once
+def _end(folder: Path) -> Metrics:
+    record = read_json(folder / "run.json", "record of a run")
+    claim = (record.get("verdict") or {}).get("claim") or {}
+    found = record["folds"]
+    name = next(name for name in (claim.get("figure"), *found["figures"]) if name in found["figures"])
+    say(*figures.lines(found, name), *labels.write(folder, record), f"report: {folder / 'report.html'}")
+    return {"folds": {name: one["mean"] for name, one in found["figures"].items()}, **record["metrics"]}
