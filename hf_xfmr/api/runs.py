@@ -160,8 +160,8 @@ class PredictingRun(Run):
 
     @property
     def labels_to_check(self) -> pd.DataFrame:
-        """Of a run with `folds=5` the rows whose labels look wrong, as its wrong-labels.csv has them now: fill in that file's
-        `fixed_label`, and call `classify` with `fixed_labels=`. Raises `UserError` for a run without."""
+        """Of a run with `folds=5` the rows whose labels look wrong, as its wrong-labels.csv has them now: fill in that
+        file's `fixed_label`, and call `classify` with `fixed_labels=`. Raises `UserError` for a run without."""
         self._of_folds()
         return pd.read_csv(
             self.folder / "wrong-labels.csv", dtype={"id": str, "fixed_label": str}, keep_default_na=False

@@ -36,6 +36,7 @@ def each(main: Callable[..., Metrics]) -> Callable[..., Metrics]:
             asked = several
         folder = Path(asked.output_dir)
         same_settings(folder / NAME, asked.settings, "seeds")
+        note_settings(folder / NAME, asked.settings)
         for seed in asked.seeds:
             if is_done(folder / f"seed-{seed}"):
                 say(f"seed {seed}: done before, in {folder / f'seed-{seed}'}")
@@ -58,19 +59,25 @@ def is_done(folder: Path) -> bool:
 
 
 def same_settings(path: Path, settings: dict[str, Any], what: str) -> None:
-    """Refuse a folder whose runs (seeds, folds) had other settings; else note these, in the file `path`."""
+    """Refuse a folder whose runs (seeds, folds) had other settings, as the file `path` says."""
+    if not path.exists():
+        return
+    before = json.loads(path.read_text(encoding="utf-8"))["settings"]
+    for key in {**before, **settings}:
+        if before.get(key) != settings.get(key):
+            raise UserError(
+                f"{path.parent} holds {what} trained with {key} {before.get(key)}, not {settings.get(key)}: give "
+                "another --output_dir, or remove that folder"
+            )
+
+
+def note_settings(path: Path, settings: dict[str, Any]) -> None:
+    """Write the file that `same_settings` reads, where there is none."""
     if path.exists():
-        before = json.loads(path.read_text(encoding="utf-8"))["settings"]
-        for key in {**before, **settings}:
-            if before.get(key) != settings.get(key):
-                raise UserError(
-                    f"{path.parent} holds {what} trained with {key} {before.get(key)}, not {settings.get(key)}: give "
-                    "another --output_dir, or remove that folder"
-                )
-    else:
-        make(path.parent, kind="the output folder", instead="give another --output_dir")
-        with whole(path) as aside:  # another process of this run may be reading
-            aside.write_text(json.dumps({"settings": settings}, ensure_ascii=False, indent=2), encoding="utf-8")
+        return
+    make(path.parent, kind="the output folder", instead="give another --output_dir")
+    with whole(path) as aside:  # another process of this run may be reading
+        aside.write_text(json.dumps({"settings": settings}, ensure_ascii=False, indent=2), encoding="utf-8")
 
 
 def _summarize(folder: Path, settings: dict[str, Any], seeds: list[int]) -> Metrics:

@@ -59,7 +59,8 @@ def _columns(table: Dataset, path: Path, columns: Columns) -> dict[str, str]:
     """Ours to the file's, of the columns by which rows are known."""
     if COLUMN not in table.column_names:
         raise UserError(
-            f'{path} has no column "{COLUMN}", only {listed(table.column_names)}: give the wrong-labels.csv that --folds left'
+            f'{path} has no column "{COLUMN}", only {listed(table.column_names)}: give the wrong-labels.csv that '
+            "--folds left"
         )
     wanted: dict[str, tuple[str, ...]] = {"id": ("id",), "text": ("text", columns.text)}
     if columns.pair is not None:

@@ -9,7 +9,7 @@ from ....data.regular import read_json
 from ....processes import once
 from ....run.console import say
 from ....run.folds import Part, SeveralFolds, running
-from ....run.seeds import is_done, same_settings
+from ....run.seeds import is_done, note_settings, same_settings
 from ....run.settings import Given
 from . import figures, labels, left
 
@@ -34,8 +34,7 @@ def each(main: Callable[..., Metrics]) -> Callable[..., Metrics]:
         except SeveralFolds as several:
             asked = several
         folder = Path(asked.output_dir)
-        if not asked.settings.get("check_only"):
-            same_settings(folder / NAME, asked.settings, "folds")
+        same_settings(folder / NAME, asked.settings, "folds")
 
         def one(part: Part, place: Path, name: str) -> None:
             if is_done(place):
@@ -51,6 +50,7 @@ def each(main: Callable[..., Metrics]) -> Callable[..., Metrics]:
 
         for number in range(1, asked.folds + 1):
             one(Part(number, asked.folds), folder / f"fold-{number}", f"fold {number} of {asked.folds}")
+            note_settings(folder / NAME, asked.settings)  # not before: what is wrong with them leaves nothing behind
         told = left.length(left.facts(folder, asked.folds), asked.settings)
         said = "".join(f", {name} {value:.4g} (where the folds were best)" for name, value in told.items())
         one(Part(0, asked.folds, told), folder, f"all rows{said}")

@@ -91,9 +91,9 @@ def _written(found: Findings, place: int) -> str:
 
 
 def write(folder: Path, record: dict[str, Any], language: str | None = None) -> list[str]:
-    """Write wrong-labels.csv and wrong-labels.html of the last run of folds, whose run.json is `record`, into its folder; returns
-    the lines to be said. A CSV that is there already is left, for it may have been filled in. The page is in
-    `language`, en or zh (None: as the run said)."""
+    """Write wrong-labels.csv and wrong-labels.html of the last run of folds, whose run.json is `record`, into its
+    folder; returns the lines to be said. A CSV that is there already is left, for it may have been filled in. The page
+    is in `language`, en or zh (None: as the run said)."""
     rows = predictions.read(
         folder / "predictions-validation.csv",
         problem_type=record["problem_type"],
