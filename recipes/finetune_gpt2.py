@@ -1,4 +1,4 @@
-"""Fine-tune GPT-2 on texts, or train one from scratch with a tokenizer of its own.
+"""Fine-tune GPT-2 on texts, or on instructions with their answers; or train one from scratch.
 
     python recipes/finetune_gpt2.py recipes/configs/finetune_gpt2/shakespeare-char.yaml [--key value ...]
 
@@ -15,7 +15,7 @@ from hf_xfmr.run import program, seeds
 from hf_xfmr.run.console import say
 from hf_xfmr.run.settings import Given, parse
 from hf_xfmr.run.training import train
-from hf_xfmr.tasks.language_modeling import data, run
+from hf_xfmr.tasks.language_modeling import data, ending, run
 
 
 @dataclass(kw_only=True)
@@ -34,8 +34,9 @@ def main(argv: Given = None) -> dict[str, dict[str, float]]:
     model = run.build_model(settings, config, corpus)
     trainer = run.make_trainer(settings, args, model, corpus)
     check.before_training(trainer, settings, corpus)
+    before = ending.start(trainer, settings, corpus)
     seconds = train(trainer)
-    return run.finish(trainer, settings, corpus, seconds)
+    return ending.finish(trainer, settings, corpus, seconds, before)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from torch.distributed.fsdp import fully_shard
 import hf_xfmr
 from hf_xfmr import tokenizer
 from hf_xfmr.tasks.language_modeling import run as language_model
+from hf_xfmr.tasks.language_modeling.sampling import SampleCallback
 from hf_xfmr.tasks.pretraining import run as pretraining
 from hf_xfmr.tasks.translation.token_batches import TranslationCollator
 from hf_xfmr.tasks.translation.tokenizer_pair import TokenizerPair, ends_texts
@@ -49,7 +50,7 @@ def sample(is_main: bool) -> list[str]:
     dropouts = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
     model = hf_xfmr.XfmrGPT2ForCausalLM(hf_xfmr.XfmrGPT2Config(**sizes, **ends, **dropouts))
     batch = torch.tensor([words(TEXTS[0], add_special_tokens=False)["input_ids"]])
-    callback = language_model.SampleCallback(words, "the ", 1)
+    callback = SampleCallback(words, "the ", 1)
     state = transformers.TrainerState(global_step=1, is_world_process_zero=is_main)
     if dist.is_initialized():
         spread(model)

@@ -189,15 +189,24 @@ class GeneratingRun(Run):
 
     uses = "generate"
 
-    def generate(self, prompts: str | Iterable[str], *, engine: str | None = None, **options: Any) -> pd.DataFrame:
-        """For each prompt `prompt` and `text`, which begins with it. Options are those of the command: engine,
-        max_new_tokens, temperature, top_k, top_p, num_beams, seed, batch_size."""
+    def generate(
+        self,
+        prompts: str | Iterable[str | list[dict[str, str]]],
+        *,
+        template: bool = False,
+        engine: str | None = None,
+        **options: Any,
+    ) -> pd.DataFrame:
+        """For each prompt `prompt` and `text`, which begins with it; with `template`, of a run on prompts with answers,
+        the answer alone, and a prompt may be a list of messages ({"role", "content"}). Options are those of the
+        command: engine, max_new_tokens, temperature, top_k, top_p, num_beams, seed, batch_size."""
         from ..tasks.language_modeling.generator import generate
 
-        given = texts_of(prompts)
+        given = [prompts] if isinstance(prompts, str) else list(prompts)
+        texts_of([one for one in given if not (template and isinstance(one, list))])
         with random_numbers_kept():
-            found = list(generate(self._by(engine), given, **options))
-        return pd.DataFrame(found, index_of(prompts), ["prompt", "text"])
+            found = [one["text"] for one in generate(self._by(engine), given, template=template, **options)]
+        return pd.DataFrame({"prompt": given, "text": found}, index_of(prompts))
 
     def _load(self, engine: str | None) -> Any:
         from ..tasks.language_modeling.generator import Generator

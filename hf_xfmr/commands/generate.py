@@ -4,6 +4,7 @@ Prompts are the arguments, or the lines of a file. Batches are padded on the lef
 """
 
 import argparse
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,17 @@ from .texts import readable
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="a run's folder, one that export wrote, or a model on the Hub")
     parser.add_argument("prompts", nargs="*", help="texts to continue")
-    parser.add_argument("--file", type=Path, help="a text file with a prompt on each line; empty lines are no prompts")
+    parser.add_argument(
+        "--file",
+        type=Path,
+        help='a text file with a prompt on each line; with --template also .jsonl with a "prompt" or "messages" each',
+    )
+    parser.add_argument(
+        "--template",
+        action="store_true",
+        help="write each prompt by the checkpoint's chat template, as a run on instructions has learned it, and give "
+        "the answer alone",
+    )
     parser.add_argument("--max_new_tokens", type=int, help="tokens to add at most (default: 100)")
     parser.add_argument("--temperature", type=float, default=0.8, help="0: always the likeliest token (default: 0.8)")
     parser.add_argument("--top_k", type=int, default=50, help="sample among so many tokens, 0: all (default: 50)")
@@ -40,6 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
     answers = generate(
         arguments.model,
         prompts,
+        template=arguments.template,
         max_new_tokens=arguments.max_new_tokens,
         engine=arguments.engine,
         temperature=arguments.temperature,
@@ -54,7 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
         print(json_line(answer), flush=True)
 
 
-def _prompts(arguments: argparse.Namespace) -> Iterator[str]:
+def _prompts(arguments: argparse.Namespace) -> Iterator[str | list[dict[str, str]]]:
     yield from readable(arguments.prompts)
     if arguments.file is None:
         return
@@ -62,4 +74,24 @@ def _prompts(arguments: argparse.Namespace) -> Iterator[str]:
     from ..data.text_files import lines
 
     check_regular(arguments.file, "file of prompts")
-    yield from (line for line in lines(arguments.file) if line.strip())
+    given = (line for line in lines(arguments.file) if line.strip())
+    if not arguments.template or arguments.file.suffix.lower() not in (".jsonl", ".ndjson"):
+        yield from given
+        return
+    for number, line in enumerate(given, 1):
+        try:
+            asked = json.loads(line)
+            yield asked["prompt"] if "prompt" in asked else _messages(asked["messages"])
+        except (ValueError, KeyError, TypeError):
+            raise UserError(
+                f'{arguments.file}: line {number} is neither {{"prompt": "..."}} nor {{"messages": [{{"role": "user", '
+                '"content": "..."}, ...]}: mend it'
+            ) from None
+
+
+def _messages(given: list[dict[str, str]]) -> list[dict[str, str]]:
+    """As they stand. Raises `TypeError` or `KeyError` for what are none."""
+    found = [{"role": one["role"], "content": one["content"]} for one in given]
+    if not found or not all(isinstance(value, str) for one in found for value in one.values()):
+        raise TypeError
+    return found

@@ -14,14 +14,17 @@ from datasets import Dataset
 from .. import samples
 from ..errors import UserError
 from . import text_files, text_folders
+from .answered import is_known
+from .conversations import of_columns
 from .messages import Chat
 from .regular import check_regular
+from .row_texts import TextOf
 from .sources import load_dataset_dict, load_hub, local_path, split_files, split_parts, table_files, with_usual_names
 from .table import kinds, reading, rows
 from .table.arrow import dataset_of
 from .table.packed import bare
 from .table.reading import Reading
-from .text_columns import TextOf, is_known, text_of
+from .text_columns import text_of
 from .texts import Documents, DocumentSettings
 
 HEAD = 1000  # rows of a stream that tell its columns
@@ -129,9 +132,9 @@ def _of_columns(
     found = {}
     for split, given in splits.items():
         head = _head(given, split, settings)
-        how = text_of(head, called, settings, chat)
+        how = of_columns(head, called, settings) or text_of(head, called, settings, chat)
         read = _read(given, how, split)
-        found[split] = Documents(read, how.lines)
+        found[split] = Documents(read, how.lines, how.lacks)
     return found
 
 
@@ -173,7 +176,7 @@ def _read(given: Any, how: TextOf, split: str) -> Callable[[], Iterable[str | No
 
 
 def _counted(how: TextOf, given: Iterable[Mapping[str, Any]]) -> Iterator[str | None]:
-    how.lacking = 0
+    how.begin()
     for row in given:
         yield how(row)
 

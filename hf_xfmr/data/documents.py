@@ -10,6 +10,7 @@ from datasets.table import InMemoryTable
 from ..errors import UserError
 from ..splits import split_of
 from .carve import carve
+from .conversations import Conversation, hashed
 from .document_sources import sources
 from .messages import Chat
 from .table import reading
@@ -77,11 +78,11 @@ def _said(given: dict[str, Documents]) -> list[str]:
 def _streams(sources: dict[str, Documents], share: float, report: list[str]) -> dict[str, Documents]:
     if "validation" in sources or not share:
         return sources
-    report.append(f"validation: {share:.0%} of the documents of train, by a hash of their text")
+    report.append(f"validation: {share:.0%} of the documents of train, by a hash of their text (or prompt)")
     train = sources["train"]
     return sources | {
-        "train": train.where(lambda text: split_of(text, share, 0) == "train"),
-        "validation": train.where(lambda text: split_of(text, share, 0) == "validation"),
+        "train": train.where(lambda text: split_of(hashed(text), share, 0) == "train"),
+        "validation": train.where(lambda text: split_of(hashed(text), share, 0) == "validation"),
     }
 
 
@@ -93,10 +94,10 @@ def _held(
     for split, documents in sources.items():
         texts[split] = list(documents)
         if not texts[split]:
-            raise UserError(f"{name}: no text of the {split} split has a character in it")
+            raise UserError(f"{name}: no text of the {split} split has {documents.lacks} in it")
         if documents.empty:
             texts_are = "1 text" if documents.empty == 1 else f"{documents.empty:,} texts"
-            report.append(f"left out of {split}: {texts_are} without a character")
+            report.append(f"left out of {split}: {texts_are} without {documents.lacks}")
         if settings.join is not None:
             report.append(f"joined: the {len(texts[split]):,} texts of {split} are one")
             texts[split] = [unescaped(settings.join).join(texts[split])]
@@ -107,7 +108,7 @@ def _held(
 
 def _carve(texts: dict[str, list[str]], share: float, report: list[str]) -> None:
     """Take a validation split out of train: documents by a hash of their text; of a single text the end."""
-    if len(texts["train"]) == 1:
+    if len(texts["train"]) == 1 and not isinstance(texts["train"][0], Conversation):
         (text,) = texts["train"]
         cut = int(len(text) * (1 - share))
         if not text[:cut].strip() or not text[cut:].strip():
@@ -115,10 +116,13 @@ def _carve(texts: dict[str, list[str]], share: float, report: list[str]) -> None
         texts["train"], texts["validation"] = [text[:cut]], [text[cut:]]
         report.append(f"validation: the last {share:.0%} of the text, {len(text) - cut:,} characters")
         return
-    rows = Dataset(InMemoryTable(pa.table({"text": pa.array(texts["train"], pa.large_string())})))
+    train = texts["train"]
+    what = pa.array(list(map(hashed, train)), pa.large_string())
+    rows = Dataset(InMemoryTable(pa.table({"text": what, "place": pa.array(range(len(train)))})))
     sides = carve({"train": rows}, "text", validation=share, test=0)
-    texts.update({split: side["text"][:] for split, side in sides.items()})
+    texts.update({split: [train[place] for place in side["place"]] for split, side in sides.items()})
+    name = "prompt" if isinstance(train[0], Conversation) else "text"
     report.append(
-        f"validation: {len(texts['validation']):,} documents taken from train by a hash of their text, "
+        f"validation: {len(texts['validation']):,} documents taken from train by a hash of their {name}, "
         f"{len(texts['train']):,} left"
     )

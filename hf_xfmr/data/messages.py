@@ -25,6 +25,11 @@ def as_text(value: Any) -> str | None:
     return json.dumps(value, ensure_ascii=False)
 
 
+def is_text(feature: Any) -> bool:
+    """Whether a column's feature is that of texts."""
+    return getattr(feature, "dtype", None) in ("string", "large_string")
+
+
 def flag(names: Sequence[str]) -> str:
     """Names as the value of a flag, to be pasted into a shell."""
     return shlex.quote(",".join(names))

@@ -2,49 +2,21 @@
 
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from datasets import Dataset
 
 from ..errors import UserError
 from . import messages, word_lists
+from .answered import ANSWERS, ASKS, SYSTEM, is_known, of_names
 from .columns import find_text_column
 from .messages import Chat, as_text
-from .names import TEXTS
+from .row_texts import TextOf
 from .texts import DocumentSettings, unescaped
 from .wording import listed, short
 
-ASKS = {"instruction", "instructions", "prompt", "question", "query", "user", "human", "input", "inputs", "context"}
-ASKS |= {"指令", "问题", "问", "提问", "输入"}
-ANSWERS = {"output", "outputs", "completion", "response", "responses", "answer", "answers", "assistant", "bot", "gpt"}
-ANSWERS |= {"reply", "target", "chosen", "solution", "答案", "回答", "答", "输出", "回复"}
-SYSTEM = {"system", "system_prompt"}
 WRITTEN = re.compile(r"""\s*\[\s*\{\s*["'](role|from|speaker|content|value)["']\s*:""")
-PLAIN = {*TEXTS, "article", "passage", "paragraph", "story", "poem", "lyrics", "raw_content", "正文", "文章"} - ASKS
-
-
-@dataclass
-class TextOf:
-    """How the text of a row is made of its `columns`; rows that lack one of several are counted in `lacking`."""
-
-    columns: list[str]
-    make: Callable[[Mapping[str, Any]], str | None] | None = None  # None: the column's value
-    said: str | None = None
-    lacking: int = 0
-
-    def __call__(self, row: Mapping[str, Any]) -> str | None:
-        if self.make is None:
-            return as_text(row.get(self.columns[0]))
-        return self.make(row)
-
-    def lines(self) -> list[str]:
-        """What the report says of the texts read so far."""
-        if self.lacking and self.said:
-            rows = "1 row lacks" if self.lacking == 1 else f"{self.lacking:,} rows lack"
-            return [f"{self.said}; {rows} one of them, left out there"]
-        return [self.said] if self.said else []
 
 
 def _of_words(head: Dataset, column: str) -> TextOf:
@@ -56,12 +28,6 @@ def _of_words(head: Dataset, column: str) -> TextOf:
         return None if words is None else between.join(word or "" for word in words)
 
     return TextOf([column], make, word_lists.said(column, between))
-
-
-def are_answered(names: Sequence[str]) -> bool:
-    """Whether columns of these names hold instructions or questions with their answers, or conversations."""
-    folded = {name.casefold() for name in names}
-    return bool(folded & ASKS and folded & ANSWERS) or bool(folded & {"messages", "conversations", "conversation"})
 
 
 def text_of(head: Dataset, called: str, settings: DocumentSettings, chat: Chat | None) -> TextOf:
@@ -96,27 +62,13 @@ def text_of(head: Dataset, called: str, settings: DocumentSettings, chat: Chat |
     return TextOf([column], said=f'texts: column "{column}"{more}')
 
 
-def is_known(name: str) -> bool:
-    """Whether a column is known by its name to hold texts, that of the object above it left out."""
-    return name.rsplit(".", 1)[-1].casefold() in PLAIN
-
-
 def _texts(head: Dataset) -> list[str]:
-    return [name for name in head.column_names if _is_text(head.features[name])]
-
-
-def _is_text(feature: Any) -> bool:
-    return getattr(feature, "dtype", None) in ("string", "large_string")
+    return [name for name in head.column_names if messages.is_text(head.features[name])]
 
 
 def _is_texts(feature: Any) -> bool:
     inner = getattr(feature, "feature", feature[0] if isinstance(feature, list) and feature else None)
-    return _is_text(feature) or (inner is not None and _is_text(inner))
-
-
-def _of(names: Sequence[str], known: set[str]) -> list[str]:
-    """The names of which a part (as of `answers.text`) is known."""
-    return [name for name in names if known.intersection(name.casefold().split("."))]
+    return messages.is_text(feature) or (inner is not None and messages.is_text(inner))
 
 
 def _found(head: Dataset, called: str, chats: Mapping[str, Sequence[str]], chat: Chat | None) -> str:
@@ -129,9 +81,9 @@ def _found(head: Dataset, called: str, chats: Mapping[str, Sequence[str]], chat:
     if usual and not known:
         raise messages.refused(called, usual[0], chats[usual[0]], chat)
     able = [name for name in head.column_names if _is_texts(head.features[name])]
-    asks, answers = _of(able, ASKS), _of(able, ANSWERS)
+    asks, answers = of_names(able, ASKS), of_names(able, ANSWERS)
     if not known and asks and answers:
-        parts = [*_of(able, SYSTEM), *asks, *answers]
+        parts = [*of_names(able, SYSTEM), *asks, *answers]
         template = r"\n\n".join(f"{{{name}}}" for name in parts)
         raise UserError(
             f"{called} is a table of instructions or questions with their answers ({listed(parts)}), and what is "

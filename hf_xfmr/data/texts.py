@@ -70,10 +70,15 @@ class DocumentSettings(TableSettings):
 class Documents:
     """Texts that can be read any number of times, each time from the first on. Those without a character (other than
     white space) are left out, and counted in `empty` whenever they are read. `said` gives what is to be reported of
-    the last reading."""
+    the last reading, `lacks` what a text has not that is left out."""
 
-    def __init__(self, read: Callable[[], Iterable[str | None]], said: Callable[[], list[str]] = list):
-        self.read, self.said = read, said
+    def __init__(
+        self,
+        read: Callable[[], Iterable[str | None]],
+        said: Callable[[], list[str]] = list,
+        lacks: str = "a character",
+    ):
+        self.read, self.said, self.lacks = read, said, lacks
         self.empty = 0
 
     def __iter__(self) -> Iterator[str]:
@@ -85,10 +90,10 @@ class Documents:
                 yield text
 
     def where(self, keep: Callable[[str], bool]) -> "Documents":
-        return Documents(lambda: filter(keep, self))
+        return Documents(lambda: filter(keep, self), lacks=self.lacks)
 
     def first(self, limit: int | None) -> "Documents":
-        return self if limit is None else Documents(lambda: islice(self.read(), limit), self.said)
+        return self if limit is None else Documents(lambda: islice(self.read(), limit), self.said, self.lacks)
 
 
 def unescaped(text: str) -> str:

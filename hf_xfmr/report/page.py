@@ -105,6 +105,7 @@ def _sections(run: dict, figures: dict, drawn: dict, attention: dict) -> list[di
         ("sentences", "Worst sentences"): run.get("worst_sentences"),
         ("answers", "Worst answers"): run.get("worst_answers"),
         ("translations", "Translations"): run.get("translations"),
+        ("completions", "Completions"): run.get("completions"),
         ("samples", "Samples"): run.get("samples"),
         ("labels", "Labels"): figures.get("per_label"),
         ("scatter", "Gold and predicted"): "scatter" in drawn,

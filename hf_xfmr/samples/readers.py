@@ -90,6 +90,13 @@ def tatoeba_en_fr(archive: bytes) -> Rows:
         )
 
 
+def translate_instructions(archive: bytes) -> Rows:
+    for split, row in tatoeba_en_fr(archive):
+        both = row["translation"]
+        told = {"instruction": "Translate into French:", "input": both["en"], "output": both["fr"]}
+        yield split, {**told, "id": row["id"]}
+
+
 MSRA_TAGS = ["O"] + [f"{place}-{kind}" for kind in ("PER", "LOC", "ORG") for place in "BMES"]
 
 
@@ -100,3 +107,20 @@ def msra_ner(archive: bytes) -> Rows:
             tokens, tags = zip(*(line.split(" ") for line in sentence.split("\n")), strict=True)
             split = "test" if part == "test" else split_of("".join(tokens), validation=0.1, test=0)
             yield split, {"tokens": tokens, "ner_tags": [*map(MSRA_TAGS.index, tags)], "id": f"{part}-{number}"}
+
+
+def entities_instructions_zh(archive: bytes) -> Rows:
+    kinds = {"PER": "人名", "LOC": "地名", "ORG": "机构名"}
+    for split, row in msra_ner(archive):
+        found: dict[str, list[str]] = {kind: [] for kind in kinds}
+        before = ""
+        for word, number in zip(row["tokens"], row["ner_tags"], strict=True):
+            place, _, kind = MSRA_TAGS[number].partition("-")
+            if kind and (place in ("B", "S") or kind != before):  # some names have no beginning
+                found[kind].append("")
+            if kind:
+                found[kind][-1] += word
+            before = kind
+        parts = [f"{name}：{'、'.join(dict.fromkeys(found[kind]))}" for kind, name in kinds.items() if found[kind]]
+        told = {"instruction": "找出句子里的人名、地名和机构名。", "input": "".join(row["tokens"])}
+        yield split, {**told, "output": "；".join(parts) or "没有", "id": row["id"]}

@@ -327,6 +327,21 @@ def data() -> Iterator[Case]:
     )
     yield on("tag_bert", "JSON nested deep, tags", "d.jsonl", f'{{"tokens": {DEEP}, "ner_tags": []}}\n', "nested")
     yield on("translate", "JSON nested deep, pairs", "d.jsonl", f'{{"en": {DEEP}}}\n', "nested")
+    parts = '[{"type": "text"}]'
+    talk = '{"messages": [{"role": "user", "content": %s}, {"role": "assistant", "content": "a"}]}\n'
+    zero = {"validation_fraction": "0", "eval_strategy": "no"}
+    asked = '{"prompt": "a", "completion": "b"}\n' * 40
+    for name, content, says, told in (
+        ("messages nested deep", talk % DEEP, "nested", {}),
+        ("a message in parts", talk.replace('"a"', parts) % parts * 40, "content that is a text", {}),
+        ("a role that nobody has", talk.replace("user", "tool") % '"a"' * 40, "a role is tool", {}),
+        ("answers of nothing", '{"prompt": "a", "completion": " "}\n' * 40, "a prompt and an answer", {}),
+        ("answers longer than any model", asked.replace("b", "b" * 999), "--over_long leave_out", {}),
+        ("a template that is a folder", asked, "template is", {"template": "."}),
+        ("a template that is none", asked, "template is", {"template": ESCAPE}),
+        ("a template that is the data", asked, "no chat template", {"template": "d.jsonl"}),
+    ):
+        yield on("finetune_gpt2", f"conversations: {name}", "d.jsonl", content, says, separator=None, **zero, **told)
     for recipe in ("pretrain_bert", "finetune_gpt2"):
         yield on(recipe, f"{recipe}: bytes", "d.txt", b"\xff\xfea", "not UTF-16", separator=None)
         yield on(recipe, f"{recipe}: empty", "d.txt", "", "empty", separator=None)

@@ -174,8 +174,10 @@ def test_what_is_no_classification_is_known_for_what_it_is(tmp_path, capsys, nam
     assert shlex.split(lines[-1])[len(this_program()) :][:3] == ["train", NAMES[recipe], "--dataset"]
 
 
-def test_a_table_of_instructions_is_told_how_to_become_texts(tmp_path):
+def test_a_table_of_instructions_is_learned_by_its_answers(tmp_path, capsys):
     path = tmp_path / "chat.jsonl"
     path.write_text("\n".join(f'{{"instruction": "do {row}", "output": "done {row}"}}' for row in range(40)))
-    with pytest.raises(UserError, match="--join_columns instruction,output"):
-        check_file(str(path))
+    lines = said(capsys, path)
+    assert 'conversations: "instruction" answered by "output", which is learned' in lines
+    assert any(line.startswith("problem: a language model of ") and line.endswith("answers alone") for line in lines)
+    assert shlex.split(lines[-1])[len(this_program()) :][:3] == ["train", "gpt2", "--dataset"]

@@ -33,6 +33,8 @@ ROWS = {
     "msra-ner": {"train": 45314, "validation": 4975, "test": 5000},
     "tatoeba-questions": {"train": 3696, "validation": 408, "test": 456},
     "msra-questions": {"train": 19216, "validation": 2369, "test": 2462},
+    "translate-instructions": {"train": 141954, "validation": 18122, "test": 17933},
+    "entities-instructions-zh": {"train": 45314, "validation": 4975, "test": 5000},
 }
 
 
@@ -89,6 +91,8 @@ def write_package(folder, kind) -> tuple[bytes, Package]:
 
 
 def texts(row):
+    if "instruction" in row:
+        return [row[name] for name in ("instruction", "input", "output")]
     if "translation" in row:
         return list(row["translation"].values())
     return [row["question"], row["context"]] if "question" in row else [row.get("text") or "".join(row["tokens"])]

@@ -14,6 +14,7 @@ RIVALS = {
     "crf": "条件随机场",
     "unigram": "只按词频猜词（一元模型）",
     "bigram": "训练集上的二元模型",
+    "before": "训练之前的同一个模型",
     "copy": "照抄原文",
     "majority_token": "总是猜最常见的词",
     "no_answer": "从不作答",

@@ -15,6 +15,7 @@ RIVALS = {
     "crf": "a conditional random field",
     "unigram": "guessing tokens by how common they are (unigrams)",
     "bigram": "a bigram model of train",
+    "before": "the same model before it was trained",
     "copy": "copying the source",
     "majority_token": "always guessing the commonest token",
     "no_answer": "never giving an answer",

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
+from ...data.answered import are_answered
 from ...data.columns import WhichColumn
 from ...data.part import Part, is_chinese, part_of_rows
 from ...data.sources import local_path
 from ...data.summary import splits_line
 from ...data.table import reading
-from ...data.text_columns import are_answered
 from ...data.text_folders import is_text
 from ...errors import UserError
 from ...run.console import say

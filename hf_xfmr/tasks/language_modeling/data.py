@@ -1,8 +1,10 @@
-"""Language modelling: documents -> blocks of tokens, packed without loss, and a report of what was done to them."""
+"""Language modelling: documents -> blocks of tokens, packed without loss, and a report of what was done to them.
+Conversations, of which a part is learned: `instructions.py`."""
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,19 +13,23 @@ from datasets.table import InMemoryTable
 from transformers import PreTrainedTokenizerBase
 
 from ...data import cache
+from ...data.conversations import ConversationSettings
 from ...data.corpus import DocumentCorpus
-from ...data.documents import STREAMED, Documents, DocumentSettings, chat_of, load_documents
+from ...data.documents import STREAMED, Documents, chat_of, load_documents
 from ...data.kept_columns import Kept
 from ...errors import UserError
 from ...tokenizer.long_texts import tokens_of
 from ...tokenizer.token_table import kept_tokens
+from . import instructions
+from .examples import Example, Tally, examples
 from .pack import PACKINGS, end_of_text, pack
+from .templates import TEMPLATES, Template
 
 BLOCK = Features({"input_ids": List(Value("int32")), "lengths": List(Value("int32"))})
 
 
 @dataclass(kw_only=True)
-class LanguageModelingSettings(DocumentSettings):
+class LanguageModelingSettings(ConversationSettings):
     """Which texts a language model learns, and in which pieces; everything has a default."""
 
     block_size: int | None = field(
@@ -33,7 +39,21 @@ class LanguageModelingSettings(DocumentSettings):
         default="documents",
         metadata={
             "help": "documents: those in one block do not see one another, and positions start anew; "
-            "concatenate: a block is one text"
+            "concatenate: a block is one text; none: a conversation a block"
+        },
+    )
+    template: str | None = field(
+        default=None,
+        metadata={
+            "help": f"how conversations are written: {', '.join(TEMPLATES)} or a file with a chat template in Jinja; "
+            "none: the tokenizer's own, or instruction, in Chinese chinese"
+        },
+    )
+    over_long: str = field(
+        default="error",
+        metadata={
+            "help": "a conversation longer than block_size: error; leave_out; cut_prompt: its last tokens are kept, if "
+            "all that is learned is among them"
         },
     )
 
@@ -53,8 +73,16 @@ class LanguageModelingData(DocumentCorpus):
     report: list[str]
     keep_tokenized: bool = False
     joined: bool = False
+    template: Template | None = None
+    over_long: str = "error"
 
     generates = True
+
+    def examples(self, split: str) -> Iterator[Example]:
+        """The conversations of a split."""
+        assert self.template is not None
+        how = {"limit": self.block_size, "over_long": self.over_long, "tally": Tally()}
+        return examples(self.documents[split], self.tokenizer, self.template, **how)  # type: ignore[arg-type]
 
     @property
     def row_limit(self) -> int:  # type: ignore[override]
@@ -86,6 +114,8 @@ def language_modeling(
             f"block_size is {block_size}; it is at least 2 and at most the model's {max_positions} positions"
         )
     documents, report = load_documents(dataset, settings, chat=chat_of(tokenizer))
+    if instructions.are(documents, settings):
+        return _of_conversations(documents, tokenizer, settings, block_size, report)
     if not isinstance(tokenizer, PreTrainedTokenizerBase):
         tokenizer = tokenizer(documents["train"])
     end = tokenizer.convert_ids_to_tokens(end_of_text(tokenizer))
@@ -114,6 +144,26 @@ def language_modeling(
         report=report,
         keep_tokenized=settings.keep_tokenized and not settings.streaming,
         joined=settings.packing == "concatenate" or settings.join is not None,
+    )
+
+
+def _of_conversations(
+    documents: Mapping[str, Documents], tokenizer: Any, settings: Any, block_size: int, report: list[str]
+) -> LanguageModelingData:
+    template = instructions.template_of(documents["train"], tokenizer, settings)
+    if not isinstance(tokenizer, PreTrainedTokenizerBase):
+        tokenizer = tokenizer(instructions.written(documents["train"], template))
+    end_of_text(tokenizer)  # which the templates write behind an answer
+    tokenizer.chat_template = template.source  # with which it is saved
+    splits, lines = instructions.blocks(documents, tokenizer, template, settings, block_size)
+    return LanguageModelingData(
+        splits=splits,
+        documents=documents,
+        tokenizer=tokenizer,
+        block_size=block_size,
+        report=[*report, *lines],
+        template=template,
+        over_long=settings.over_long,
     )
 
 

@@ -2,7 +2,7 @@
 
 import copy
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -12,6 +12,7 @@ from ...run import finite, ranges
 from ...tokenizer import long_texts, unknown
 from ..task import task_of
 from .streaming import Streamed
+from .templates import of_tokenizer
 
 MAX_NEW_TOKENS = 100
 HEAD = "AutoModelForCausalLM"
@@ -47,12 +48,26 @@ class Generator:
         other.max_new_tokens, other.options = max_new_tokens, self._with_padding(options)
         return other
 
-    def __call__(self, prompts: list[str], say: Callable[[str], object] | None = None) -> list[str]:
-        """Each prompt with its continuation; of a single one `say` hears the text as it is written. Raises `UserError`
-        if that is more than the model has positions for, and for a prompt to which the model gives no finite numbers.
+    def asked(self, messages: Sequence[dict[str, str]]) -> str:
+        """The prompt that messages are by the checkpoint's chat template. Raises `UserError` where it has none."""
+        template = of_tokenizer(self.tokenizer)
+        if template is None:
+            raise UserError(
+                f"{self.name} has no chat template: leave --template out, or give a run of train gpt2 on prompts with "
+                "answers"
+            )
+        template.name = self.name
+        return template.render(messages, self.tokenizer.special_tokens_map, waits=True)
+
+    def __call__(
+        self, prompts: list[str], say: Callable[[str], object] | None = None, *, alone: bool = False
+    ) -> list[str]:
+        """Each prompt with its continuation, or that `alone`; of a single one `say` hears the text as it is written.
+        Raises `UserError` if that is more than the model has positions for, and for a prompt to which the model gives
+        no finite numbers.
         """
         try:
-            return self._continued(prompts, say)
+            return self._continued(prompts, say, alone)
         except finite.NotFinite:
             if len(prompts) == 1:
                 raise finite.error(self.name, f'"{prompts[0][:40]}"') from None
@@ -60,7 +75,7 @@ class Generator:
             self([prompt])
         raise finite.error(self.name, f'one of {len(prompts):,} prompts read together, the first "{prompts[0][:40]}"')
 
-    def _continued(self, prompts: list[str], say: Callable[[str], object] | None) -> list[str]:
+    def _continued(self, prompts: list[str], say: Callable[[str], object] | None, alone: bool) -> list[str]:
         start = self.tokenizer.bos_token or self.tokenizer.eos_token or self.tokenizer.cls_token
         for prompt in prompts:
             if not prompt and start is None:
@@ -73,19 +88,19 @@ class Generator:
             encoded = self.tokenizer(given, add_special_tokens=False, verbose=False)["input_ids"]
         rows = [list(ids) for ids in encoded]
         room, wanted = self._room(max(map(len, rows)))
-        streamed = None if say is None else Streamed(self.tokenizer, rows[0], say)
+        streamed = None if say is None else Streamed(self.tokenizer, rows[0], say, alone=alone)
         told = None if streamed is None else lambda row, token: bool(streamed(token))  # which ends nothing
         found = self.engine(rows, {**self.options, "max_new_tokens": room}, told)
         if streamed is not None:
             streamed.end()
         if room < wanted:  # said once there is an answer: an error stays the one line
             print(f"max_new_tokens: {room}, all the model has positions for", file=sys.stderr)
-        whole = [[*row, *new] for row, new in zip(rows, found, strict=True)]
+        whole = [list(new) if alone else [*row, *new] for row, new in zip(rows, found, strict=True)]
         return self.tokenizer.batch_decode(whole, skip_special_tokens=True)
 
-    def stream(self, prompt: str) -> None:
-        """Print one prompt and its continuation as it is written."""
-        self([prompt], lambda text: print(text, end="", flush=True))
+    def stream(self, prompt: str, *, alone: bool = False) -> None:
+        """Print one prompt and its continuation, or that `alone`, as it is written."""
+        self([prompt], lambda text: print(text, end="", flush=True), alone=alone)
         print(flush=True)
 
     def _room(self, prompt: int) -> tuple[int, int]:
@@ -102,8 +117,9 @@ class Generator:
 
 def generate(
     model: "str | Generator",
-    prompts: Iterable[str],
+    prompts: Iterable[str | Sequence[dict[str, str]]],
     *,
+    template: bool = False,
     max_new_tokens: int | None = None,
     temperature: float = 0.8,
     top_k: int = 50,
@@ -113,10 +129,13 @@ def generate(
     batch_size: int = 16,
     streamed: bool = False,
     engine: str | None = None,
-) -> Iterator[dict[str, str]]:
+) -> Iterator[dict[str, Any]]:
     """For each prompt {"prompt", "text"}, in their order; `text` begins with the prompt. `model` is a folder, exported
     or not, a Hub name, or a `Generator`, whose own options these replace; `engine` computes it, None: what the folder
     is for. Sampling, unless `temperature` is 0 or there are several beams; the same `seed` gives the same texts.
+
+    With `template` the prompts, which may be lists of messages too, are written by the checkpoint's chat template, and
+    `text` is the answer alone.
 
     `streamed` prints the text of one prompt as it is written (beams can't be), and yields nothing. Raises `UserError`
     for numbers that can't be, and as `Generator`.
@@ -128,10 +147,20 @@ def generate(
     engines.seed(seed, generator.place.engine)
     rest = iter(prompts)
     if streamed:
-        generator.stream(next(rest))
+        generator.stream(_written(generator, next(rest), template), alone=template)
         return
     while batch := list(islice(rest, batch_size)):
-        yield from ({"prompt": p, "text": text} for p, text in zip(batch, generator(batch), strict=True))
+        texts = generator([_written(generator, one, template) for one in batch], alone=template)
+        for prompt, text in zip(batch, texts, strict=True):
+            yield {"prompt" if isinstance(prompt, str) else "messages": prompt, "text": text}
+
+
+def _written(generator: Generator, prompt: str | Sequence[dict[str, str]], template: bool) -> str:
+    if template:
+        return generator.asked([{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt)
+    if not isinstance(prompt, str):
+        raise UserError("messages are written by the checkpoint's chat template: add --template")
+    return prompt
 
 
 def _options(max_new_tokens: int | None, temperature: float, top_k: int, top_p: float, num_beams: int) -> dict:

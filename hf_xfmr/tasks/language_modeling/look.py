@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ...data.conversations import Conversation
 from ...data.documents import load_documents
 from ...data.part import is_chinese, part_of_documents
 from ...run.settings import of_flags
@@ -17,6 +18,9 @@ def look(name: str, words: Sequence[str]) -> Look:
     splits, report = load_documents(name, settings)
     parts = {split: part_of_documents(split, texts, LOOKED_AT) for split, texts in splits.items()}
     train = parts["train"]
+    are_asked = isinstance(next(iter(splits["train"]), None), Conversation)
+    what = "conversation" if are_asked else "text"
     count = f"{train.total:,}" if train.total is not None else f"more than {len(train):,}"
-    problem = f"problem: a language model of {count} text{'' if train.total == 1 else 's'}"
+    problem = f"problem: a language model of {count} {what}{'' if train.total == 1 else 's'}"
+    problem += ", learning the answers alone" if are_asked else ""
     return Look([*report[1:], problem], parts, None, "finetune_gpt2", ["--model", MODELS[is_chinese(train)]])

@@ -11,7 +11,9 @@ import torch
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
+from ...data.conversations import ASSISTANT
 from ...errors import UserError
+from .examples import Example
 from .pack import end_of_text
 
 IGNORE = -100
@@ -98,20 +100,39 @@ def evaluate_in_detail(
         raise UserError(f"stride is {stride}; it is at least 1 and less than the window's {window} tokens")
     if not tokenizer.is_fast:
         raise UserError(f"{type(tokenizer).__name__} has no offsets; save it with a tokenizer.json")
-    losses = _score(model, tokenizer, documents, window, window - 1, batch_size)
+
+    def by(step: int) -> Losses:
+        read: list[dict] = []
+        cut = (each for ids in _read(tokenizer, documents, read) for each in _windows(ids, window, step, len(read) - 1))
+        return _score(model, cut, read, window, batch_size)
+
+    losses = by(window - 1)
     figures = _figures(losses.documents)
     if stride is not None:
-        strided = _figures(_score(model, tokenizer, documents, window, stride, batch_size).documents)
+        strided = _figures(by(stride).documents)
         figures |= {f"strided_{name}": value for name, value in strided.items() if name != "tokens"}
     return figures, losses
 
 
-@torch.no_grad()
-def _score(model, tokenizer, documents, window: int, stride: int, batch_size: int) -> Losses:
+def evaluate_answers(model, examples: Iterable[Example], *, window: int, batch_size: int = 8) -> tuple[dict, Losses]:
+    """As `evaluate_in_detail`, of conversations of at most `window` tokens: what is learned of each is scored, from all
+    that stands before it. Bytes and characters are those of the assistant's messages."""
     read: list[dict] = []
-    windows = (
-        each for ids in _read(tokenizer, documents, read) for each in _windows(ids, window, stride, len(read) - 1)
-    )
+
+    def windows() -> Iterator[Window]:
+        for example in examples:
+            answers = "".join(one["content"] for one in example.conversation.messages if one["role"] == ASSISTANT)
+            read.append(_facts(example.conversation, answers))
+            ids, learned = torch.from_numpy(example.ids.astype(np.int64)), torch.from_numpy(example.learned)
+            yield Window(ids[:-1], ids[1:].masked_fill(~learned[1:], IGNORE), len(read) - 1)
+
+    losses = _score(model, windows(), read, window, batch_size)
+    return _figures(losses.documents), losses
+
+
+@torch.no_grad()
+def _score(model, windows: Iterator[Window], read: list[dict], window: int, batch_size: int) -> Losses:
+    """`read` has what `Document` says of each text, by the time its first window comes."""
     at = torch.zeros(
         2, window, dtype=torch.float64, device=model.device
     )  # the losses at each position, and their number
@@ -161,6 +182,11 @@ def _figures(documents: list[Document]) -> dict[str, float]:
     }
 
 
+def _facts(text: str, predicted: str) -> dict:
+    sizes = {"bytes": len(predicted.encode()), "characters": len(predicted)}
+    return {"text": text[:BEGINNING], "sha256": sha256(text.encode()).hexdigest(), **sizes}
+
+
 def _read(tokenizer, documents: Iterable[str], read: list[dict]) -> Iterator[torch.Tensor]:
     """The ids of each document, [n], its end included; what `Document` says of its text is appended to `read`."""
     end, documents = end_of_text(tokenizer), iter(documents)
@@ -169,9 +195,7 @@ def _read(tokenizer, documents: Iterable[str], read: list[dict]) -> Iterator[tor
             texts, add_special_tokens=False, return_attention_mask=False, return_offsets_mapping=True, verbose=False
         )
         for text, ids, offsets in zip(texts, encoded["input_ids"], encoded["offset_mapping"], strict=True):
-            predicted = text[offsets[0][1] :] if offsets else ""
-            sizes = {"bytes": len(predicted.encode()), "characters": len(predicted)}
-            read.append({"text": text[:BEGINNING], "sha256": sha256(text.encode()).hexdigest(), **sizes})
+            read.append(_facts(text, text[offsets[0][1] :] if offsets else ""))
             yield torch.from_numpy(np.array([*ids, end]))
 
 

@@ -8,7 +8,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from ...errors import UserError
 
-PACKINGS = ("documents", "concatenate")
+PACKINGS = ("documents", "concatenate", "none")
 
 
 def pack(documents: Iterable[np.ndarray], block_size: int, packing: str) -> Iterator[dict[str, np.ndarray]]:
@@ -52,7 +52,8 @@ class LanguageModelingCollator:
 
     Gives `input_ids`, `attention_mask` (0 at padding), `position_ids` (from 0 anew in each sequence of a block) and
     `labels`, each [B, T] int64. Labels are the input_ids, to be shifted by the model, with -100 at padding, which is
-    known by its place and not by its id, and at the first token of each sequence, which nothing before it predicts.
+    known by its place and not by its id, at the first token of each sequence, which nothing before it predicts, and
+    where the `learned` of a block of conversations says so.
     """
 
     def __init__(self, tokenizer):
@@ -62,6 +63,9 @@ class LanguageModelingCollator:
         ids = [torch.as_tensor(row["input_ids"], dtype=torch.int64) for row in rows]
         positions = [torch.cat([torch.arange(int(n)) for n in row["lengths"]]) for row in rows]
         labels = [one.masked_fill(place == 0, -100) for one, place in zip(ids, positions, strict=True)]
+        if "learned" in rows[0]:
+            learned = [torch.as_tensor(row["learned"], dtype=torch.bool) for row in rows]
+            labels = [one.masked_fill(~which, -100) for one, which in zip(labels, learned, strict=True)]
         return {
             "input_ids": pad_sequence(ids, batch_first=True, padding_value=self.padding),
             "attention_mask": pad_sequence([torch.ones_like(one) for one in ids], batch_first=True),

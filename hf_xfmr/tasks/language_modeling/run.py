@@ -1,14 +1,9 @@
-"""The parts of a language-modelling run: the model its settings ask for, its trainer, and what it ends with."""
+"""The parts of a language-modelling run: the model its settings ask for, and its trainer."""
 
-import csv
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
-from statistics import median
 
-import torch
 from tokenizers import Tokenizer
-from tqdm.auto import tqdm
 from transformers import (
     AutoTokenizer,
     PreTrainedTokenizerBase,
@@ -18,25 +13,15 @@ from transformers import (
 
 from ...errors import UserError
 from ...models.gpt2 import XfmrGPT2Config, XfmrGPT2ForCausalLM
-from ...plain import harmless
-from ...report.figures import of_figures
-from ...report.verdict.lines import lines
 from ...run import loading, lora, ranges
-from ...run.console import say, say_how_to_try
-from ...run.finish import save_and_report
+from ...run.console import say
 from ...run.starting_point import check_end, check_origin, new_config, of_checkpoint
 from ...tokenizer import train as train_tokenizer
 from ...tokenizer.kinds import KINDS
 from ...training import XfmrTrainer, XfmrTrainingArguments
-from ...training.many_processes import in_parts, is_spread
-from ...writing import whole
-from . import verdict
 from .data import LanguageModelingData, LanguageModelingSettings
-from .metrics import Document, Losses, evaluate_in_detail
 from .pack import LanguageModelingCollator
-
-SAMPLE_TOKENS = 100
-PROMPT_CHARACTERS = 16
+from .sampling import SampleCallback, prompt
 
 
 @dataclass(kw_only=True)
@@ -140,55 +125,6 @@ def build_model(settings: ModelSettings, config: XfmrGPT2Config, corpus: Languag
     return lora.adapt(model, settings, targets=("c_attn",), task="CAUSAL_LM")
 
 
-class SampleCallback(TrainerCallback):
-    """Every so many steps, prints how the model continues a prompt, and enters it in the log. Training's random numbers
-    stay as they would be without. Where no process holds the whole model, all write the same, and one prints it."""
-
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, prompt: str, every: int):
-        self.tokenizer, self.prompt, self.every = tokenizer, prompt, every
-
-    def on_step_end(self, args, state, control, model=None, **kwargs):
-        is_main = state.is_world_process_zero
-        if state.global_step % self.every or not (is_main or is_spread(model)):
-            return
-        prompt, added = continuation(lora.within(model), self.tokenizer, self.prompt, seed=args.seed)
-        if not is_main:
-            return
-        state.log_history.append({"step": state.global_step, "prompt": prompt, "sample": added})
-        tqdm.write(f"sample at step {state.global_step:,}: {on_one_line(prompt)} | {on_one_line(added)}")
-
-
-def on_one_line(text: str) -> str:
-    """For a log: line breaks as they are written in code, and nothing that a terminal obeys."""
-    return harmless(text.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t"), kept="")
-
-
-def continuation(model, tokenizer: PreTrainedTokenizerBase, prompt: str, *, seed: int) -> tuple[str, str]:
-    """The prompt as the model read it, and what it, sampling among the 50 likeliest tokens, adds to it."""
-    ids = tokenizer(prompt, add_special_tokens=False).input_ids or [tokenizer.eos_token_id]
-    ids = ids[-(model.config.n_positions - 1) :]  # one place for something new, however long the prompt
-    was_training = model.training
-    model.eval()
-    with torch.random.fork_rng(), in_parts(model):
-        torch.manual_seed(seed)
-        out = model.generate(
-            input_ids=torch.tensor([ids], device=model.device),
-            attention_mask=torch.ones(1, len(ids), dtype=torch.int64, device=model.device),
-            max_new_tokens=min(SAMPLE_TOKENS, model.config.n_positions - len(ids)),
-            do_sample=True,
-            top_k=50,
-            synced_gpus=is_spread(model) or None,
-            pad_token_id=tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id,
-        )
-    model.train(was_training)
-    read, whole = (str(tokenizer.decode(one, skip_special_tokens=True)) for one in (ids, out[0]))
-    # A character may lie across the end of the prompt's tokens: then the two are decoded apart.
-    added = (
-        whole[len(read) :] if whole.startswith(read) else tokenizer.decode(out[0][len(ids) :], skip_special_tokens=True)
-    )
-    return read, str(added)
-
-
 def make_trainer(
     settings: ModelSettings, args: XfmrTrainingArguments, model, corpus: LanguageModelingData
 ) -> XfmrTrainer:
@@ -200,7 +136,9 @@ def make_trainer(
     args.prediction_loss_only = True
     callbacks: list[TrainerCallback] = []
     if settings.sample_every:
-        callbacks.append(SampleCallback(corpus.tokenizer, prompt(settings, corpus), settings.sample_every))
+        callbacks.append(
+            SampleCallback(corpus.tokenizer, prompt(settings.sample_prompt, corpus), settings.sample_every)
+        )
     trainer = XfmrTrainer(
         model,
         args,
@@ -211,71 +149,3 @@ def make_trainer(
     )
     trainer.held_out = corpus.held_out()
     return trainer
-
-
-def prompt(settings: ModelSettings, corpus: LanguageModelingData) -> str:
-    """What samples continue."""
-    if settings.sample_prompt is not None:
-        return settings.sample_prompt
-    held_out = corpus.documents.get("validation", corpus.documents["train"])
-    return next(iter(held_out)).strip()[:PROMPT_CHARACTERS]
-
-
-def finish(
-    trainer: XfmrTrainer, settings: ModelSettings, corpus: LanguageModelingData, seconds: float
-) -> dict[str, dict[str, float]]:
-    """Evaluate validation and test, print the result, and save model and report. Returns the metrics of each split."""
-    args, logs = trainer.args, trainer.state.log_history
-    model = lora.within(trainer.accelerator.unwrap_model(trainer.model))
-    results: dict[str, dict[str, float]] = {}
-    losses: Losses | None = None  # of the last split: test, if there is one
-    folder = Path(str(args.output_dir))
-    for split, documents in corpus.documents.items():
-        if split != "train":
-            results[split], losses = evaluate_in_detail(
-                model,
-                corpus.tokenizer,
-                documents,
-                window=corpus.block_size,
-                stride=settings.stride,
-                batch_size=args.per_device_eval_batch_size,
-            )
-            if trainer.is_world_process_zero():
-                _write(folder / f"documents-{split}.csv", losses.documents)
-    samples: list[dict] = [
-        {name: log[name] for name in ("step", "prompt", "sample")} for log in logs if "sample" in log
-    ]
-    step = trainer.state.global_step
-    if settings.sample_every and not (samples and samples[-1]["step"] == step):
-        read, added = continuation(model, corpus.tokenizer, prompt(settings, corpus), seed=args.seed)
-        samples.append({"step": step, "prompt": read, "sample": added})
-    shown = next(reversed(results), None)
-    written = [one["sample"] for one in samples]
-    judged = verdict.of_run(corpus, shown, losses, model.config.vocab_size, written, logs, args.to_dict())
-    say(*lines(judged))
-    speeds = [log["tokens_per_second"] for log in logs if "tokens_per_second" in log]
-    speed = f", {median(speeds):,.0f} tokens/s" if speeds else ""
-    say(f"trained in {seconds:.0f} s, on {trainer.state.num_input_tokens_seen:,} tokens{speed}")
-    for split, figures in results.items():
-        say(f"{split}, {figures['tokens']:,} tokens:", *of_figures(figures))
-    save_and_report(
-        trainer,
-        settings,
-        tokenizer=corpus.tokenizer,
-        metrics=results,
-        seconds=seconds,
-        data=corpus.report,
-        loss_by_position=losses.by_position if losses else [],
-        samples=samples,
-        verdict=judged,
-    )
-    say_how_to_try("generate", str(folder), prompt(settings, corpus))
-    return results
-
-
-def _write(path: Path, documents: list[Document]) -> None:
-    """What each document cost, for `python -m hf_xfmr compare`."""
-    with whole(path) as aside, aside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(Document._fields)
-        writer.writerows(documents)

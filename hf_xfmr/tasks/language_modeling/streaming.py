@@ -9,10 +9,11 @@ _WIDE = ((0x2E80, 0x9FFF), (0xAC00, 0xD7A3), (0xF900, 0xFAFF), (0x20000, 0x3FFFF
 
 
 class Streamed:
-    """Gives `say` a text in pieces, that of the `begun` ids first; nothing in them is obeyed by a terminal."""
+    """Gives `say` a text in pieces, that of the `begun` ids first, unless what follows is to be said `alone`; nothing
+    in them is obeyed by a terminal."""
 
-    def __init__(self, tokenizer: Any, begun: list[int], say: Callable[[str], object]):
-        self.tokenizer, self.say, self.ids, self.said = tokenizer, say, list(begun), 0
+    def __init__(self, tokenizer: Any, begun: list[int], say: Callable[[str], object], *, alone: bool = False):
+        self.tokenizer, self.say, self.ids, self.said = tokenizer, say, [] if alone else list(begun), 0
         self._tell(whole=True)
 
     def __call__(self, token: int) -> None:

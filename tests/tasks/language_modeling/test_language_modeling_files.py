@@ -36,12 +36,9 @@ def test_a_folder_of_gbk_texts(tmp_path, capsys):
     assert lines[1].startswith("read: corpus as a folder of 40 text files; 30 in gb18030 and 10 in UTF-8; each file is")
 
 
-def test_instructions_are_trained_on_by_the_flags_of_the_sentence_that_refuses_them(tmp_path, capsys):
+def test_instructions_are_texts_by_the_flag_that_joins_their_columns(tmp_path, capsys):
     rows = [{"instruction": f"Compte jusqu'à {n}", "input": "", "output": f"un à {n}"} for n in range(60)]
-    data = jsonl(tmp_path / "alpaca.jsonl", rows)
-    with pytest.raises(UserError, match="--join_columns instruction,input,output"):
-        run(data)
-    run(data, "--join_columns", "instruction,input,output")
+    run(jsonl(tmp_path / "alpaca.jsonl", rows), "--join_columns", "instruction,input,output")
     lines = capsys.readouterr().out.splitlines()
     joined = 'texts: columns "instruction", "input", "output" joined by a blank line'
     assert lines[2] == f"{joined}; 60 rows lack one of them, left out there"

@@ -39,7 +39,9 @@ def test_ngrams_are_probabilities_and_bigrams_know_what_follows():
 def test_a_model_that_has_learned_nothing_is_worse_than_unigrams(tokenizer, validation, unit, rows):
     model = tiny_stock(GPT2LMHeadModel, vocab_size=len(tokenizer), n_positions=32)
     _, losses = evaluate_in_detail(model, tokenizer, validation, window=32)
-    corpus = SimpleNamespace(documents={"train": TEXTS, "validation": validation}, tokenizer=tokenizer, block_size=32)
+    corpus = SimpleNamespace(
+        documents={"train": TEXTS, "validation": validation}, tokenizer=tokenizer, block_size=32, template=None
+    )
     found = verdict.of_run(corpus, "validation", losses, len(tokenizer), ["ab" * 40], [], ARGUMENTS)
     assert found["level"] == "useless"
     assert found["sentence"].startswith("Useless as it stands, worse than guessing tokens by how common they are")
@@ -55,7 +57,7 @@ def test_a_model_that_knows_more_than_pairs_is_better(tokenizer):
     )
     knowing = losses._replace(windows=[(document, 0.1 * tokens, tokens) for document, _, tokens in losses.windows])
     corpus = SimpleNamespace(
-        documents={"train": TEXTS[12:], "validation": TEXTS[:12]}, tokenizer=tokenizer, block_size=32
+        documents={"train": TEXTS[12:], "validation": TEXTS[:12]}, tokenizer=tokenizer, block_size=32, template=None
     )
     found = verdict.of_run(corpus, "validation", knowing, len(tokenizer), [], [], ARGUMENTS)
     assert found["level"] == "better"
