@@ -1,13 +1,12 @@
 """What the verdict says of a language model: against unigrams and bigrams, token for token."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from oracles import tiny_stock
 from transformers import GPT2LMHeadModel
 
 from hf_xfmr.tasks.language_modeling import verdict
+from hf_xfmr.tasks.language_modeling.data import LanguageModelingData
 from hf_xfmr.tasks.language_modeling.metrics import evaluate_in_detail
 from hf_xfmr.tasks.language_modeling.ngrams import Ngrams
 from hf_xfmr.tasks.language_modeling.run import for_documents
@@ -35,13 +34,16 @@ def test_ngrams_are_probabilities_and_bigrams_know_what_follows():
     assert np.exp(known.mean()) < 1.2
 
 
+def corpus_of(tokenizer, train, validation) -> LanguageModelingData:
+    documents = {"train": train, "validation": validation}
+    return LanguageModelingData(splits={}, documents=documents, tokenizer=tokenizer, block_size=32, report=[])
+
+
 @pytest.mark.parametrize(("validation", "unit", "rows"), [(TEXTS[:12], "documents", 12), (TEXTS[:2], "windows", 6)])
 def test_a_model_that_has_learned_nothing_is_worse_than_unigrams(tokenizer, validation, unit, rows):
     model = tiny_stock(GPT2LMHeadModel, vocab_size=len(tokenizer), n_positions=32)
     _, losses = evaluate_in_detail(model, tokenizer, validation, window=32)
-    corpus = SimpleNamespace(
-        documents={"train": TEXTS, "validation": validation}, tokenizer=tokenizer, block_size=32, template=None
-    )
+    corpus = corpus_of(tokenizer, TEXTS, validation)
     found = verdict.of_run(corpus, "validation", losses, len(tokenizer), ["ab" * 40], [], ARGUMENTS)
     assert found["level"] == "useless"
     assert found["sentence"].startswith("Useless as it stands, worse than guessing tokens by how common they are")
@@ -56,9 +58,7 @@ def test_a_model_that_knows_more_than_pairs_is_better(tokenizer):
         tiny_stock(GPT2LMHeadModel, vocab_size=len(tokenizer), n_positions=32), tokenizer, TEXTS[:12], window=32
     )
     knowing = losses._replace(windows=[(document, 0.1 * tokens, tokens) for document, _, tokens in losses.windows])
-    corpus = SimpleNamespace(
-        documents={"train": TEXTS[12:], "validation": TEXTS[:12]}, tokenizer=tokenizer, block_size=32, template=None
-    )
+    corpus = corpus_of(tokenizer, TEXTS[12:], TEXTS[:12])
     found = verdict.of_run(corpus, "validation", knowing, len(tokenizer), [], [], ARGUMENTS)
     assert found["level"] == "better"
     assert found["sentence"].startswith(
