@@ -44,6 +44,8 @@ def usage(folder: Path, kind: dual.Kind, config: Mapping, settings: Mapping, lan
             return pipeline(name, "text-classification", cut + options.get(problem or "", ""), f"{name}({given})")
         case "AutoModelForTokenClassification":
             return pipeline("tag", "token-classification", ', aggregation_strategy="simple"', f'tag("{names}")')
+        case "AutoModelForQuestionAnswering":  # transformers has no pipeline for it any more
+            return _answers(place, "谁在北京工作？" if language == "zh" else "Who works in Oslo?", names)
         case "AutoModelForMaskedLM" | "AutoModelForPreTraining":
             whole = masked.replace("{mask}", "{fill.tokenizer.mask_token}")
             return pipeline("fill", "fill-mask", "", f'fill(f"{whole}")')
@@ -52,6 +54,18 @@ def usage(folder: Path, kind: dual.Kind, config: Mapping, settings: Mapping, lan
         case "AutoModelForSeq2SeqLM":
             return _translation(place, text, min(128, config.get("max_position_embeddings", 256) // 2))
     return ""
+
+
+def _answers(place: str, question: str, context: str) -> str:
+    return f'''{HERE}from transformers import AutoModelForQuestionAnswering, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("{place}")
+model = AutoModelForQuestionAnswering.from_pretrained("{place}")
+given = tokenizer("{question}", "{context}", return_tensors="pt")
+scores = model(**given)
+start = int(scores.start_logits[0].argmax())
+end = start + int(scores.end_logits[0, start:].argmax())
+print(tokenizer.decode(given.input_ids[0, start : end + 1]))  # the first token: there is no answer'''
 
 
 def _translation(place: str, text: str, most: int) -> str:

@@ -12,7 +12,7 @@ from . import asking
 from .asking import answers_to
 from .batcher import Batcher
 from .limits import Limits
-from .subjects import Asked, Predicting, Subject
+from .subjects import Asked, Predicting, Subject, Text
 
 TEXT: dict[str, Any] = {"type": "string"}
 TEXTS: dict[str, Any] = {"type": "array", "items": TEXT}
@@ -35,6 +35,17 @@ class Classify(BaseModel):
     inputs: Inputs
 
 
+class Question(BaseModel):
+    question: str
+    context: str
+
+
+class Questions(BaseModel):
+    """A request in the schema of the Hub's inference for question answering."""
+
+    inputs: Question | Annotated[list[Question], Field(min_length=1)]
+
+
 class Many(BaseModel):
     inputs: Texts
 
@@ -48,7 +59,8 @@ def router(subject: Subject, batcher: Batcher, limits: Limits) -> APIRouter:
     """The paths of a model, by what it is for. Those of `generate` are in completions.py."""
     routes = APIRouter(tags=[subject.command])
     if isinstance(subject, Predicting):
-        (_tag if subject.finds_entities else _classify)(routes, subject, batcher, limits)
+        add = _tag if subject.finds_entities else _answer if subject.answers_questions else _classify
+        add(routes, subject, batcher, limits)
     elif subject.command == "fill":
 
         @routes.post("/fill", summary="Fill in masked words; answers as `hf_xfmr fill` has them")
@@ -73,6 +85,17 @@ def _tag(routes: APIRouter, subject: Predicting, batcher: Batcher, limits: Limit
     async def tag(asked: Many) -> Any:
         rows, is_batch = asking.texts_of(asked.inputs, limits)
         answers = await answers_to(batcher, rows, Asked())
+        return answers if is_batch else answers[0]
+
+
+def _answer(routes: APIRouter, subject: Predicting, batcher: Batcher, limits: Limits) -> None:
+    @routes.post("/answer", summary="Answer questions by a part of their context, as `hf_xfmr predict` does")
+    async def answer(asked: Questions) -> Any:
+        is_batch = isinstance(asked.inputs, list)
+        given: list[Question] = asked.inputs if isinstance(asked.inputs, list) else [asked.inputs]
+        rows = [Text(one.question, one.context) for one in given]
+        asking.check(rows, limits)
+        answers = await answers_to(batcher, rows, Asked(pairs=True))
         return answers if is_batch else answers[0]
 
 

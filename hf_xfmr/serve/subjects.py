@@ -53,7 +53,7 @@ class Subject:
 
 
 class Predicting(Subject):
-    """Classification, ratings, and entities."""
+    """Classification, ratings, entities, and answers to questions."""
 
     command = "predict"
 
@@ -62,12 +62,18 @@ class Predicting(Subject):
 
         self.predictor = predictor = cast(Any, load(self.model, engine=self.engine))
         self.finds_entities = self.predictor.columns is None
+        self.answers_questions = "answer" in (self.predictor.columns or ())
         self.reads_pairs = None if self.finds_entities else predictor.text_window.get("pair")
 
     def info(self) -> dict[str, Any]:
         if self.finds_entities:
             return {"task": "tagging"}
         window = self.predictor.text_window
+        if self.answers_questions:
+            gives_none = self.predictor.threshold is not None
+            return {"task": "question_answering", "reads_pairs": True, "may_have_no_answer": gives_none} | {
+                "max_input_length": window["max_length"]
+            }
         said = {"task": "classification", "labels": self.predictor.names, "reads_pairs": self.reads_pairs}
         return said | {"max_input_length": window["max_length"], "over_long": window.get("over_long", "head")}
 

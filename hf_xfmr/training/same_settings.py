@@ -36,7 +36,7 @@ RECORDED_ELSEWHERE = {  # with the data, or with the machine
 WITHOUT_END = ("constant", "constant_with_warmup", "inverse_sqrt")  # learning rates that do not know when a run ends
 OF_THE_FILE = (
     *("transformers_version", "_name_or_path", "auto_map", "architectures", "dtype"),
-    *("calibration_temperature", "decision_thresholds", "decision_costs"),
+    *("calibration_temperature", "decision_thresholds", "decision_costs", "no_answer_threshold"),
 )
 # Fields of a config that weights do not depend on: a new run from the weights may have others.
 OF_TRAINING = ("drop", "smoothing", "class_weights", "initializer", "init_std", "use_cache", "gradient", "text_window")

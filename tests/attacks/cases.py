@@ -12,11 +12,12 @@ from conversions import CONVERSIONS
 from exports import exports
 from more_cases import MORE
 from place import Case, Place, replace_file, reseal
+from question_cases import questions
 
 DEEP = "[" * 10_000 + "]" * 10_000
 ESCAPE = "\x1b]0;owned\x07\x1b[31m"
 LONG = "n" * 300
-RECIPES = ("classify_bert", "tag_bert", "pretrain_bert", "finetune_gpt2", "translate")
+RECIPES = ("classify_bert", "tag_bert", "answer_bert", "pretrain_bert", "finetune_gpt2", "translate")
 READERS = {  # commands that read a model, each with what follows it
     "predict": ("bert", ["good film"]),
     "fill": ("masked", ["the [MASK]"]),
@@ -953,6 +954,7 @@ CASES = [
     *checkpoints(),
     *runs(),
     *exports(),
+    *questions(),
     *MORE,
     *CONVERSIONS,
 ]

@@ -27,6 +27,7 @@ def make_all(home: Path) -> None:
         "bert": ("ForSequenceClassification", {"id2label": {0: "neg", 1: "pos"}, "label2id": {"neg": 0, "pos": 1}}),
         "tagger": ("ForTokenClassification", {"id2label": {0: "O", 1: "B-X"}, "label2id": {"O": 0, "B-X": 1}}),
         "masked": ("ForPreTraining", {}),
+        "answers": ("ForQuestionAnswering", {}),
         "qa3": ("ForQuestionAnswering", {"num_labels": 3}),
     }
     for name, (head, options) in heads.items():
@@ -71,6 +72,9 @@ def write_data(home: Path) -> None:
     rows = [(f"the cat {'good' if n % 2 else 'bad'} film {n}", "pos" if n % 2 else "neg") for n in range(60)]
     (home / "good.csv").write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in rows))
     (home / "pairs.tsv").write_text("en\tfr\n" + "".join(f"the cat {n}\tle chat {n}\n" for n in range(60)))
+    (home / "questions.csv").write_text(
+        "question,context,answer\n" + "".join(f"good film {n}?,the cat bad film {n},cat\n" for n in range(60))
+    )
     (home / "corpus.txt").write_text(
         "\n\n".join(f"{text} {n}.\nAnd so it was {n}." for n in range(12) for text in TEXTS)
     )
@@ -82,6 +86,7 @@ def write_data(home: Path) -> None:
 RECIPES = {  # how each is run on good data, in a second or two
     "classify_bert": ["--dataset", "good.csv", "--model", "bert", "--baseline", "false"],
     "tag_bert": ["--dataset", "tags.jsonl", "--model", "tagger", "--baseline", "none"],
+    "answer_bert": ["--dataset", "questions.csv", "--model", "answers", "--baseline", "none"],
     "pretrain_bert": ["--dataset", "corpus.txt", "--model", "masked", "--separator", ""],
     "finetune_gpt2": ["--dataset", "corpus.txt", "--model", "gpt2", "--separator", ""],
     "translate": ["--dataset", "pairs.tsv", "--model", "translator", "--max_length", "30"],

@@ -44,7 +44,7 @@ def pasted(body: str) -> str:
     return re.search(r"```python\n(.*?)```", body, re.DOTALL)[1]
 
 
-@pytest.mark.parametrize("kind", ["classifier", "tagger", "masked", "gpt2", "transformer"])
+@pytest.mark.parametrize("kind", ["classifier", "tagger", "questions", "masked", "gpt2", "transformer"])
 def test_the_first_code_of_a_folders_card_runs_as_it_stands(checkpoints, monkeypatch, capsys, kind):
     monkeypatch.chdir(checkpoints)
     card.write(Path(kind))

@@ -29,6 +29,23 @@ def test_entities_are_those_of_predict(models):
         assert server.ask("/tag", {"inputs": [["a", "b"]]})[0] == 422
 
 
+def test_questions_are_answered_as_by_predict(models):
+    asked = [{"question": "a good film", "context": "bad b c good 😀 d"}, {"question": "who", "context": "x y z " * 40}]
+    expected = list(
+        load(str(models / "questions"))(*([one[name] for one in asked] for name in ("question", "context")))
+    )
+    with in_thread(models / "questions") as server:
+        about = server.ask("/info")[1]
+        assert (about["task"], about["may_have_no_answer"]) == ("question_answering", False)
+        found = server.ask("/answer", {"inputs": asked})[1]
+        assert found == [server.ask("/answer", {"inputs": one})[1] for one in asked]
+        for one, other in zip(found, expected, strict=True):
+            assert (one["answer"], one["start"], one["end"]) == (other["answer"], other["start"], other["end"])
+        for wrong in (["a", "b"], {"question": "a"}, [], {"question": "a", "context": " "}):
+            assert server.ask("/answer", {"inputs": wrong})[0] == 422
+        assert server.ask("/predict", {"inputs": "a"})[0] == 404
+
+
 def test_masked_words_are_those_of_fill(models):
     texts = ["good [MASK]", "a [MASK] b [MASK]"]
     expected = list(fill(str(models / "masked"), texts, top_k=3))

@@ -15,9 +15,11 @@ CHROMIUM = os.environ.get("HF_XFMR_CHROMIUM") or shutil.which("chromium") or shu
 PHONE, LAPTOP = 390, 1280
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
 TYPED = "good film <b>bad</b> 😀 good"
+CONTEXT = "a bad film 😀 and a good one"
 MODELS = {
     "classifier": TYPED,
     "tagger": TYPED,
+    "questions": "a good film",
     "masked": "good [MASK]",
     "transformer": "good film",
     "gpt2": "good film",
@@ -58,6 +60,8 @@ def opened(browser, server, *, width=LAPTOP, scheme="light", query="", asked=Non
 
 def ask(page, text: str) -> None:
     page.fill("#text", text)
+    if page.locator("#pair").is_visible():
+        page.fill("#pair", CONTEXT)
     page.click("#ask")
     page.locator("#ask:enabled").wait_for()
     assert page.faults == []
@@ -75,6 +79,10 @@ def shows(kind: str, page, answer: dict | None) -> None:
     elif kind == "tagger":
         marks = page.locator("#shown mark").evaluate_all("all => all.map(one => one.firstChild.data)")
         assert marks == [entity["text"] for entity in answer["entities"]]
+    elif kind == "questions":
+        assert page.locator("#shown .written").inner_text() == answer["answer"]
+        assert page.locator("#shown mark").inner_text() == answer["answer"]
+        assert page.locator("#shown meter").count() == 3
     elif kind == "masked":
         assert page.locator("#shown .written").inner_text() == answer["filled"]
         assert page.locator("#shown meter").count() == 5
@@ -85,7 +93,17 @@ def shows(kind: str, page, answer: dict | None) -> None:
         assert page.locator("#shown .written").inner_text().strip() == answer["translation_text"].strip()
 
 
-PATHS = {"classifier": "/classify", "tagger": "/tag", "masked": "/fill", "transformer": "/translate"}
+PATHS = {
+    "classifier": "/classify",
+    "tagger": "/tag",
+    "questions": "/answer",
+    "masked": "/fill",
+    "transformer": "/translate",
+}
+
+
+def asked_of(kind: str):
+    return {"question": MODELS[kind], "context": CONTEXT} if kind == "questions" else MODELS[kind]
 
 
 @pytest.mark.parametrize("kind", MODELS)
@@ -94,7 +112,7 @@ def test_the_page_shows_what_the_model_says(browser, models, kind):
 
     text = MODELS[kind]
     with in_thread(models / kind) as server:
-        answer = server.ask(PATHS[kind], {"inputs": text})[1] if kind in PATHS else None
+        answer = server.ask(PATHS[kind], {"inputs": asked_of(kind)})[1] if kind in PATHS else None
         for width, scheme, query in ((PHONE, "light", ""), (LAPTOP, "dark", ""), (PHONE, "dark", "?language=zh")):
             asked: list[str] = []
             page = opened(browser, server, width=width, scheme=scheme, query=query, asked=asked)

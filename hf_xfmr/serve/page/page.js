@@ -119,6 +119,16 @@ async function tag(text) {
   show(say.entities, entities.length ? shown : make("p", say.nothing_found));
 }
 
+async function answerOf(question, context) {
+  const answer = await (await ask("answer", { inputs: { question, context } })).json();
+  const shown = make("p", undefined, "marked");
+  const spans = answer.answer === null ? [] : [answer];
+  shown.append(...marked(context, spans, (words) => make("mark", words, "entity")));
+  const rows = [...spans, ...answer.others].map((one) => [one.answer, one.probability]);
+  if ("no_answer_probability" in answer) rows.push([say.no_answer, answer.no_answer_probability]);
+  show(say.answer, make("p", answer.answer ?? say.no_answer, "written"), bars(rows.sort((a, b) => b[1] - a[1])), shown);
+}
+
 async function fillIn(text) {
   const answer = await (await ask("fill", { inputs: text })).json();
   show(say.answer, make("p", answer.filled, "written"),
@@ -150,7 +160,7 @@ async function generate(text) {
   }
 }
 
-const ANSWERS = { classification: classify, tagging: tag, fill: fillIn, translation: translate, generation: generate };
+const ANSWERS = { classification: classify, tagging: tag, question_answering: answerOf, fill: fillIn, translation: translate, generation: generate };
 
 function fault(error) {
   byId("fault").textContent = error ? fill(say.failed, { error: error.message }) : "";
@@ -170,6 +180,10 @@ async function learn(first) {
   const labels = about.labels ? `${say.colon}${about.labels.slice(0, 8).join(", ")}${about.labels.length > 8 ? ", …" : ""}` : "";
   byId("about").textContent = `${say[`task_${about.task}`]}${labels}`;
   byId("pairs").hidden = !about.reads_pairs;
+  if (about.task === "question_answering") {
+    byId("text-label").textContent = say.question;
+    document.querySelector("label[for=pair]").textContent = say.context;
+  }
   if (about.task === "generation") byId("text-label").textContent = say.prompt;
   if (about.task === "fill") byId("text-label").textContent = fill(say.masked, { mask: about.mask_token });
 }

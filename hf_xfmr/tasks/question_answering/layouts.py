@@ -116,7 +116,8 @@ def _answers(value: Any, starts: Any, split: str, row: int, columns: _Columns) -
             ".jsonl or .parquet, where it stays one"
         )
     texts = value if isinstance(value, list) else [] if value is None or value == "" else [value]
-    texts = [one for one in texts if one is not None and one != ""]
+    if any(one is None or one == "" for one in texts):
+        raise UserError(f"{at(split, [row])}: one of its answers has no text; write it, or take it out of the list")
     places = starts if isinstance(starts, list) else [starts] * len(texts)
     places = places if texts else []
     if len(places) != len(texts):
@@ -133,7 +134,7 @@ def _place(value: Any, split: str, row: int) -> int | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or value < 0:
         raise UserError(
-            f"{at(split, [row])}: an answer starts at {short(value)!r}, which is no number of characters from 0; "
+            f'{at(split, [row])}: an answer starts at "{short(value)}", which is no number of characters from 0; '
             "correct it, or leave the cell empty"
         )
     return int(value)
@@ -148,7 +149,7 @@ def _nested(rows: Dataset, split: str) -> Iterator[Item]:
         for paragraph in [paragraphs] if isinstance(paragraphs, dict) else paragraphs or []:
             asked = paragraph.get("qas") if isinstance(paragraph, dict) else None
             asked = json.loads(asked) if isinstance(asked, str) else asked
-            if not isinstance(asked, list):
+            if not isinstance(asked, list) or not all(isinstance(one, dict) for one in asked):
                 raise UserError(
                     f"{at(split, [place])}: a paragraph has no list qas of questions, as SQuAD's layout has them; "
                     'write {"context": …, "qas": [{"question": …, "id": …, "answers": […]}]}'

@@ -83,7 +83,7 @@ FAULTS = {
     ),
     "case": ("ann", "", r'"ann" does not stand in the context letter by letter, where "Ann" stands at 0'),
     "spaces": ("   ", "3", "an answer is white space alone"),
-    "number": ("Bob", "first", r"an answer starts at 'first', which is no number of characters from 0"),
+    "number": ("Bob", "first", r'an answer starts at "first", which is no number of characters from 0'),
     "beyond": ("Bob", "900", r'at answer_start 900 stands "" and not the answer "Bob", which is at 21'),
 }
 
