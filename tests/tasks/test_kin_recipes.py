@@ -4,6 +4,7 @@ import csv
 import json
 from pathlib import Path
 
+import answer_bert
 import classify_bert
 import kin_checkpoints
 import numpy as np
@@ -19,6 +20,9 @@ from hf_xfmr.tasks.classification.classifier import Classifier
 from hf_xfmr.tasks.classification.overlong import Encoder
 from hf_xfmr.tasks.pretraining.filler import Filler
 from hf_xfmr.tasks.pretraining.sentences import tokenize
+from hf_xfmr.tasks.question_answering.answerer import Answerer
+from hf_xfmr.tasks.question_answering.data import answering
+from hf_xfmr.tasks.question_answering.settings import AnsweringSettings
 from hf_xfmr.tasks.tagging.alignment import align, join, piece_labels, word_tags
 from hf_xfmr.tasks.tagging.tagger import Tagger
 
@@ -131,6 +135,35 @@ def test_tag_words_of_several_scripts(family, checkpoints, tmp_path):
     text = " ".join(texts(30))  # several rows of the model
     (answer,) = tagger([text])
     assert max(entity["end"] for entity in answer["entities"]) > 0.8 * len(text)
+
+
+@pytest.mark.parametrize("family", quick("Roberta"))
+def test_answers_are_marked_and_given_whole_in_several_scripts(family, checkpoints, tmp_path):
+    """Whatever space a piece begins with, and though a character may be several pieces: the labelled pieces are the
+    answer's, and what is answered has no space around it."""
+    rows = []
+    for text in texts():
+        name = next(one for one in NAMES if text.startswith(one))
+        rows.append({"question": f"who saw {text[-8:]}", "context": f"{text} So it was.", "answer": name})
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    folder = tmp_path / "run"
+    given = ["--dataset", file, "--model", checkpoints[family], "--max_steps", 2, "--output_dir", folder]
+    answer_bert.main(flags(*given))
+    tokenizer = AutoTokenizer.from_pretrained(checkpoints[family])
+    corpus = answering(str(file), tokenizer, AnsweringSettings(max_length=40), max_positions=62)
+    for row in corpus.splits["train"]:
+        asked = corpus.questions["train"][row["question"]]
+        pair = tokenizer(asked["text"], asked["text_pair"])["input_ids"]
+        assert set(row["input_ids"]) <= {*pair}
+        if len(pair) <= 40:
+            assert row["input_ids"] == pair
+        if start := row["start_positions"]:
+            first, last = start - row["first"], row["end_positions"] - row["first"]
+            words = asked["text_pair"][row["starts"][first] : row["ends"][last]]
+            assert words.strip() == asked["answers"][0]
+    answers = list(Answerer(str(folder))([row["question"] for row in rows[:20]], [row["context"] for row in rows[:20]]))
+    assert all(one["answer"] == one["answer"].strip() != "" for one in answers)
 
 
 @pytest.mark.parametrize("family", quick("Roberta"))
