@@ -44,6 +44,7 @@ def main(argv: Given = None) -> dict[str, dict[str, float]]:
         settings,
         max_positions=config.longest_row,
         vocab_size=config.vocab_size if settings.model else None,
+        seed=args.seed,
     )
     say(*corpus.report)
     model = run.build_model(settings, config, corpus)

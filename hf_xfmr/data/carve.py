@@ -1,6 +1,6 @@
 """Which rows a split has, by a hash of their text: carved from train where a dataset lacks it, and limited."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 
 from datasets import Dataset
 
@@ -84,3 +84,26 @@ def limit_rows(rows: Dataset, limit: int | None, *, split: str, notes: list[str]
         f"max_{split}_rows: {limit:,} of {len(rows):,} {split} rows are used, chosen by a hash of their {column}"
     )
     return picked(rows, sorted(sorted(range(len(rows)), key=places.__getitem__)[:limit]))
+
+
+def draw_rows(rows: Dataset, most: int | None, *, labels: Sequence[Hashable], seed: int, notes: list[str]) -> Dataset:
+    """At most so many rows of each label, drawn by the seed and a hash of their texts: the same ones in whatever order.
+    `notes` gets how many, and which labels have fewer. None: all rows. Raises UserError for less than one."""
+    if most is None:
+        return rows
+    if most < 1:
+        raise UserError(f"rows_per_label is {most}; it must be at least 1")
+    order = [position(f"{seed} {text}") for text in rows["text"][:]]
+    kept: dict[Hashable, list[int]] = {}
+    for place in sorted(range(len(rows)), key=order.__getitem__):
+        of_label = kept.setdefault(labels[place], [])
+        if len(of_label) < most:
+            of_label.append(place)
+    places = sorted(place for of_label in kept.values() for place in of_label)
+    notes.append(
+        f"rows_per_label: {len(places):,} of {len(rows):,} train rows are used, {most:,} of a label, drawn by seed "
+        f"{seed}"
+    )
+    if fewer := sorted(str(label) for label, of_label in kept.items() if len(of_label) < most):
+        notes.append(f"rows_per_label: all rows are used of {listed(fewer)}, which have fewer")
+    return picked(rows, places)

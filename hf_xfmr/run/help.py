@@ -20,6 +20,7 @@ FIRST: dict[str, dict[str, str]] = {
         "kind": "wordpiece, bpe, unigram or char",
         "vocab_size": "how many tokens it has",
         "freeze_encoder": "train the layer on [CLS] alone",
+        "few_labels": "made for 8 to 64 rows of a label",
         "class_weights": "auto: rare labels count more",
         "lora_rank": "train low-rank updates alone",
     },

@@ -31,6 +31,7 @@ RANGES = {
             *("eval_accumulation_steps", "torch_empty_cache_steps", "dataloader_prefetch_factor", "ddp_timeout"),
             *("max_train_rows", "max_validation_rows", "max_test_rows", "max_train_documents", "vocab_size"),
             *("max_validation_documents", "task_rows", "task_length", "lora_rank", "lora_alpha", "stride"),
+            "rows_per_label",
             *("max_length", "block_size", "model_max_length", "min_frequency", "max_new_tokens", "max_answer_length"),
         ),
         AT_LEAST_1,

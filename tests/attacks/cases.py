@@ -156,6 +156,14 @@ def settings() -> Iterator[Case]:
         return ["recipe", "classify_bert", "run.yaml"]
 
     yield Case("settings", "a dangling link", dangling, "link to gone")
+    yield case(
+        "few labels from scratch", "dataset: good.csv\nfew_labels: true\noutput_dir: out\n", "needs a checkpoint"
+    )
+    yield case("few labels and LoRA", f"{base}few_labels: true\nlora_rank: 2\n", "few_labels and lora_rank exclude")
+    yield case(
+        "few labels and evaluations", f"{base}few_labels: true\neval_strategy: epoch\n", "leave eval_strategy out"
+    )
+    yield case("a label's rows", f"{base}rows_per_label: 0\n", "rows_per_label is 0; it must be at least 1")
     yield case("nested deep", f"{base}model_config: {DEEP}\n", "run.yaml is not YAML: .*more than 50")
     yield case("mappings nested deep", f"{base}model_config: {'{a: ' * 3000}1{'}' * 3000}\n", "more than 50")
     yield case("a key twice", f"{base}seed: 1\nseed: 2\n", "'seed' is there twice.*line 4")

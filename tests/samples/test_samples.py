@@ -26,6 +26,7 @@ from hf_xfmr.splits import position
 ROWS = {
     "movie-reviews": {"train": 8009, "validation": 1025, "test": 1038},
     "movie-ratings": {"train": 8430, "validation": 1089, "test": 1086},
+    "product-reviews": {"train": 2406, "validation": 267, "test": 304},
     "reviews-zh": {"train": 13856, "validation": 1772, "test": 1735},
     "shakespeare": {"train": 35, "validation": 3, "test": 4},
     "shakespeare-raw": {"train": 42},
@@ -120,7 +121,7 @@ def test_corpora_are_whole_and_clean(name):
     assert "==" in info.description
 
 
-@pytest.mark.parametrize("name", ["movie-reviews", "movie-ratings", "reviews-zh", "shakespeare"])
+@pytest.mark.parametrize("name", ["movie-reviews", "movie-ratings", "product-reviews", "reviews-zh", "shakespeare"])
 def test_no_text_is_on_two_sides(name):
     sides = [set(map(position, rows["text"])) for rows in samples.load(f"sample:{name}").values()]
     assert len(set.union(*sides)) == sum(map(len, sides))

@@ -78,11 +78,13 @@ def classification(
     *,
     max_positions: int | None = None,
     vocab_size: int | None = None,
+    seed: int = 0,
 ) -> ClassificationData:
     """Load (a name as `load_dataset_dict` takes), check, carve, label, tokenize and cut a dataset.
 
     Instead of a tokenizer, a function can be given that makes one of the texts of the train split, and of no other.
     `max_positions` and `vocab_size` are the model's: no row gets longer than the one, and no id may reach the other.
+    `seed` draws the rows of `rows_per_label`.
     Label ids follow a ClassLabel's order, the size of numbers, or the natural order of texts ("2" before "10").
 
     A missing validation or test split is carved from train by a hash of the text; validation never comes from test. A
@@ -92,7 +94,7 @@ def classification(
 
     Raises UserError, one sentence, for every input that cannot be used as it stands.
     """
-    read = read_labelled(dataset, settings)
+    read = read_labelled(dataset, settings, seed=seed)
     splits, source, problem, columns = read.splits, read.source, read.problem, read.columns
     if not isinstance(tokenizer, PreTrainedTokenizerBase):
         texts = [splits["train"][name][:] for name in ("text", "text_pair") if name in splits["train"].column_names]

@@ -6,7 +6,7 @@ import numpy as np
 from datasets import Dataset, DatasetDict
 
 from ...data import word_lists
-from ...data.carve import carve, limit_rows
+from ...data.carve import carve, draw_rows, limit_rows
 from ...data.columns import Columns
 from ...data.sources import load_dataset_dict
 from ...data.table import reading
@@ -42,10 +42,10 @@ class Labelled(NamedTuple):
 
 
 def read_labelled(
-    dataset: Any, settings: ClassificationSettings, *, readings: list[reading.Reading] | None = None
+    dataset: Any, settings: ClassificationSettings, *, seed: int = 0, readings: list[reading.Reading] | None = None
 ) -> Labelled:
     """Load, understand, check, carve and limit the rows of a dataset; see `data.classification`, also for errors.
-    `readings` gets what was read before one."""
+    `seed` draws the `rows_per_label`; `readings` gets what was read before an error."""
     readings = [] if readings is None else readings
     loaded = load_dataset_dict(dataset, config=settings.dataset_config, table=settings, readings=readings)
     if "train" not in loaded:
@@ -90,6 +90,18 @@ def read_labelled(
     for split in splits:
         if part is None or split == "validation" or (split == "test" and part.is_last):
             splits[split] = limit_rows(splits[split], getattr(settings, f"max_{split}_rows"), split=split, notes=notes)
+    if settings.rows_per_label is not None:
+        if part is not None:
+            raise UserError(
+                "folds and rows_per_label exclude one another: folds read all rows, so leave one of them out"
+            )
+        if not kind.has_names or kind.several:
+            raise UserError(
+                f"rows_per_label is for one label a row, and this is {problem.problem_type.replace('_', ' ')}: give "
+                "max_train_rows instead"
+            )
+        train = splits["train"]
+        splits["train"] = draw_rows(train, settings.rows_per_label, labels=train["label"][:], seed=seed, notes=notes)
     unused = [split for split in loaded if split not in SPLITS]
     return Labelled(splits, source, problem, columns, unused, readings, notes, fold_of)
 

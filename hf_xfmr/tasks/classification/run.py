@@ -20,7 +20,19 @@ from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
 from ...run.starting_point import check_origin, naming_model_config, new_config
 from ...training import XfmrTrainer, XfmrTrainingArguments
-from . import baseline, calibration, deciding, fit_decision, measure, predictions, probe, report, verdict, worst_words
+from . import (
+    baseline,
+    calibration,
+    deciding,
+    few,
+    fit_decision,
+    measure,
+    predictions,
+    probe,
+    report,
+    verdict,
+    worst_words,
+)
 from .collate import ClassificationCollator
 from .data import ClassificationData
 from .folds import figures, left
@@ -29,7 +41,7 @@ from .many_trainer import ManyLabelsTrainer
 
 
 @dataclass(kw_only=True)
-class ModelSettings(lora.LoraSettings):
+class ModelSettings(few.FewLabelsSettings, lora.LoraSettings):
     """Which model, and how much of it is trained."""
 
     model: str | None = field(
@@ -188,7 +200,10 @@ def make_trainer(
         args.include_num_input_tokens_seen = "no"
         model = probe.Probe(model)
     problem = corpus.problem
-    trainer = (ManyLabelsTrainer if isinstance(problem, ManyLabels) else XfmrTrainer)(
+    kind = few.prepare(settings, model, corpus) or (
+        ManyLabelsTrainer if isinstance(problem, ManyLabels) else XfmrTrainer
+    )
+    trainer = kind(
         model,
         args,
         train_dataset=splits["train"],

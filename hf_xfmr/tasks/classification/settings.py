@@ -65,6 +65,9 @@ class ClassificationSettings(DecisionSettings, TableSettings):
     max_train_rows: int | None = field(
         default=None, metadata={"help": "train on this many rows, chosen by a hash of their text; none: all"}
     )
+    rows_per_label: int | None = field(
+        default=None, metadata={"help": "train on this many rows of each label, drawn by the seed; none: all"}
+    )
     max_validation_rows: int | None = field(default=None, metadata={"help": "the same for validation"})
     max_test_rows: int | None = field(default=None, metadata={"help": "the same for test"})
     folds: int | None = field(
