@@ -351,6 +351,27 @@ def data() -> Iterator[Case]:
         ("a template that is the data", asked, "no chat template", {"template": "d.jsonl"}),
     ):
         yield on("finetune_gpt2", f"conversations: {name}", "d.jsonl", content, says, separator=None, **zero, **told)
+    for name, content, says in (
+        ("bytes", b"\xff\xfe\xff", "UTF-8|UTF-16"),
+        ("nothing", "", "words.txt: the file is empty"),
+        ("a sentence", "a word and more\n", "line 1 is .*not one word"),
+        ("a word of 1 MB", "x" * 10**6, "line 1 is .*not one word"),
+        ("a bell", "\x07\n", "none is in several pieces"),
+    ):
+        yield Case(
+            "data",
+            f"words of {name}",
+            lambda p, c=content: p.recipe(
+                "pretrain_bert",
+                model=p.use("masked"),
+                nsp="false",
+                separator=None,
+                lines="true",
+                add_words=p.write("words.txt", c),
+                dataset=p.write("d.txt", "\n".join(f"a cat sat {n}" for n in range(40))),
+            ),
+            says,
+        )
     for recipe in ("pretrain_bert", "finetune_gpt2"):
         yield on(recipe, f"{recipe}: bytes", "d.txt", b"\xff\xfea", "not UTF-16", separator=None)
         yield on(recipe, f"{recipe}: empty", "d.txt", "", "empty", separator=None)

@@ -18,6 +18,7 @@ from ...data.corpus import DocumentCorpus
 from ...data.documents import STREAMED, Documents, chat_of, load_documents
 from ...data.kept_columns import Kept
 from ...errors import UserError
+from ...run import own_words
 from ...tokenizer.long_texts import tokens_of
 from ...tokenizer.token_table import kept_tokens
 from . import instructions
@@ -118,6 +119,7 @@ def language_modeling(
         return _of_conversations(documents, tokenizer, settings, block_size, report)
     if not isinstance(tokenizer, PreTrainedTokenizerBase):
         tokenizer = tokenizer(documents["train"])
+        report += own_words.said(tokenizer)
     end = tokenizer.convert_ids_to_tokens(end_of_text(tokenizer))
     if settings.packing == "documents":
         how = f"documents ended by {end}, which do not see one another"
@@ -153,6 +155,7 @@ def _of_conversations(
     template = instructions.template_of(documents["train"], tokenizer, settings)
     if not isinstance(tokenizer, PreTrainedTokenizerBase):
         tokenizer = tokenizer(instructions.written(documents["train"], template))
+        report += own_words.said(tokenizer)
     end_of_text(tokenizer)  # which the templates write behind an answer
     tokenizer.chat_template = template.source  # with which it is saved
     splits, lines = instructions.blocks(documents, tokenizer, template, settings, block_size)

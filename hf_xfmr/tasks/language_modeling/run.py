@@ -13,8 +13,7 @@ from transformers import (
 
 from ...errors import UserError
 from ...models.gpt2 import XfmrGPT2Config, XfmrGPT2ForCausalLM
-from ...run import loading, lora, ranges
-from ...run.console import say
+from ...run import loading, lora, own_words, ranges
 from ...run.starting_point import check_end, check_origin, new_config, of_checkpoint
 from ...tokenizer import train as train_tokenizer
 from ...tokenizer.kinds import KINDS
@@ -25,7 +24,7 @@ from .sampling import SampleCallback, prompt
 
 
 @dataclass(kw_only=True)
-class ModelSettings(lora.LoraSettings):
+class ModelSettings(lora.LoraSettings, own_words.OwnWordsSettings):
     """Which model, and what is looked at while and after it is trained."""
 
     model: str | None = field(
@@ -53,6 +52,7 @@ class ModelSettings(lora.LoraSettings):
 def check(settings: ModelSettings, data: LanguageModelingSettings, args: XfmrTrainingArguments) -> None:
     """Refuse settings that contradict one another. Raises `UserError`."""
     check_origin(settings, "model_config", "tokenizer")
+    own_words.check(settings)
     lora.check(settings)
     check_end(data.streaming, args.max_steps)
     ranges.check_best(args, [])
@@ -62,7 +62,8 @@ def load_parts(settings: ModelSettings):
     """The config and tokenizer of the checkpoint; from scratch, in its place what makes one from the train texts."""
     if settings.model:
         config, own_tokenizer = of_checkpoint(XfmrGPT2Config, settings.model, grows=True)
-        return config, for_documents(own_tokenizer)
+        tokenizer = for_documents(own_tokenizer)
+        return config, tokenizer if settings.add_words is None else own_words.Growing(tokenizer, settings)
     # The ids of special tokens are the tokenizer's, which is made later: GPT-2's own lie beyond a smaller vocabulary.
     unknown = {"bos_token_id": None, "eos_token_id": None}
     config = new_config(XfmrGPT2Config, unknown | (settings.model_config or {}))
@@ -114,12 +115,7 @@ def build_model(settings: ModelSettings, config: XfmrGPT2Config, corpus: Languag
         return XfmrGPT2ForCausalLM(config)
     model = loading.to_train(XfmrGPT2ForCausalLM, settings.model, whole=True)
     lora.refuse_new_words(settings, len(tokenizer) - config.vocab_size)
-    if len(tokenizer) > config.vocab_size:
-        model.resize_token_embeddings(len(tokenizer))
-        say(
-            f"embeddings: {len(tokenizer) - config.vocab_size:,} rows added to the checkpoint's {config.vocab_size:,}, "
-            "for tokens of the tokenizer that it has not; these start untrained"
-        )
+    own_words.grow(model, tokenizer, config.vocab_size)
     model.config.update(special)
     model.generation_config.update(**special)
     return lora.adapt(model, settings, targets=("c_attn",), task="CAUSAL_LM")

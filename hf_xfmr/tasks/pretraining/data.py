@@ -15,6 +15,7 @@ from ...data.documents import STREAMED, Documents, DocumentSettings, chat_of, lo
 from ...data.kept_columns import Kept
 from ...data.row_hash import of_arrays
 from ...errors import UserError
+from ...run import own_words
 from .masking import Masker
 from .sentence_pairs import NEXT, NOTHING, RANDOM, Pair, pairs, partners, texts
 from .sentences import Tokens, tokenize
@@ -81,6 +82,7 @@ def pretraining(
     documents, report = load_documents(dataset, settings, chat=chat_of(tokenizer))
     if not isinstance(tokenizer, PreTrainedTokenizerBase):
         tokenizer = tokenizer(documents["train"])
+        report += own_words.said(tokenizer)
     if tokenizer.cls_token_id is None or tokenizer.sep_token_id is None:
         raise UserError(
             f"{type(tokenizer).__name__} has no tokens for the beginning and end of a text ([CLS] and [SEP], or <s> "

@@ -11,7 +11,7 @@ from ...errors import UserError
 from ...models.bert import XfmrBertConfig
 from ...report.figures import of_figures
 from ...report.verdict.lines import lines
-from ...run import encoders, loading, lora, ranges
+from ...run import encoders, loading, lora, own_words, ranges
 from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
 from ...run.starting_point import check_end, check_origin, new_config
@@ -27,7 +27,7 @@ TOKENIZERS = ("wordpiece", "unigram")
 
 
 @dataclass(kw_only=True)
-class ModelSettings(lora.LoraSettings):
+class ModelSettings(lora.LoraSettings, own_words.OwnWordsSettings):
     """Which model is trained."""
 
     model: str | None = field(
@@ -52,6 +52,7 @@ class ModelSettings(lora.LoraSettings):
 def check(settings: ModelSettings, data: PretrainingSettings, args: XfmrTrainingArguments) -> None:
     """Refuse settings that contradict one another. Raises `UserError`."""
     check_origin(settings, "model_config", "tokenizer")
+    own_words.check(settings)
     lora.check(settings)
     check_end(data.streaming, args.max_steps)
     ranges.check_best(args, (*FIGURES, *NSP_FIGURES) if data.nsp else FIGURES)
@@ -67,7 +68,7 @@ def load_parts(settings: ModelSettings, *, nsp: bool):
                 f"nsp: {settings.model} is a {config.stock_model_type}, which learns from masked words alone and has "
                 "no head for next sentences: add --nsp false"
             )
-        return config, tokenizer
+        return config, tokenizer if settings.add_words is None else own_words.Growing(tokenizer, settings)
     config = new_config(XfmrBertConfig, settings.model_config)
     kind = settings.tokenizer or "wordpiece"
     if kind not in TOKENIZERS:
@@ -93,9 +94,7 @@ def build_model(settings: ModelSettings, config: Any, corpus: PretrainingData):
         return model_class(config)
     model = loading.to_train(model_class, settings.model)
     lora.refuse_new_words(settings, size - config.vocab_size)
-    if size > config.vocab_size:
-        model.resize_token_embeddings(size)
-        say(f"embeddings: {size - config.vocab_size:,} rows added for tokens that the checkpoint has not")
+    own_words.grow(model, corpus.tokenizer, config.vocab_size)
     return lora.adapt(model, settings, targets=("query", "key", "value"))
 
 
