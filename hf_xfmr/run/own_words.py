@@ -80,8 +80,8 @@ def said(tokenizer: Any) -> list[str]:
 
 
 def of_file(name: str) -> list[str]:
-    """The words of a text file, one on a line; empty lines are none. Raises `UserError` for what is no such file, and for
-    an empty one."""
+    """The words of a text file, one on a line; empty lines are none. Raises `UserError` for what is no such file, or is
+    empty."""
     path = Path(name).expanduser()
     check_regular(path, f"file of words (add_words; or say {AUTO})")
     found = []
