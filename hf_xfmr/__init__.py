@@ -15,7 +15,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime reports to i
 
 if TYPE_CHECKING:
     from .adoption import adopt, release
-    from .api import answer, classify, gpt2, load_run, pretrain, settings, tag, train_tokenizer, translate
+    from .api import answer, classify, curve, gpt2, load_run, pretrain, settings, tag, train_tokenizer, translate
     from .errors import UserError
     from .models.bert import (
         XfmrBertConfig,
@@ -100,6 +100,7 @@ __all__ = [
     "adopt",
     "answer",
     "classify",
+    "curve",
     "gpt2",
     "load_run",
     "pretrain",

@@ -19,12 +19,26 @@ from typing import TYPE_CHECKING, Any
 from . import process
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
+    from .curves import Curve
     from .runs import FillingRun, GeneratingRun, PredictingRun, Run, SeveralRuns, TranslatingRun
     from .trained_tokenizer import TrainedTokenizer
 
-__all__ = ["answer", "classify", "gpt2", "load_run", "pretrain", "settings", "tag", "train_tokenizer", "translate"]
+__all__ = [
+    "answer",
+    "classify",
+    "curve",
+    "gpt2",
+    "load_run",
+    "pretrain",
+    "settings",
+    "tag",
+    "train_tokenizer",
+    "translate",
+]
 
 
 def classify(dataset: Any = None, *, config: str | os.PathLike | None = None, **settings: Any) -> "PredictingRun":
@@ -71,6 +85,21 @@ def train_tokenizer(
     which `gpt2` and the others take as their `tokenizer`. `config` and `output_dir` as in `classify`. Raises
     `UserError`."""
     return process.module("door").train_tokenizer(dataset, config, settings)
+
+
+def curve(
+    dataset: Any = None,
+    *,
+    config: str | os.PathLike | None = None,
+    sizes: "Sequence[int]" = (),
+    repeats: int = 3,
+    least_steps: int = 100,
+    **settings: Any,
+) -> "Curve":
+    """How many labels are enough: `classify` on growing parts of the rows, and what more of them would bring, as the
+    command of that name. `sizes` are numbers of train rows (left out: all, and halves of it), each trained with
+    `repeats` seeds. The same call goes on where it was stopped. Raises `UserError`."""
+    return process.module("curves").curve(dataset, config, sizes, repeats, least_steps, settings)
 
 
 def load_run(folder: str | os.PathLike) -> "Run | SeveralRuns":

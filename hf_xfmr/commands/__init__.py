@@ -12,6 +12,7 @@ SECTIONS = {  # in the order in which a user meets them; a file of this folder e
         "configs": "list the ready configurations, or copy one",
         "check": "what is wrong before the first step; what a bare file is",
         "search": "better settings by trials, and what they gain",
+        "curve": "how many labels are enough, by training on fewer",
     },
     "use": {
         "predict": "classify or rate texts, find entities, answer questions",

@@ -33,14 +33,15 @@ def found(config: str) -> tuple[Path, list[str], dict[str, Any]]:
     return script, [str(path)], {key: plain(value, {int, float}, key) for key, value in values.items()}
 
 
-def of_flags(words: Sequence[str]) -> dict[str, Any]:
-    """Flags as settings; of a wrong one the recipe itself tells, when it is first run."""
+def of_flags(words: Sequence[str], of: str = "search") -> dict[str, Any]:
+    """Flags, beside those of a command (`of`), as settings; of a wrong one the recipe itself tells, when
+    it is first run."""
     settings: dict[str, Any] = {}
     rest = list(words)
     while rest:
         name, equals, value = rest.pop(0).partition("=")
         if not name.startswith("--"):
-            raise UserError(f"'{name}' is no flag and no value of one; hf_xfmr search --help lists the search's own")
+            raise UserError(f"'{name}' is no flag and no value of one; hf_xfmr {of} --help lists the {of}'s own")
         if not equals:
             value = rest.pop(0) if rest and not rest[0].startswith("--") else "true"
         try:

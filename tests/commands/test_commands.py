@@ -20,6 +20,7 @@ FUNCTIONS = {
     "completion": ("run.completion", "script"),
     "check": ("check.config", "check_config"),
     "search": ("search", "search"),
+    "curve": ("learning_curve", "curve"),
     "verify": ("verify", "verify"),
     "predict": ("predict", "predict"),
     "fill": ("tasks.pretraining.filler", "fill"),

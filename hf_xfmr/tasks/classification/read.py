@@ -8,12 +8,13 @@ from datasets import Dataset, DatasetDict
 from ...data import word_lists
 from ...data.carve import carve, draw_rows, limit_rows
 from ...data.columns import Columns
+from ...data.picked import picked
 from ...data.sources import load_dataset_dict
 from ...data.table import reading
 from ...data.wording import listed
 from ...errors import UserError
 from ...run.folds import running
-from . import fixed_labels, label_column
+from . import fixed_labels, label_column, subsets
 from .answers import WHOLE
 from .folds import rows as folds
 from .kinds import kind_of_column, of_labels
@@ -89,7 +90,7 @@ def read_labelled(
             )
     for split in splits:
         if part is None or split == "validation" or (split == "test" and part.is_last):
-            splits[split] = limit_rows(splits[split], getattr(settings, f"max_{split}_rows"), split=split, notes=notes)
+            splits[split] = _limited(splits[split], split, settings, notes)
     if settings.rows_per_label is not None:
         if part is not None:
             raise UserError(
@@ -104,6 +105,17 @@ def read_labelled(
         splits["train"] = draw_rows(train, settings.rows_per_label, labels=train["label"][:], seed=seed, notes=notes)
     unused = [split for split in loaded if split not in SPLITS]
     return Labelled(splits, source, problem, columns, unused, readings, notes, fold_of)
+
+
+def _limited(rows: Dataset, split: str, settings: ClassificationSettings, notes: list[str]) -> Dataset:
+    most, seed = getattr(settings, f"max_{split}_rows"), settings.max_train_rows_seed
+    if split != "train" or seed is None or most is None or most >= len(rows):
+        return limit_rows(rows, most, split=split, notes=notes)
+    notes.append(
+        f"max_train_rows: {most:,} of {len(rows):,} train rows are used, chosen by max_train_rows_seed {seed}, each "
+        "label with its share"
+    )
+    return picked(rows, subsets.places(rows["text"][:], rows["label"][:], most, seed))
 
 
 def _read(

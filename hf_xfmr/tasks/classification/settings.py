@@ -68,6 +68,10 @@ class ClassificationSettings(DecisionSettings, TableSettings):
     rows_per_label: int | None = field(
         default=None, metadata={"help": "train on this many rows of each label, drawn by the seed; none: all"}
     )
+    max_train_rows_seed: int | None = field(
+        default=None,
+        metadata={"help": "another choice of them: by this number, each label with its share; none: by the hash alone"},
+    )
     max_validation_rows: int | None = field(default=None, metadata={"help": "the same for validation"})
     max_test_rows: int | None = field(default=None, metadata={"help": "the same for test"})
     folds: int | None = field(
