@@ -4,6 +4,7 @@ import csv
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from ..data.files import check_used, read_files
@@ -107,7 +108,7 @@ def _of_file(
             check_used(settings, [reading])
             rows: Iterable[dict] = stream[1]
         else:
-            rows = _whole(path, settings, reading)
+            rows = _of_questions(_whole(path, settings, reading), path)
         yield from of_dicts(rows, str(path), columns)
 
 
@@ -164,6 +165,18 @@ def _whole(path: Path, settings: TableSettings, reading: Reading) -> Iterator[di
         setattr(reading, name, value)
     (rows,) = splits.values()
     yield from rows  # type: ignore[misc]
+
+
+def _of_questions(rows: Iterator[dict], path: Path) -> Iterator[dict]:
+    """The same rows; of SQuAD's layout its questions, with their contexts."""
+    first = next(rows, None)
+    if first is None or not {"paragraphs", "qas"} & {*first}:
+        yield from rows if first is None else chain([first], rows)
+        return
+    from ..tasks.question_answering.layouts import nested
+
+    for one, context in nested(chain([first], rows), path.name):
+        yield {"id": one.get("id"), "question": one.get("question"), "context": context}
 
 
 def _lines(file: Iterable[str], name: str, columns: Columns) -> Iterator[Row]:

@@ -1,7 +1,7 @@
 """The layouts in which people have questions: SQuAD's nested JSON, its flat form, or a table with a question a row."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from datasets import Dataset
@@ -141,8 +141,13 @@ def _place(value: Any, split: str, row: int) -> int | None:
 
 
 def _nested(rows: Dataset, split: str) -> Iterator[Item]:
-    """Questions of SQuAD's layout: titles with paragraphs, or paragraphs alone."""
-    number = 0
+    for number, (one, context) in enumerate(nested(rows, split)):  # type: ignore[arg-type]  # rows of a Dataset are dicts
+        yield _of_qas(one, context, split, number)
+
+
+def nested(rows: Iterable[dict], split: str) -> Iterator[tuple[dict, Any]]:
+    """The questions of SQuAD's layout, titles with paragraphs or paragraphs alone, as they stand: each with its
+    context. Raises `UserError` for a paragraph without a list of them."""
     for place, entry in enumerate(rows):
         paragraphs = entry.get("paragraphs", entry)
         paragraphs = json.loads(paragraphs) if isinstance(paragraphs, str) else paragraphs
@@ -155,8 +160,7 @@ def _nested(rows: Dataset, split: str) -> Iterator[Item]:
                     'write {"context": …, "qas": [{"question": …, "id": …, "answers": […]}]}'
                 )
             for one in asked:
-                yield _of_qas(one, paragraph.get("context"), split, number)
-                number += 1
+                yield one, paragraph.get("context")
 
 
 def _of_qas(one: dict, context: Any, split: str, number: int) -> Item:

@@ -114,6 +114,10 @@ def test_predict_answers_a_question_and_a_file_of_them(trained, tmp_path, capsys
     with pytest.raises(UserError, match="1 row has an `error`"):
         asked("--file", tmp_path / "rows.csv", "--out", tmp_path / "out.parquet")
     assert pd.read_parquet(tmp_path / "out.parquet")["start"][0] == 11
+    whole = {"context": CONTEXT, "qas": [{"id": "one", "question": "what to buy?"}]}
+    (tmp_path / "asked.json").write_text(json.dumps({"version": "v2.0", "data": [{"paragraphs": [whole]}]}))
+    (one,) = asked("--file", tmp_path / "asked.json")
+    assert (one["id"], one["answer"]) == ("one", "Fig")
     run = load_run(trained[0])
     frame = run.predict(rows[:2])
     assert frame["answer"].fillna("").to_list() == ["Fig", ""]
