@@ -139,10 +139,19 @@ def test_a_context_of_many_rows_is_read_whole(trained):
     assert long["error"].startswith("the question has 150 tokens, more than half of a row of 40: shorten it")
 
 
-def test_stock_classes_and_an_onnx_graph_answer_alike(trained, tmp_path):
+def alike(folders: list) -> None:
+    """Each of the folders answers as the first."""
+    contexts = [CONTEXT, " ".join([*FILLER * 30, "buy", "Lime"])]
+    found = [list(Answerer(str(one))(["what to buy?"] * 2, contexts)) for one in folders]
+    for other in found[1:]:
+        assert [one["answer"] for one in other] == ["Fig", "Lime"]
+        for mine, theirs in zip(found[0], other, strict=True):
+            assert theirs["probability"] == pytest.approx(mine["probability"], abs=1e-4)
+
+
+def test_stock_classes_answer_alike(trained, tmp_path):
     stock, _ = export(trained[0], out=tmp_path / "stock")
     code = f"""
-import torch
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 model, tokenizer = (c.from_pretrained({str(stock)!r}) for c in (AutoModelForQuestionAnswering, AutoTokenizer))
 given = tokenizer("what to buy?", {CONTEXT!r}, return_tensors="pt")
@@ -151,14 +160,14 @@ ids = given.input_ids[0, out.start_logits.argmax() : out.end_logits.argmax() + 1
 print(type(model).__name__, tokenizer.decode(ids))
 """
     assert fresh_process(code, without_package=True).split() == ["BertForQuestionAnswering", "Fig"]
+    alike([trained[0], stock])
+
+
+@pytest.mark.slow
+def test_an_onnx_graph_answers_alike(trained, tmp_path):
     onnx, notes = export(trained[0], to="onnx", out=tmp_path / "onnx")
     assert any("outputs start_logits, end_logits" in one for one in notes)
-    contexts = [CONTEXT, " ".join([*FILLER * 30, "buy", "Lime"])]
-    found = [list(Answerer(str(one))(["what to buy?"] * 2, contexts)) for one in (trained[0], stock, onnx)]
-    for other in found[1:]:
-        assert [one["answer"] for one in other] == ["Fig", "Lime"]
-        for mine, theirs in zip(found[0], other, strict=True):
-            assert theirs["probability"] == pytest.approx(mine["probability"], abs=1e-4)
+    alike([trained[0], onnx])
 
 
 def test_two_runs_are_told_apart_and_a_stopped_one_goes_on(trained, squad, tmp_path, capsys):
