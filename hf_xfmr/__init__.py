@@ -2,7 +2,7 @@
 
 Importing this package makes every `AutoModel…` give these classes for folders they saved, and
 `pipeline("xfmr-translation")` known; like `import transformers` it imports nothing else until it is used. `classify`,
-`tag`, `answer`, `gpt2`, `pretrain` and `translate` train from Python (see `hf_xfmr.api`).
+`distill`, `tag`, `answer`, `gpt2`, `pretrain` and `translate` train from Python (see `hf_xfmr.api`).
 """
 
 import importlib
@@ -15,7 +15,19 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime reports to i
 
 if TYPE_CHECKING:
     from .adoption import adopt, release
-    from .api import answer, classify, curve, gpt2, load_run, pretrain, settings, tag, train_tokenizer, translate
+    from .api import (
+        answer,
+        classify,
+        curve,
+        distill,
+        gpt2,
+        load_run,
+        pretrain,
+        settings,
+        tag,
+        train_tokenizer,
+        translate,
+    )
     from .errors import UserError
     from .models.bert import (
         XfmrBertConfig,
@@ -101,6 +113,7 @@ __all__ = [
     "answer",
     "classify",
     "curve",
+    "distill",
     "gpt2",
     "load_run",
     "pretrain",

@@ -31,6 +31,7 @@ __all__ = [
     "answer",
     "classify",
     "curve",
+    "distill",
     "gpt2",
     "load_run",
     "pretrain",
@@ -51,6 +52,14 @@ def classify(dataset: Any = None, *, config: str | os.PathLike | None = None, **
     once a checkpoint is saved.
     """
     return process.module("door").train("classify", dataset, config, settings)
+
+
+def distill(dataset: Any = None, *, config: str | os.PathLike | None = None, **settings: Any) -> "PredictingRun":
+    """Have a small classifier learn from a large one's answers: `teacher` is a run, a folder or a name, and the run's
+    record has, as `distilled`, the two side by side. Otherwise as `classify`."""
+    if "teacher" in settings:
+        settings["teacher"] = os.fspath(settings["teacher"])
+    return process.module("door").train("distill", dataset, config, settings)
 
 
 def tag(dataset: Any = None, *, config: str | os.PathLike | None = None, **settings: Any) -> "PredictingRun":
@@ -109,7 +118,8 @@ def load_run(folder: str | os.PathLike) -> "Run | SeveralRuns":
 
 
 def settings(function: str) -> "pd.DataFrame":
-    """What can be said to `classify`, `tag`, `answer`, `gpt2`, `pretrain`, `translate` or `train_tokenizer`: a row for
+    """What can be said to `classify`, `distill`, `tag`, `answer`, `gpt2`, `pretrain`, `translate` or
+    `train_tokenizer`: a row for
     each setting, by `name`, with its `type`, `default` (None for one that must be given, too) and `help`. Raises
     `UserError` for another function."""
     return process.module("door").table_of_settings(function)

@@ -1,4 +1,4 @@
-"""Train: classify, tag, answer, translate, gpt2, pretrain or tokenizer, from a configuration and flags, or flags alone.
+"""Train: classify, tag, answer, distill, translate, gpt2, pretrain or tokenizer, from a configuration, flags or both.
 
     python -m hf_xfmr train classify --dataset mine.csv --model sample:minilm
     python -m hf_xfmr train classify --config movie-reviews

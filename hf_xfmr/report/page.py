@@ -101,6 +101,7 @@ def _sections(run: dict, figures: dict, drawn: dict, attention: dict) -> list[di
     """What the page has, in the order in which it is read: what to act on, then how good, then why. A section's name is
     its file's in parts/ and its id."""
     whether = {
+        ("distilled", "Student and teacher"): run.get("distilled"),
         ("errors", "Worst errors"): figures.get("worst"),
         ("sentences", "Worst sentences"): run.get("worst_sentences"),
         ("answers", "Worst answers"): run.get("worst_answers"),

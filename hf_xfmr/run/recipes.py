@@ -19,6 +19,7 @@ NAMES = {  # what `train` calls them, in the order in which a user meets them; t
     "classify": "classify_bert",
     "tag": "tag_bert",
     "answer": "answer_bert",
+    "distill": "distill",
     "translate": "translate",
     "gpt2": "finetune_gpt2",
     "pretrain": "pretrain_bert",

@@ -171,9 +171,14 @@ def _class_weights(settings: ModelSettings, corpus: ClassificationData) -> list[
 
 
 def make_trainer(
-    settings: ModelSettings, args: XfmrTrainingArguments, model, corpus: ClassificationData
+    settings: ModelSettings,
+    args: XfmrTrainingArguments,
+    model,
+    corpus: ClassificationData,
+    made: type[XfmrTrainer] = XfmrTrainer,
 ) -> tuple[XfmrTrainer, dict[str, Dataset]]:
-    """A trainer for the model, or for its head alone on the features of the frozen encoder; and the splits it reads."""
+    """A trainer for the model (`made`: of this class), or for its head alone on the features of the frozen encoder; and
+    the splits it reads."""
     fit_decision.check(settings, corpus.problem, corpus.splits)
     splits: dict[str, Dataset] = dict(corpus.splits)
     indicators = corpus.problem.indicators
@@ -200,9 +205,7 @@ def make_trainer(
         args.include_num_input_tokens_seen = "no"
         model = probe.Probe(model)
     problem = corpus.problem
-    kind = few.prepare(settings, model, corpus) or (
-        ManyLabelsTrainer if isinstance(problem, ManyLabels) else XfmrTrainer
-    )
+    kind = few.prepare(settings, model, corpus) or (ManyLabelsTrainer if isinstance(problem, ManyLabels) else made)
     trainer = kind(
         model,
         args,
@@ -223,8 +226,10 @@ def finish(
     splits: dict[str, Dataset],
     seconds: float,
     against: dict | None,
+    **record: Any,
 ) -> dict[str, dict[str, float]]:
-    """Predict validation and test, print the result, and save predictions, model and report. Returns the metrics."""
+    """Predict validation and test, print the result, and save predictions, model and report. Returns the metrics.
+    `record` are further entries of run.json."""
     folder, problem = Path(str(trainer.args.output_dir)), corpus.problem
     together = left.of_run(folder, corpus)
     found = measure.of_splits(trainer, settings, corpus, splits, folder, together)
@@ -276,6 +281,7 @@ def finish(
         folds=figures.summary(folder, together.of) if together else None,
         verdict=told,
         decided_words=decided_words,
+        **record,
     )
     if (
         shown and "text_pair" in corpus.splits["train"].column_names
