@@ -8,7 +8,7 @@ from ..run import console, program
 
 SECTIONS = {  # in the order in which a user meets them; a file of this folder each
     "train": {
-        "train": "classify, tag, answer, distill, translate, gpt2, pretrain, tokenizer",
+        "train": "classify, distill, tag, answer, translate, gpt2, pretrain, …",
         "configs": "list the ready configurations, or copy one",
         "check": "what is wrong before the first step; what a bare file is",
         "search": "better settings by trials, and what they gain",
