@@ -134,6 +134,33 @@ class PredictingRun(Run):
         columns = None if found else ["text", *(predictor.columns or ["entities"])]
         return pd.DataFrame(found, index=index_of(texts), columns=columns)
 
+    def why(
+        self,
+        texts: str | Iterable[str],
+        pairs: str | Iterable[str] | None = None,
+        *,
+        label: str | None = None,
+        method: str | None = None,
+        engine: str | None = None,
+    ) -> pd.DataFrame:
+        """Which words decided a classifier's answers: a row for each word of each text (and of its pair), in their
+        order, with `text` (which of them, by the index that `texts` have, or counted from 0), `label` and its
+        `probability` (`rating` of ratings), the `word`, its characters `start` and `end`, `of` the text or its pair,
+        and its `share` of the probability: above 0 for the label, below 0 against it. `label`, `method` and `engine`
+        are those of the command. Raises `UserError` as that does, and for a tagger, or what answers questions."""
+        from .explained import explained
+
+        if self._explaining is None or self._explaining[0] != engine:
+            self._explaining = engine, self._classifier(engine)
+        return explained(self._explaining[1], texts, pairs, label, method)
+
+    _explaining: tuple[str | None, Any] | None = None
+
+    def _classifier(self, engine: str | None) -> Any:
+        from ..why.answer import loaded
+
+        return loaded(str(self.folder), engine)
+
     def _load(self, engine: str | None) -> Any:
         from ..predict import load
 

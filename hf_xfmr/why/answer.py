@@ -1,5 +1,6 @@
 """A classifier's answer, and the share of each word in it."""
 
+import shlex
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,9 @@ from ..run.said import nearest
 from ..tasks.classification import left_out
 from ..tasks.classification.classifier import Classifier
 from ..tasks.classification.words import Row, Span, spans_of
+from ..tasks.task import task_of
 
+CLASSIFIER = "classification"  # the name of the task
 METHODS = ("gradients", "left_out")
 
 
@@ -62,7 +65,7 @@ class Why:
 
 
 def explained(
-    model: str,
+    model: str | Classifier,
     text: str,
     pair: str | None = None,
     *,
@@ -70,8 +73,8 @@ def explained(
     method: str | None = None,
     engine: str | None = None,
 ) -> Why:
-    """Why the model in a folder or on the Hub answers a text, or a pair, as it does; `label` another answer than its
-    own to ask about. `method` None: gradients where PyTorch computes, else leaving out.
+    """Why the model in a folder or on the Hub, or one that is `loaded`, answers a text, or a pair, as it does; `label`
+    another answer than its own to ask about. `method` None: gradients where PyTorch computes, else leaving out.
 
     Raises `UserError` for a text without words, an unknown label or method, numbers that are not finite, and what the
     model can't read.
@@ -82,7 +85,7 @@ def explained(
     spans = spans_of(row)
     if not spans:
         raise UserError(f"{text[:40]!r} has no words to explain: give a text with some")
-    classifier = Classifier(model, engine=engine, all_probabilities=True)
+    classifier = model if isinstance(model, Classifier) else loaded(model, engine)
     (answer,) = classifier([text], None if pair is None else [pair])
     if "error" in answer:
         raise UserError(answer["error"])
@@ -90,13 +93,25 @@ def explained(
     if (method or ("gradients" if classifier.engine.engine.startswith("torch") else "left_out")) == "left_out":
         found = left_out.shares(classifier, row, spans, asked)
         how = {"all": found["all"], "none": found["none"]}
-        return Why(model, "left_out", row, answer, asked, spans, found["shares"], **how)
+        return Why(classifier.name, "left_out", row, answer, asked, spans, found["shares"], **how)
     from ..tasks.classification import gradients
 
     by_token = gradients.attribution(classifier, row, asked)
     words, shares = gradients.by_word(by_token, spans, row)
     how = {"all": by_token.all, "none": by_token.none}
-    return Why(model, "gradients", row, answer, asked, words, shares, **how, steps=by_token.steps)
+    return Why(classifier.name, "gradients", row, answer, asked, words, shares, **how, steps=by_token.steps)
+
+
+def loaded(model: str, engine: str | None) -> Classifier:
+    """A classifier to be explained. Raises `UserError` for a model of another task, with what to do."""
+    task = task_of(model, "predict", engine)
+    if task.name != CLASSIFIER:
+        name = shlex.quote(model)
+        raise UserError(
+            f"{model} is a model of {task.name}, and why explains classifiers alone: hf_xfmr predict {name} TEXT gives "
+            f"its answers with their probabilities, hf_xfmr attention {name} TEXT shows where it looks"
+        )
+    return Classifier(model, engine=engine, all_probabilities=True)
 
 
 def _asked(classifier: Classifier, answer: dict[str, Any], label: str | None) -> str | None:

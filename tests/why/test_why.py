@@ -8,9 +8,11 @@ from pathlib import Path
 
 import classify_bert
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from oracles import tiny_stock
+from small_checkpoints import make
 from transformers import (
     AutoTokenizer,
     BertForSequenceClassification,
@@ -19,6 +21,7 @@ from transformers import (
     GPT2ForSequenceClassification,
 )
 
+import hf_xfmr
 from hf_xfmr.errors import UserError
 from hf_xfmr.tasks.classification import gradients
 from hf_xfmr.tasks.classification.classifier import Classifier
@@ -193,3 +196,28 @@ def test_words_of_chinese_are_jiebas_where_it_is_installed(monkeypatch):
     long = spans_of(Row("word " * 500, "more " * 3))
     assert len(long) <= 49
     assert long[-1].of == 1
+
+
+def test_from_python_as_a_table_of_words(trained):
+    texts = pd.Series(["a b good c", "bad d"], index=["x", "y"])
+    found = hf_xfmr.load_run(trained).why(texts)
+    one = explained(str(trained), "a b good c")
+    first = found[found["text"] == "x"]
+    assert list(first["word"]) == ["a", "b", "good", "c"]
+    assert list(first["share"]) == pytest.approx(one.shares, abs=1e-6)
+    assert set(first["label"]) == {"pos"}
+    assert list(first["probability"]) == pytest.approx([one.all] * 4, abs=1e-6)
+    best = found.loc[found.groupby("text")["share"].idxmax()]
+    assert list(best["word"]) == ["good", "bad"]
+    other = hf_xfmr.load_run(trained).why("a b good c", label="neg", method="left_out")
+    assert set(other["label"]) == {"neg"}
+    with pytest.raises(UserError, match="2 texts and 1 pairs"):
+        hf_xfmr.load_run(trained).why(list(texts), ["a"])
+
+
+def test_a_tagger_is_refused_with_what_to_do(tmp_path):
+    made = make(tmp_path)
+    with pytest.raises(UserError, match=r"of tagging, and why explains classifiers alone: hf_xfmr predict .* TEXT"):
+        why(str(made / "tagger"), "good film")
+    with pytest.raises(UserError, match=r"which predict can't use: run .* generate"):
+        why(str(made / "gpt2"), "good film")
