@@ -7,6 +7,7 @@
     python -m hf_xfmr bench lora
     python -m hf_xfmr bench serve --model FOLDER
     python -m hf_xfmr bench gpu
+    python -m hf_xfmr bench quality --only movie-reviews-500-minilm
 
 Every row is a ratio: stock's median time by ours, of steps taken in turns in one process. Prints a table and the
 machine's measured ceilings; writes bench.json, bench.md (a page's table) and bench.svg. --quick takes shallower models
@@ -20,6 +21,8 @@ time and memory of LoRA beside full fine-tuning.
 LitServe and BentoML where they are.
 `gpu` shows on one GPU, in at most eight minutes, that numbers hold, and times and memory beside stock's ways; it writes
 gpu.json. --device cpu --tiny tries it without one.
+`quality` trains on samples with the defaults, three seeds each, searches, and writes quality.md: figures of test beside
+TF-IDF's or the CRF's. It takes hours, and goes on where it was stopped.
 """
 
 import argparse
@@ -32,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=("models", "data", "epoch", "scale", "lora", "serve", "gpu"),
+        choices=("models", "data", "epoch", "scale", "lora", "serve", "gpu", "quality"),
         default="models",
         help="default: models",
     )
@@ -45,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="default: both where bfloat16 is fast; with --quick that alone",
     )
     parser.add_argument("--turns", type=int, default=15, help="most turns a contest (default 15)")
+    parser.add_argument("--trials", type=int, default=12, help="quality: of each search (default 12; 0: none)")
     parser.add_argument("--model", help="serve: the folder of a run of train classify")
     parser.add_argument("--onnx", nargs="+", default=(), help="serve: its exports, which are served too")
     parser.add_argument("--clients", type=int, default=64, help="serve: how many ask at a time (default 64)")
@@ -100,6 +104,11 @@ def run(arguments: argparse.Namespace) -> None:
             bentoml=arguments.bentoml,
             out=arguments.out,
         )
+        return
+    if arguments.what == "quality":
+        from ..bench.quality import bench_quality
+
+        bench_quality(only=arguments.only, trials=arguments.trials, out=arguments.out / "quality")
         return
     if arguments.what == "gpu":
         from ..bench.gpu.report import bench_gpu

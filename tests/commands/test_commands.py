@@ -46,7 +46,19 @@ FUNCTIONS = {
 OF_THE_COMMAND_LINE = {
     "generate": {"file"},
     "compare": {"json"},
-    "bench": {"what", "model", "onnx", "clients", "requests", "litserve", "bentoml", "cores", "device", "tiny"},
+    "bench": {
+        "what",
+        "model",
+        "onnx",
+        "clients",
+        "requests",
+        "litserve",
+        "bentoml",
+        "cores",
+        "device",
+        "tiny",
+        "trials",
+    },
 }
 OF_THE_COMMAND_LINE["predict"] = {one.name for one in dataclasses.fields(TableSettings)}
 
