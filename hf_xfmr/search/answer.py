@@ -42,6 +42,7 @@ def search(
     """
     _check(trials, minutes, seeds, language)
     space.parsed(ranges)
+    config, words = given.as_of_train(config, words)
     script, named, settings = given.found(config)
     settings |= given.of_flags(words)
     stem = Path(named[0]).stem if named else beginnings.stem(str(settings.get("dataset") or config))

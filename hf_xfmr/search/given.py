@@ -33,6 +33,21 @@ def found(config: str) -> tuple[Path, list[str], dict[str, Any]]:
     return script, [str(path)], {key: plain(value, {int, float}, key) for key, value in values.items()}
 
 
+def as_of_train(config: str, words: Sequence[str]) -> tuple[str, list[str]]:
+    """`classify --config NAME …`, the words of `train`, as the configuration and the other flags."""
+    rest = list(words)
+    for place, word in enumerate(rest):
+        name, equals, value = word.partition("=")
+        if config in recipes.NAMES and name == "--config":
+            if not equals:
+                value = rest.pop(place + 1) if place + 1 < len(rest) else ""
+            if not value:
+                raise UserError("--config needs a file, or the name of a ready configuration; configs lists them")
+            del rest[place]
+            return str(recipes.config_file(value, config)), rest
+    return config, rest
+
+
 def of_flags(words: Sequence[str], of: str = "search") -> dict[str, Any]:
     """Flags, beside those of a command (`of`), as settings; of a wrong one the recipe itself tells, when
     it is first run."""

@@ -2,7 +2,8 @@
 
 import pytest
 
-from hf_xfmr.search import space
+from hf_xfmr.errors import UserError
+from hf_xfmr.search import given, space
 
 FACTS = {
     "recipe": "classify_bert", "rows": 8000, "longest": 100, "width": 384, "positions": 512,
@@ -63,3 +64,19 @@ def test_a_range_of_ones_own():
     assert found["weight_decay"] == {"kind": "float", "low": 0.0, "high": 0.1}
     assert found["num_train_epochs"] == {"kind": "int", "low": 1, "high": 9}
     assert found["learning_rate"]["kind"] == "log"
+
+
+def test_the_words_of_train_are_the_words_of_a_search():
+    ready = given.as_of_train("classify", ["--config", "movie-reviews", "--max_train_rows", "9"])
+    assert ready[0].endswith("movie-reviews.yaml")
+    assert ready[1] == ["--max_train_rows", "9"]
+    assert given.as_of_train("classify", ["--dataset", "a.csv"]) == ("classify", ["--dataset", "a.csv"])
+    with pytest.raises(UserError, match="is no file and no ready configuration"):
+        given.as_of_train("classify", ["--config=movie-review"])
+
+
+def test_flags_are_read_as_settings():
+    words = ["--learning_rate", "1e-4", "--bf16=false", "--strict", "--model", "sample:minilm"]
+    assert given.of_flags(words) == {"learning_rate": 1e-4, "bf16": False, "strict": True, "model": "sample:minilm"}
+    with pytest.raises(UserError, match="'stray' is no flag"):
+        given.of_flags(["stray"])

@@ -148,8 +148,8 @@ def following(level: str, first: str | None, figure: str | None) -> str:
     read = {"perplexity": "的样例", "bits_per_byte": "的样例", "masked_perplexity": "的各项数字"}
     return {
         "better": f"下一步：看 report.html 中{read.get(figure or '', '错得最离谱的例子')}，再用自己的文本试试",
-        "tie": "下一步：用更简单的那个，或给它更多数据",
-        "worse": "下一步：用更简单的那个，或给它更多数据",
+        "tie": "下一步：用更简单的那个，给它更多数据，或把命令里的 train 换成 search 再试",
+        "worse": "下一步：用更简单的那个，给它更多数据，或把命令里的 train 换成 search 再试",
         "useless": "下一步：看看数据：文本里真的有答案吗？",
         "unsure": "下一步：用更多数据来评估（更多的表格行，或 --test_fraction 0.3）",
     }[level]

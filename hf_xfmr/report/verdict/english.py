@@ -149,8 +149,8 @@ def following(level: str, first: str | None, figure: str | None) -> str:
     read = {"perplexity": "its samples", "bits_per_byte": "its samples", "masked_perplexity": "the figures"}
     return {
         "better": f"next: read {read.get(figure or '', 'the worst errors')} in report.html, then try texts of your own",
-        "tie": "next: use the simpler one, or give it more rows",
-        "worse": "next: use the simpler one, or give it more rows",
+        "tie": "next: use the simpler one, give it more rows, or say search in place of train",
+        "worse": "next: use the simpler one, give it more rows, or say search in place of train",
         "useless": "next: look at the rows: are the answers in the texts?",
         "unsure": "next: more rows to measure on, of more data or by --test_fraction 0.3",
     }[level]

@@ -14,8 +14,9 @@ from ...data.wording import listed, opening
 from ...errors import UserError
 from ...models.bert import XfmrBertConfig
 from ...report.figures import of_figures
+from ...report.names import is_lower
 from ...report.verdict.lines import lines
-from ...run import encoders, loading, lora, ranges
+from ...run import defaults, encoders, loading, lora, ranges
 from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
 from ...run.starting_point import check_origin, naming_model_config, new_config
@@ -184,11 +185,12 @@ def make_trainer(
     indicators = corpus.problem.indicators
     collate: Callable = ClassificationCollator(corpus.tokenizer, indicators)
     args.remove_unused_columns = False  # the collator leaves behind what the model does not read
-    if "validation" in corpus.splits:
-        of_problem = corpus.problem
-        args.judged_by = of_problem.judged_by(
-            of_problem.gold_of(of_problem.array(corpus.splits["validation"]["labels"][:]))
-        )
+    if not settings.few_labels:  # which has defaults of its own
+        defaults.settle(args, model, len(splits["train"]), lora=bool(settings.lora_rank))
+    if "validation" in splits and not settings.few_labels:
+        gold = corpus.problem.gold_of(corpus.problem.array(splits["validation"]["labels"][:]))
+        judged_by = corpus.problem.judged_by(gold)
+        defaults.best_by(args, judged_by, lower=is_lower(judged_by))
     if args.eval_strategy != "no" and (args.metric_for_best_model or "loss").removeprefix("eval_") != "loss":
         labels = corpus.splits["validation"]["labels"][:]  # on which it depends what figures there are
         outputs = corpus.problem.example_outputs(labels)

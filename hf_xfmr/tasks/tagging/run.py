@@ -16,7 +16,7 @@ from ...errors import UserError
 from ...models.bert import XfmrBertConfig
 from ...report.figures import of_figures
 from ...report.verdict.lines import lines
-from ...run import encoders, loading, lora, ranges
+from ...run import defaults, encoders, loading, lora, ranges
 from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
 from ...run.starting_point import check_origin, new_config
@@ -95,7 +95,8 @@ def build_model(settings: ModelSettings, config: Any, corpus: TaggingData):
 def make_trainer(args: XfmrTrainingArguments, model, corpus: TaggingData) -> XfmrTrainer:
     """A trainer that keeps predicted labels, not logits, and evaluates whole sentences."""
     args.remove_unused_columns = False  # the collator leaves behind what the model does not read
-    args.judged_by = "f1"
+    defaults.settle(args, model, len(corpus.splits["train"]), lora=lora.is_adapted(model))
+    defaults.best_by(args, "f1", lower=False)
     ranges.check_best(args, tagging_metrics([["B-X"]], [["B-X"]]))
     if args.eval_strategy != "no" and "validation" not in corpus.splits:
         raise UserError("nothing is held out to evaluate on: give validation_fraction, or set eval_strategy to 'no'")

@@ -58,7 +58,17 @@ def conll(tmp_path_factory) -> Path:
 def trained(tmp_path_factory, conll):
     folder = tmp_path_factory.mktemp("tagged") / "run"
     flags = ["--dataset", conll, "--model_config", json.dumps(SMALL), "--output_dir", folder]
-    flags += ["--num_train_epochs", 6, "--per_device_train_batch_size", 16, "--learning_rate", "1e-2"]
+    flags += [
+        "--num_train_epochs",
+        6,
+        "--per_device_train_batch_size",
+        16,
+        "--learning_rate",
+        "1e-2",
+        "--warmup_steps",
+        0,
+    ]
+    flags += ["--metric_for_best_model", "loss"]
     metrics = tag_bert.main([str(flag) for flag in [*flags, "--bf16", "false", "--disable_tqdm", "true"]])
     return folder, metrics
 
