@@ -18,7 +18,7 @@ RIVALS = {
     "copy": "照抄原文",
     "majority_token": "总是猜最常见的词",
     "no_answer": "从不作答",
-    "sentence": "与问题共有词最多的句子",
+    "sentence": "含问题用词最多的句子",
 }
 FIGURES = {
     "accuracy": "准确率",
@@ -113,7 +113,10 @@ def sentence(level: str, claim: dict) -> str:
         if claim["one_answer"] is not None:
             same = against.get("answer") == claim["one_answer"]
             versus = "" if same else f"；{rival}为 {theirs}"
-            said = f"目前毫无用处：对一切都回答“{claim['one_answer']}”（{on}上{figure}{versus}）。"
+            same_to_all = claim["one_answer"]
+            if claim["figure"] == "answer_f1" and same_to_all == "no answer":
+                same_to_all = "没有答案"
+            said = f"目前毫无用处：对一切都回答“{same_to_all}”（{on}上{figure}{versus}）。"
             return said + _others(claim, against)
         how = {"worse": "还不如", "better": "仅略好于"}.get(against["outcome"], "并不优于")
         said = f"目前毫无用处，{how}{rival}：{on}上{figure}，对方 {theirs}（{p}）。"

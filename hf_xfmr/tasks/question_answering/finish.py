@@ -83,7 +83,7 @@ def finish(
         **record,
     )
     first = corpus.questions["train"][0]
-    how = ["--question", opening(first["text"]), "--context", opening(first["text_pair"])]
+    how = ["--question", opening(first["text"]), "--context", opening(first["text_pair"], 300)]
     say_how_to_try("predict", str(folder), *how)
     return results | ({"baseline": against["test"]} if against else {})
 
