@@ -53,7 +53,7 @@ def run_in(block: Block, words: list[str]) -> None:
     assert name in ("python", "hf_xfmr"), words
     if arguments[:2] == ["-m", "hf_xfmr"]:
         name, arguments = "hf_xfmr", arguments[2:]
-    trains = name == "python" or arguments[0] == "train"
+    trains = name == "python" or arguments[0] in ("train", "curve")
     sys.argv = [*(["hf_xfmr"] if name == "hf_xfmr" else []), *arguments, *(block.quick if trains else [])]
     ended = None
     try:
