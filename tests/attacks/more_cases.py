@@ -193,6 +193,14 @@ def corrections() -> Iterator[Case]:
         lambda p: p.recipe("classify_bert", dataset=p.write("few.csv", few), folds=9),
         "folds is 9, but there are only 4 different texts",
     )
+    for name, words_of, says in (
+        ("a curve of no classification", ["gpt2"], "a curve is of a classification"),
+        ("a curve of nothing", ["nothing-of-this-name"], "no file of settings and no ready configuration"),
+        ("a curve of folds", ["classify", "--folds", "5"], "folds is given, but a curve chooses it itself"),
+        ("a curve without repeats", ["classify", "--repeats", "0"], "--repeats is 0"),
+        ("a curve of words", ["classify", "--sizes", "many"], "--sizes.*many"),
+    ):
+        yield Case("corrections", name, lambda p, w=words_of: ["curve", *w], says)
     for name, table, says in (
         ("no file", None, "fixed.csv"),
         ("no such column", b"id,label\n1,pos\n", "has no column .fixed_label"),
