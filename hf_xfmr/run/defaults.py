@@ -27,7 +27,10 @@ def settle(args: Any, model: Any, rows: int | None, *, lora: bool = False) -> No
     base = next((one for one in model.modules() if isinstance(one, PreTrainedModel)), None)
     config = base.config if base is not None else None
     width = next((getattr(config, name) for name in ("hidden_size", "dim", "n_embd") if hasattr(config, name)), OF_BASE)
-    trained = bool(args.recipe_settings.get("model"))
+    told = args.recipe_settings
+    trained = bool(
+        told.get("model") or (told.get("teacher") and not told.get("model_config"))
+    )  # of the teacher's blocks
     frozen = bool(args.recipe_settings.get("freeze_encoder"))
     said = []
     if given.get("learning_rate") is None:
