@@ -64,6 +64,7 @@ def test_what_a_user_says_stays_and_the_rest_is_said():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", RUNS)
 def test_of_few_rows_a_default_run_learns_more_than_at_one_rate_for_all(name, tmp_path, capsys):
     recipe, words, figure = RUNS[name]
