@@ -47,14 +47,14 @@ def of_run(
     kind, answer, unread = problem.unread(train, rows)
     found, interval = problem.contest(name, gold, unread, ours)
     rivals = [{"kind": kind, "answer": answer, **found}]
-    if baseline is not None and split in baseline:
+    folded = folds is not None and split == "validation"
+    if baseline is not None and (split == "test" or folded):
         rivals.append({"kind": "tfidf", **problem.contest(name, gold, baseline["answers"], ours)[0]})
     one_answer, value = problem.one_answer(ours), found["b"]
     is_good = one_answer is None and all(outcome(one) == "better" for one in rivals)
     easy, is_perfect = _too_easy(rivals), problem.has_names and value >= 1
     taught = learning.warnings(history, arguments, is_good=is_good, is_perfect=is_perfect)
     alone = one_answer is not None and not any(one.get("try") for one in taught)
-    folded = folds is not None and split == "validation"
     leaked = 0.0 if folded else leaks.share_in_train(_texts(splits[split]), _texts(splits["train"]))
     heeded = [
         *([] if easy and not leaked else leaks.warnings(name, 1.0 if is_perfect else 0.0, 1.0, leaked, split)),
