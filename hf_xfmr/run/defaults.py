@@ -28,10 +28,8 @@ def settle(args: Any, model: Any, rows: int | None, *, lora: bool = False) -> No
     config = base.config if base is not None else None
     width = next((getattr(config, name) for name in ("hidden_size", "dim", "n_embd") if hasattr(config, name)), OF_BASE)
     told = args.recipe_settings
-    trained = bool(
-        told.get("model") or (told.get("teacher") and not told.get("model_config"))
-    )  # of the teacher's blocks
-    frozen = bool(args.recipe_settings.get("freeze_encoder"))
+    of_teacher = told.get("teacher") and not told.get("model_config")  # its blocks
+    trained, frozen = bool(told.get("model") or of_teacher), bool(told.get("freeze_encoder"))
     said = []
     if given.get("learning_rate") is None:
         args.learning_rate = rate(width, trained=trained, frozen=frozen, lora=lora)

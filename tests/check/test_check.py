@@ -88,7 +88,7 @@ def test_a_clean_dataset_has_no_finding(tmp_path, capsys, checkpoint):
     assert code == 0, printed
     assert "check: nothing is wrong" in printed
     assert "looked at 200 of 200 train, 60 of 60 validation, 60 of 60 test rows" in printed
-    assert re.search(r"time: \S+ s a step \(3 timed\), 21 steps", printed)
+    assert re.search(r"time: \S+ s a step \(3 timed\), 260 steps", printed)
     assert re.search(r"memory: about .* weights .* gradients .* optimizer .* activations", printed)
 
 

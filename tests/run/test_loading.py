@@ -233,8 +233,16 @@ def test_an_adapter_on_the_hub_answers_too(adapter, tmp_path, monkeypatch):
     assert far == near
 
 
+def predicted(model: str) -> list:
+    predict = importlib.import_module("hf_xfmr.predict").predict
+    config = Path(model, "config.json")
+    if config.is_file() and "ForQuestionAnswering" in config.read_text():
+        return list(predict(model, question="a film?", context="good film"))
+    return list(predict(model, ["good film"]))
+
+
 COMMANDS = {
-    "predict": lambda model: list(importlib.import_module("hf_xfmr.predict").predict(model, ["good film"])),
+    "predict": predicted,
     "fill": lambda model: list(fill(model, ["good [MASK]"])),
     "generate": lambda model: list(generate(model, ["good"], max_new_tokens=2)),
     "translate": lambda model: list(translated(model, ["good film"])),
@@ -242,6 +250,7 @@ COMMANDS = {
 USED_BY = {
     "classifier": "predict",
     "tagger": "predict",
+    "questions": "predict",
     "masked": "fill",
     "pretrained": "fill",
     "gpt2": "generate",
@@ -269,7 +278,7 @@ def test_a_command_answers_with_models_trained_for_it_and_names_the_one_for_othe
 @pytest.mark.parametrize("name", USED_BY)
 def test_a_head_that_is_named_but_not_there_does_not_answer(checkpoints, tmp_path, capsys, name):
     """The config says what the class is; a head that is not among the tensors would be random."""
-    head = ("classifier", "cls.", "lm_head", "model.decoder.layers.0.fc1", "wte", "transformer.wte")
+    head = ("classifier", "cls.", "lm_head", "qa_outputs", "model.decoder.layers.0.fc1", "wte", "transformer.wte")
     model = changed(
         checkpoints / name,
         tmp_path / "bad",

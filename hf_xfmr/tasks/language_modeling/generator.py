@@ -12,7 +12,6 @@ from ...run import finite, ranges
 from ...tokenizer import long_texts, unknown
 from ..task import task_of
 from .streaming import Streamed
-from .templates import of_tokenizer
 
 MAX_NEW_TOKENS = 100
 HEAD = "AutoModelForCausalLM"
@@ -50,6 +49,8 @@ class Generator:
 
     def asked(self, messages: Sequence[dict[str, str]]) -> str:
         """The prompt that messages are by the checkpoint's chat template. Raises `UserError` where it has none."""
+        from .templates import of_tokenizer  # transformers, which texts of an exported folder do without
+
         template = of_tokenizer(self.tokenizer)
         if template is None:
             raise UserError(
