@@ -185,7 +185,7 @@ def test_a_recipe_names_its_own_setting(tmp_path, capsys):
     for changed, message in (
         (flags(heads=4), "model_config.num_attention_heads was 2 and is now 4"),
         (flags("--class_weights", "auto"), "class_weights was None and is now auto"),
-        (flags("--learning_rate", "0.01"), "learning_rate was 5e-05 and is now 0.01"),
+        (flags("--learning_rate", "0.01"), "learning_rate was 0.001 and is now 0.01"),
     ):
         with pytest.raises(SystemExit):
             program.run(lambda changed=changed: classify_bert.main(changed))
