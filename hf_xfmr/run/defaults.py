@@ -31,11 +31,11 @@ def settle(args: Any, model: Any, rows: int | None, *, lora: bool = False) -> No
     of_teacher = told.get("teacher") and not told.get("model_config")  # its blocks
     trained, frozen = bool(told.get("model") or of_teacher), bool(told.get("freeze_encoder"))
     said = []
-    if given.get("learning_rate") is None:
+    if "learning_rate" not in given:
         args.learning_rate = rate(width, trained=trained, frozen=frozen, lora=lora)
         begins = "a frozen encoder" if frozen else "LoRA" if lora else "a checkpoint" if trained else "new weights"
         said.append(f"learning_rate {args.learning_rate:g} ({begins}, {width} wide)")
-    if given.get("warmup_steps") is None:
+    if "warmup_steps" not in given:
         args.warmup_steps = WARMUP
         said.append(f"warmup_steps {WARMUP}")
     if rows and args.max_steps <= 0:
@@ -54,12 +54,12 @@ def rate(width: int, *, trained: bool, frozen: bool = False, lora: bool = False)
     return float(f"{min(found, 1e-3):.2g}")
 
 
-def _length(args: Any, rows: int, given: dict[str, Any]) -> list[str]:
+def _length(args: Any, rows: int, given: frozenset[str]) -> list[str]:
     said = []
-    if given.get("per_device_train_batch_size") is None and rows <= FEW:
+    if "per_device_train_batch_size" not in given and rows <= FEW:
         args.per_device_train_batch_size = SMALL
         said.append(f"batches of {SMALL}")
-    if given.get("num_train_epochs") is None:
+    if "num_train_epochs" not in given:
         batch = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
         least, most = EPOCHS
         args.num_train_epochs = float(min(most, max(least, math.ceil(STEPS / math.ceil(rows / batch)))))
@@ -71,6 +71,6 @@ def best_by(args: Any, figure: str, *, lower: bool) -> None:
     """End with the checkpoint that is best by the figure by which the task is judged, where the user names none. The
     loss rises long before that falls: a model grows surer, of its errors too."""
     args.judged_by = figure
-    if args.given is None or not args.load_best_model_at_end or args.given.get("metric_for_best_model") is not None:
+    if args.given is None or not args.load_best_model_at_end or "metric_for_best_model" in args.given:
         return
     args.metric_for_best_model, args.greater_is_better = figure, not lower

@@ -106,7 +106,8 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
     arguments.check_settings(settings, args)
     lora.check_push(settings, args)
     args.settled = decided  # said where training begins
-    args.given = dict(values)  # what the file and the flags say; all else is a default
+    # What the file and the flags say; all else is a default. Names alone: it is saved, and a token may be among them.
+    args.given = frozenset(name for name, value in values.items() if value is not None)
     args.recipe = Path(str(sys.modules[settings_class.__module__].__file__)).stem
     args.call = str(call) if call else None
     args.recipe_settings = dataclasses.asdict(settings)  # for the checkpoints, which a run with others can't go on from

@@ -88,7 +88,7 @@ def a_picture(folder: Path, models: Path) -> None:
 
 
 def the_seeds(folder: Path, models: Path) -> None:
-    seeds._check(folder / "out" / "seeds.json", {"dataset": "d" * 9000})
+    seeds.note_settings(folder / "out" / "seeds.json", {"dataset": "d" * 9000})
 
 
 WRITERS = {

@@ -30,7 +30,7 @@ def model(width: int):
 
 def settled(width: int, rows: int | None, *, given=(), checkpoint: bool = False, **options):
     args = SimpleNamespace(
-        given=dict.fromkeys(given, 1), recipe_settings={"model": "x" if checkpoint else None}, max_steps=-1,
+        given=frozenset(given), recipe_settings={"model": "x" if checkpoint else None}, max_steps=-1,
         learning_rate=5e-5, num_train_epochs=3.0, per_device_train_batch_size=32, warmup_steps=0,
         gradient_accumulation_steps=1, world_size=1,
     )  # fmt: skip
