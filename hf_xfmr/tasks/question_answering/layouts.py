@@ -15,6 +15,7 @@ CONTEXTS = ("context", "passage", "paragraph", "document", "article", "text", "�
 ANSWERS = ("answers", "answer", "answer_text", "答案", "回答")
 STARTS = ("answer_start", "answer_starts", "start", "答案位置")
 IDS = ("id", "qid", "question_id", "qas_id", "idx")
+YES_OR_NO = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 NESTED, FLAT, TABLE = "SQuAD's nested layout", "SQuAD's flat layout", "a table with a question a row"
 
 
@@ -100,7 +101,7 @@ def _rows(rows: Dataset, split: str, columns: _Columns) -> Iterator[Item]:
         starts = row[columns.start] if columns.start else None
         answers, places = _answers(row[columns.answer], starts, split, number, columns)
         question, context = row[columns.question], row[columns.context]
-        has_none = row.get("is_impossible") if isinstance(row.get("is_impossible"), bool) else None
+        has_none = _has_none(row.get("is_impossible"), split, number)
         yield _checked(Item(number, name, question, context, answers, places, has_none), split)
 
 
@@ -108,7 +109,14 @@ def _answers(value: Any, starts: Any, split: str, row: int, columns: _Columns) -
     """The answers in a cell, one or a list or SQuAD's object of lists, and where they stand, if that is told."""
     if isinstance(value, dict):
         value, starts = value.get("text"), value.get("answer_start")
-    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        if value is None and starts not in (None, [], -1):
+            raise UserError(f"{at(split, [row])}: one of its answers has no text; write it, or take answer_start out")
+    elif isinstance(value, list) and any(isinstance(one, dict) for one in value):
+        if odd := [one for one in value if not isinstance(one, dict)]:
+            raise UserError(
+                f'{at(split, [row])}: beside answers as objects stands "{short(odd[0])}"; give each as '
+                '{"text": …, "answer_start": …}'
+            )
         value, starts = [one.get("text") for one in value], [one.get("answer_start") for one in value]
     elif isinstance(value, str) and value.lstrip().startswith("{") and "answer_start" in value:
         raise UserError(
@@ -129,15 +137,27 @@ def _answers(value: Any, starts: Any, split: str, row: int, columns: _Columns) -
 
 
 def _place(value: Any, split: str, row: int) -> int | None:
-    """Characters before an answer. Raises `UserError` for what is no such number; -1 and an empty cell tell none."""
-    if value is None or value == "" or value == -1:
+    """Characters before an answer, a number or its digits (as all of a column are read where one cell holds a word).
+    Raises `UserError` for what is no such number; -1 and an empty cell, which pandas leaves as NaN, tell none."""
+    if value is None or value in ("", -1, "-1") or value != value:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or value < 0:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 18:
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not float(value).is_integer() or value < 0:
         raise UserError(
             f'{at(split, [row])}: an answer starts at "{short(value)}", which is no number of characters from 0; '
             "correct it, or leave the cell empty"
         )
     return int(value)
+
+
+def _has_none(value: Any, split: str, row: int) -> bool | None:
+    """What `is_impossible` says, true and false as a spreadsheet or a program writes them too; None: nothing."""
+    if value is None or value == "" or value != value:
+        return None
+    if (found := YES_OR_NO.get(str(value).strip().casefold())) is None:
+        raise UserError(f'{at(split, [row])}: is_impossible is "{short(value)}"; it can be true, false or nothing')
+    return found
 
 
 def _nested(rows: Dataset, split: str) -> Iterator[Item]:
@@ -149,11 +169,15 @@ def nested(rows: Iterable[dict], split: str) -> Iterator[tuple[dict, Any]]:
     """The questions of SQuAD's layout, titles with paragraphs or paragraphs alone, as they stand: each with its
     context. Raises `UserError` for a paragraph without a list of them."""
     for place, entry in enumerate(rows):
-        paragraphs = entry.get("paragraphs", entry)
-        paragraphs = json.loads(paragraphs) if isinstance(paragraphs, str) else paragraphs
-        for paragraph in [paragraphs] if isinstance(paragraphs, dict) else paragraphs or []:
+        paragraphs = _value(entry.get("paragraphs", entry), "paragraphs", split, place) or []
+        if not isinstance(paragraphs, dict | list):
+            raise UserError(
+                f'{at(split, [place])}: paragraphs is "{short(paragraphs)}", and in SQuAD\'s layout it is a list; write '
+                '[{"context": …, "qas": […]}]'
+            )
+        for paragraph in [paragraphs] if isinstance(paragraphs, dict) else paragraphs:
             asked = paragraph.get("qas") if isinstance(paragraph, dict) else None
-            asked = json.loads(asked) if isinstance(asked, str) else asked
+            asked = _value(asked, "qas", split, place)
             if not isinstance(asked, list) or not all(isinstance(one, dict) for one in asked):
                 raise UserError(
                     f"{at(split, [place])}: a paragraph has no list qas of questions, as SQuAD's layout has them; "
@@ -163,11 +187,23 @@ def nested(rows: Iterable[dict], split: str) -> Iterator[tuple[dict, Any]]:
                 yield one, paragraph.get("context")
 
 
+def _value(value: Any, name: str, split: str, place: int) -> Any:
+    """A field, which a table has as text in JSON."""
+    if not isinstance(value, str) or not value.strip():
+        return value or None
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        raise UserError(
+            f'{at(split, [place])}: {name} is the text "{short(value, 40)}", which is not JSON ({error}); mend it, or '
+            "save the data as .json or .jsonl"
+        ) from None
+
+
 def _of_qas(one: dict, context: Any, split: str, number: int) -> Item:
     none = _Columns("question", "context", "answers", None, "id")
     answers, starts = _answers(one.get("answers"), None, split, number, none)
     name = one.get("id")
-    said = one.get("is_impossible")
     item = Item(
         number,
         str(number) if name in (None, "") else str(name),
@@ -175,7 +211,7 @@ def _of_qas(one: dict, context: Any, split: str, number: int) -> Item:
         context,
         answers,
         starts,
-        said if isinstance(said, bool) else None,
+        _has_none(one.get("is_impossible"), split, number),
     )
     return _checked(item, split)
 

@@ -134,3 +134,36 @@ def test_no_context_stands_on_both_sides(tmp_path):
     found = read_asked(str(tmp_path / "rows.csv"), AnsweringSettings()).questions
     sides = [{*found[split]["text_pair"][:]} for split in ("train", "validation", "test")]
     assert sum(map(len, sides)) == len(set.union(*sides)) == 100
+
+
+START, PLACES = "an answer starts at", [{"text": "Ann", "answer_start": 0}]
+DAMAGES = {  # of a row of a table, and what is said of it; None: it is read
+    "inf": ({"answer_start": float("inf")}, START),
+    "half": ({"answer_start": 0.5}, START),
+    "word": ({"answer_start": "x"}, START),
+    "digits": ({"answer_start": "0"}, None),
+    "NaN": ({"answer_start": float("nan")}, None),
+    "impossible": ({"is_impossible": "perhaps"}, 'is_impossible is "perhaps"; it can be true, false or nothing'),
+    "impossible, answered": ({"is_impossible": 1}, "is_impossible says that there is no answer, and one is given"),
+    "no text": ({"answer": {"text": None, "answer_start": [5]}}, "one of its answers has no text"),
+    "number": ({"paragraphs": 5}, 'paragraphs is "5", and in SQuAD\'s layout it is a list'),
+    "no JSON": ({"paragraphs": "[{bad"}, r'paragraphs is the text "\[{bad", which is not JSON .*; mend it'),
+    "no JSON of qas": ({"qas": "[{bad"}, r'qas is the text "\[{bad", which is not JSON'),
+    "JSON of a number": ({"paragraphs": "5"}, 'paragraphs is "5"'),
+    "two kinds": (
+        {"qas": json.dumps([{"question": "Who?", "answers": [*PLACES, "Ann"]}])},
+        'beside answers as objects stands "Ann"; give each as',
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damaged_cell_is_named_or_read(tmp_path, name):
+    damage, message = DAMAGES[name]
+    row = {"question": "Who met Bob?", "context": CONTEXT, "answer": "Ann"} | damage
+    Dataset.from_list([row]).to_parquet(str(tmp_path / "rows.parquet"))
+    if message is None:
+        assert rows_of(tmp_path / "rows.parquet")["starts"][:] == [[0]]
+        return
+    with pytest.raises(UserError, match=f"^train row 0 .*{message}"):
+        rows_of(tmp_path / "rows.parquet")
