@@ -45,6 +45,7 @@ def search(
     config, words = given.as_of_train(config, words)
     script, named, settings = given.found(config)
     settings |= given.of_flags(words)
+    given.check(settings)
     stem = Path(named[0]).stem if named else beginnings.stem(str(settings.get("dataset") or config))
     folder = place(output_dir or settings.get("output_dir") or f"runs/search-{stem}", "--output_dir")
     told = [*named, *_without_folder(words), *_evaluating(settings)]

@@ -14,6 +14,21 @@ from ..writing import whole
 
 NOT_OF_A_TRIAL = ("output_dir", "seeds", "seed", "push_to_hub", "resume_from_checkpoint", "resume", "check_only")
 
+NOT_SEARCHED = {  # settings whose runs a trial can't stand for
+    "folds": "which are a training each, so that the best settings could not be trained with several seeds: leave "
+    "folds out, and give the configuration that the search leaves to train classify --folds",
+    "few_labels": "whose head is fitted when the encoder has learned, so that a trial's evaluations say nothing: leave "
+    "few_labels out, or train without a search (its defaults are made for few rows)",
+    "check_only": "which ends before a trial could begin: leave it out, or give it to train",
+}
+
+
+def check(settings: Mapping[str, Any]) -> None:
+    """Raises `UserError` for settings that can't be searched with, before the first trial is trained."""
+    for name, why in NOT_SEARCHED.items():
+        if settings.get(name) not in (None, False):
+            raise UserError(f"{name} is given, {why}")
+
 
 def found(config: str) -> tuple[Path, list[str], dict[str, Any]]:
     """The script, the words that name the configuration, and its settings, of a file, a ready configuration or the

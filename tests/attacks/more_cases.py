@@ -191,7 +191,7 @@ def corrections() -> Iterator[Case]:
         "corrections",
         "more folds than texts",
         lambda p: p.recipe("classify_bert", dataset=p.write("few.csv", few), folds=9),
-        "folds is 9, but there are only 4 different texts",
+        "folds is 9, but the data have only 4 different texts",
     )
     for name, words_of, says in (
         ("a curve of no classification", ["gpt2"], "a curve is of a classification"),

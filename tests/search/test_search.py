@@ -156,6 +156,9 @@ def test_a_failed_trial_is_told_and_the_search_goes_on(place, capsys):
     [
         (["--validation_fraction", "0"], {}, "validation"),
         (["--learning_rat", "1"], {}, "unknown option '--learning_rat'; did you mean 'learning_rate'"),
+        (["--folds", "3"], {}, "^folds is given, which are a training each"),
+        (["--few_labels", "true"], {}, "^few_labels is given, whose head is fitted when the encoder has learned"),
+        (["--check_only"], {}, "^check_only is given, which ends before a trial could begin"),
         ([], {"over": ["batch"]}, "--over batch: not among what can be tried here"),
         ([], {"ranges": ["learning_rate=1:x"]}, "give NAME=LOW:HIGH"),
         ([], {"ranges": ["learning_rate=2:1"]}, "the lower end must be below the higher"),

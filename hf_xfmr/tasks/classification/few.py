@@ -71,6 +71,11 @@ def settle(values: dict[str, Any]) -> list[str]:
             "few_labels fits its head when the encoder has learned, so that no evaluation comes before: leave "
             f"{'eval_strategy' if values.get('eval_strategy') else 'load_best_model_at_end'} out"
         )
+    if values.get("early_stopping_patience") is not None:
+        raise UserError(
+            "few_labels fits its head when the encoder has learned, so that there is nothing to stop early by: leave "
+            "early_stopping_patience out"
+        )
     for name, reason in REFUSED.items():
         if values.get(name) not in (None, 0, 0.0, 1):
             raise UserError(f"few_labels and {name} exclude one another: {reason}")

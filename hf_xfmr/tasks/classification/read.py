@@ -13,7 +13,7 @@ from ...data.sources import load_dataset_dict
 from ...data.table import reading
 from ...data.wording import listed
 from ...errors import UserError
-from ...run.folds import running
+from ...run.folds import Part, running
 from . import fixed_labels, label_column, subsets
 from .answers import WHOLE
 from .folds import rows as folds
@@ -65,17 +65,7 @@ def read_labelled(
     part, dealt, fold_of = running.get() if settings.folds else None, None, None
     if part is not None:
         given, dealt, fold_of = folds.arranged(given, part, kind, settings.max_train_rows, notes)
-    carved = carve(
-        given,
-        "text",
-        validation=0 if part is not None and part.is_last else settings.validation_fraction,
-        test=settings.test_fraction if part is None else 0,
-        learned=[one if isinstance(one, list) else [one] for one in given["train"]["label"][:]]
-        if kind.has_names
-        else None,
-        notes=notes,
-        salt="" if part is None else f"fold {part.number} ",
-    )
+    carved = _carved(given, part, kind, settings, notes)
     splits = {split: carved[split] for split in SPLITS if split in carved}
     source = {split: split if split in given else "train" for split in splits}
     problem = kind()
@@ -105,6 +95,37 @@ def read_labelled(
         splits["train"] = draw_rows(train, settings.rows_per_label, labels=train["label"][:], seed=seed, notes=notes)
     unused = [split for split in loaded if split not in SPLITS]
     return Labelled(splits, source, problem, columns, unused, readings, notes, fold_of)
+
+
+def _carved(
+    given: dict[str, Dataset],
+    part: Part | None,
+    kind: type[Problem],
+    settings: ClassificationSettings,
+    notes: list[str],
+) -> dict[str, Dataset]:
+    """The splits with those that are missing taken from train. Of few rows a hash may leave a fold without validation
+    rows, when those before it are trained already: another is tried."""
+    for turn in range(1 if part is None else 20):
+        said: list[str] = []
+        try:
+            carved = carve(
+                given,
+                "text",
+                validation=0 if part is not None and part.is_last else settings.validation_fraction,
+                test=settings.test_fraction if part is None else 0,
+                learned=[one if isinstance(one, list) else [one] for one in given["train"]["label"][:]]
+                if kind.has_names
+                else None,
+                notes=said,
+                salt="" if part is None else f"fold {part.number} {turn or ''}",
+            )
+        except UserError as error:
+            failed = error
+            continue
+        notes += said
+        return carved
+    raise failed
 
 
 def _limited(rows: Dataset, split: str, settings: ClassificationSettings, notes: list[str]) -> Dataset:

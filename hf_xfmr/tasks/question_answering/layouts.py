@@ -172,8 +172,8 @@ def nested(rows: Iterable[dict], split: str) -> Iterator[tuple[dict, Any]]:
         paragraphs = _value(entry.get("paragraphs", entry), "paragraphs", split, place) or []
         if not isinstance(paragraphs, dict | list):
             raise UserError(
-                f'{at(split, [place])}: paragraphs is "{short(paragraphs)}", and in SQuAD\'s layout it is a list; write '
-                '[{"context": …, "qas": […]}]'
+                f'{at(split, [place])}: paragraphs is "{short(paragraphs)}", and in SQuAD\'s layout it is a list; '
+                'write [{"context": …, "qas": […]}]'
             )
         for paragraph in [paragraphs] if isinstance(paragraphs, dict) else paragraphs:
             asked = paragraph.get("qas") if isinstance(paragraph, dict) else None

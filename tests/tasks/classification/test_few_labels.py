@@ -178,6 +178,7 @@ def test_few_rows_suggest_it(checkpoints, tmp_path, capsys):
         ({"lora_rank": 2}, "few_labels and lora_rank exclude one another"),
         ({"freeze_encoder": "true"}, "few_labels and freeze_encoder exclude one another"),
         ({"eval_strategy": "epoch"}, "no evaluation comes before: leave eval_strategy out"),
+        ({"early_stopping_patience": 2}, "nothing to stop early by: leave early_stopping_patience out"),
         ({"gradient_accumulation_steps": 2}, "give --per_device_train_batch_size instead"),
         ({"problem_type": "regression", "rows_per_label": "null"}, "few_labels is for one label a row"),
         ({"problem_type": "regression"}, "rows_per_label is for one label a row.*max_train_rows instead"),

@@ -15,8 +15,11 @@ import hf_xfmr
 from hf_xfmr.check import Checked
 from hf_xfmr.errors import UserError
 from hf_xfmr.run import recipes
+from hf_xfmr.run.folds import Part, running
 from hf_xfmr.tasks.classification.folds import figures, near
 from hf_xfmr.tasks.classification.folds.rows import fold_of
+from hf_xfmr.tasks.classification.read import read_labelled
+from hf_xfmr.tasks.classification.settings import ClassificationSettings
 from hf_xfmr.tasks.rewrite import rewrite
 from hf_xfmr.training import lock
 
@@ -151,13 +154,27 @@ def test_several_labels(base, tmp_path):
     [
         (["--folds", "1"], "folds is 1; it must be a whole number from 2 to 50"),
         (["--seeds", "1", "2"], "folds and seeds are both given: leave seeds out"),
-        (["--folds", "9"], "folds is 9, but there are only 4 different texts: give fewer folds"),
+        (["--max_train_rows", "1"], "folds is 2, but the data have only one text: add rows"),
+        (["--folds", "9"], "folds is 9, but the data have only 4 different texts: give fewer folds"),
     ],
 )
 def test_mistakes(base, tmp_path, capsys, more, message):
     (tmp_path / "a.csv").write_text("text,label\n" + "\n".join(f"{w} text,{i % 2}" for i, w in enumerate("abcdabcd")))
     call = [*words(base, tmp_path / "a.csv", tmp_path / "out"), *more]
     assert message in said(capsys, lambda: classify_bert.main(call))
+
+
+def test_few_rows_leave_no_fold_without_validation_rows(tmp_path):
+    """That a hash of 13 texts takes none of them is seldom, but of many folds it is seen, when others are trained."""
+    for begin in range(0, 100, 20):
+        rows = [{"text": f"{i} text", "label": i % 2} for i in range(begin, begin + 20)]
+        for number in range(1, 4):
+            token = running.set(Part(number, 3))
+            splits = read_labelled(rows, ClassificationSettings(folds=3)).splits
+            running.reset(token)
+            assert min(map(len, splits.values())) > 0
+            seen = [{*one["text"][:]} for one in splits.values()]
+            assert len(set.union(*seen)) == sum(map(len, seen)) == 20
 
 
 def test_other_recipes_refuse_it(capsys, tmp_path):

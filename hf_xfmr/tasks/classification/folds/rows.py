@@ -26,7 +26,8 @@ def fold_of(texts: Sequence[str], labels: Sequence[Any], folds: int) -> np.ndarr
     for row, text in enumerate(texts):
         groups[position(text)].append(row)
     if len(groups) < folds:
-        raise UserError(f"folds is {folds}, but there are only {len(groups)} different texts: give fewer folds")
+        several = f"{len(groups)} different texts: give fewer folds" if len(groups) > 1 else "one text: add rows"
+        raise UserError(f"folds is {folds}, but the data have only {several}")
     stratum = {place: min(_key(labels[row]) for row in rows) for place, rows in groups.items()}
     order = sorted(groups, key=lambda place: (stratum[place], place))
     found = np.empty(len(texts), dtype=int)
