@@ -160,6 +160,11 @@ def _of_pairs(
     head: Dataset, asks: list[str], answer: str, systems: list[str], chats: Mapping[str, Sequence[str]]
 ) -> Turns:
     """A question and its answer, each a text or (a prompt of one column, an answer) messages itself."""
+    if answer in asks or answer in systems:
+        raise UserError(
+            f'completion_column is "{answer}", and so is what stands before the answers: a model would learn to repeat '
+            "it; give the column of the answers"
+        )
     for name in (*asks, answer, *systems):
         feature = head.features[name]
         if not (name in chats or messages.is_text(feature) or getattr(feature, "dtype", "") in _PLAIN):

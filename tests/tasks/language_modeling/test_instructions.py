@@ -201,6 +201,7 @@ REFUSED = {
     "two kinds": (PAIR, {"prompt_column": "prompt", "text_column": "prompt"}, "plain texts"),
     "two answers": ({"prompt": "a", "output": "b", "answer": "c"}, {}, "--completion_column output"),
     "no counterpart": ({"ask": "a", "tell": "b"}, {"prompt_column": "ask"}, "--completion_column tell"),
+    "one for both": (PAIR, {"prompt_column": "prompt", "completion_column": "prompt"}, "learn to repeat it"),
     "no column": ({"ask": "a"}, {"prompt_column": "asks"}, 'prompt_column names "asks"'),
     "no messages": ({"ask": "a"}, {"messages_column": "ask"}, "no lists of messages"),
     "no answer": ({"prompt": "a", "completion": " "}, {}, "has a prompt and an answer"),
