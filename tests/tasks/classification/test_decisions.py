@@ -158,7 +158,13 @@ def noisy(tmp_path_factory):
     with (folder / "rows.csv").open("w", newline="") as file:
         lines = [[" ".join(row), "pos" if draw.random() < p else "neg"] for row, p in zip(words, shares, strict=True)]
         csv.writer(file).writerows([["text", "label"], *lines])
-    flags = {"num_train_epochs": 2, "per_device_train_batch_size": 32, "learning_rate": 5e-3, "bf16": False}
+    flags = {
+        "num_train_epochs": 2,
+        "per_device_train_batch_size": 32,
+        "learning_rate": 5e-3,
+        "warmup_steps": 0,
+        "bf16": False,
+    }
     flags |= {"validation_fraction": 0.2, "test_fraction": 0.2, "target_precision": 0.85}
     flags |= {"model": folder / "checkpoint", "dataset": folder / "rows.csv", "output_dir": folder / "run"}
     classify_bert.main([word for key, value in flags.items() for word in (f"--{key}", str(value))])
