@@ -44,6 +44,7 @@ def test_names_are_entered_in_peft_though_somebody_asked_before_whether_there_is
     assert python(f"{asked}; print(c.TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING['xfmr_gpt2'])") == "['c_attn']"
 
 
+@pytest.mark.slow
 def test_another_peft_is_imported_all_the_same():
     other = (
         "import hf_xfmr, sys; sys.modules['hf_xfmr.adapters.hooks'] = None; import peft; print(peft.PeftModel.__name__)"

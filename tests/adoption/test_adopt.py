@@ -259,6 +259,7 @@ def test_the_command_runs_a_script_with_its_arguments(tmp_path):
     assert done.stdout.splitlines()[-1] == f"hf_xfmr.adoption ['--lr', '3'] {script}", done.stderr
 
 
+@pytest.mark.slow
 def test_the_command_leaves_a_script_that_names_stocks_parts_to_stock(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(

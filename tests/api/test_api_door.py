@@ -181,6 +181,7 @@ def test_a_call_gives_the_process_back_as_it_was():
     assert again.metrics == first.metrics
 
 
+@pytest.mark.slow
 def test_a_fresh_program_keeps_its_own_hook_for_errors():
     """A recipe's program ends with one line whatever is wrong: not so that of whoever calls from Python."""
     program = (

@@ -90,6 +90,7 @@ def test_the_record_says_how_it_was_called_and_on_what(runs, name):
     assert record["recipe"] == recipe.get(name, name)
 
 
+@pytest.mark.slow
 def test_the_same_runs_in_a_fresh_process(runs):
     asked = {str(runs[name].folder): ASKED[name] for name in CALLS}
     program = (

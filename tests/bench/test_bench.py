@@ -56,6 +56,7 @@ def test_both_contestants_train_on_the_same_weights_to_the_same_loss(name):
     assert made.tokens(0) > 100
 
 
+@pytest.mark.slow
 def test_sorted_batches_hold_the_same_reviews_without_padding():
     drawn, in_order = (
         WORKLOADS[name](Setting(CPU, torch.float32, layers=1), rows=20) for name in ("bert-infer-sorted", "bert-infer")
@@ -180,6 +181,7 @@ def test_a_gpu_s_bench_without_a_gpu_is_one_sentence(words, message, tmp_path, m
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_gpu_s_bench_runs_end_to_end_on_a_cpu(capsys, tmp_path, monkeypatch):
     """The same script with tiny models: every part is computed, printed in 80 columns and written; what does not hold
     is said, and is the exit code."""

@@ -19,6 +19,7 @@ def refusal(dataset, **settings) -> str:
     return str(error.value)
 
 
+@pytest.mark.slow
 def test_three_hundred_columns(tmp_path):
     names = [f"a column of which there are many {number}" for number in range(300)]
     path = tmp_path / "wide.csv"

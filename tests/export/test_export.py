@@ -24,7 +24,7 @@ from hf_xfmr.predict import load
     "make",
     [
         lambda f: kin(f, "Camembert", "ForSequenceClassification"),
-        gpt2,
+        pytest.param(gpt2, marks=pytest.mark.slow),
         pytest.param(lambda f: bert(f, "ForSequenceClassification"), marks=pytest.mark.slow),
         pytest.param(lambda f: kin(f, "DistilBert", "ForMaskedLM"), marks=pytest.mark.slow),
         pytest.param(transformer, marks=pytest.mark.slow),

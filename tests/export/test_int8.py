@@ -145,6 +145,7 @@ print(list(load({str(out)!r})({texts!r})))
         assert shares[1] == pytest.approx(shares[0], abs=0.05, rel=0.2)
 
 
+@pytest.mark.slow
 def test_pairs_and_a_gpt2_classifier_in_int8(tmp_path):
     window = {"max_length": 40, "over_long": "head", "overlap": None, "pair": True}
     pairs = classifier(tmp_path / "pairs", text_window=window)

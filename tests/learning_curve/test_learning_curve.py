@@ -41,6 +41,7 @@ def words(base: Path, folder: Path) -> list[str]:
     return [f"--dataset={folder / 'a.csv'}", f"--model={base}", *QUICK]
 
 
+@pytest.mark.slow
 def test_a_killed_curve_goes_on_and_ends_with_a_page(base, tmp_path, capsys):
     told = words(base, tmp_path)
     out = tmp_path / "out"

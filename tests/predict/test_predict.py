@@ -308,6 +308,7 @@ def test_an_overconfident_run_keeps_a_temperature_that_predict_uses(tmp_path, ca
     assert answer["probabilities"]["pos"] == pytest.approx(1 / (1 + np.exp(-odds)), abs=1e-3)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_with_the_same_file(model, tmp_path):
     file = write(tmp_path / "a.csv", [("id", "text"), *((i, text) for i, text in enumerate(texts(2000)))])
     run(model, "--file", file, "--out", tmp_path / "whole.csv", "--batch_size", 2)

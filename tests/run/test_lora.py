@@ -143,7 +143,8 @@ __import__(name).main(sys.argv[1:])
 
 
 # With an input that query, key and value share, and with a new head.
-@pytest.mark.parametrize("name", ["gpt2", pytest.param("tag", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gpt2", "tag"])
 def test_a_run_that_was_killed_ends_with_the_same_bits(name, checkpoints, tmp_path):
     module = RECIPES[name][0]
     flags = words(name, checkpoints, tmp_path / "killed")

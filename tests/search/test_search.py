@@ -64,6 +64,7 @@ def values(folder: Path) -> list[float | None]:
     return [one["value"] if one["value"] is not None else one["at"] for one in trials]
 
 
+@pytest.mark.slow
 def test_it_finds_better_settings_and_says_what_they_gain(found, place):
     folder = place / "found"
     assert found["trials"][0]["own"]

@@ -109,6 +109,7 @@ def test_a_language_model_streams_from_ctranslate2_without_torch(models, tmp_pat
         assert "CTranslate2" in said["error"]["message"]
 
 
+@pytest.mark.slow
 def test_a_damaged_folder_is_one_sentence(models, tmp_path, capfd):
     damaged = tmp_path / "damaged"
     shutil.copytree(models / "classifier", damaged)

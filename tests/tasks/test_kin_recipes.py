@@ -54,7 +54,7 @@ def quick(*families: str) -> list:
     return [one if one in families else pytest.param(one, marks=pytest.mark.slow) for one in FAMILIES]
 
 
-@pytest.mark.parametrize("family", quick("DistilBert"))
+@pytest.mark.parametrize("family", quick())
 def test_classify_pairs_and_windows(family, checkpoints, tmp_path, capsys):
     """Pairs, framed as the tokenizer frames them; a text of several rows as windows; what was trained answers alike
     here, in a file of stock's, and in a pipeline. A head for other labels begins anew; a frozen encoder stays."""

@@ -161,6 +161,7 @@ def test_files_and_what_is_said(trained, tmp_path):
             why(str(trained), **{"text": text, **wrong})
 
 
+@pytest.mark.slow
 def test_the_command_in_a_fresh_process(trained, tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "hf_xfmr", "why", trained, "a b bad", "--method", "left_out", "--out", "w.svg"],

@@ -327,7 +327,7 @@ print(type(classify.model).__module__.split(".")[0], *(answer["label"] for answe
 """
 
 
-@pytest.mark.parametrize("without_package", [False, True])
+@pytest.mark.parametrize("without_package", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_the_folder_classifies_in_a_fresh_process_in_english_and_chinese(tmp_path, checkpoint, without_package):
     mixed = [
         (text.replace("good", "好").replace("bad", "坏") if i % 2 else text, label)
@@ -344,7 +344,7 @@ def test_the_folder_classifies_in_a_fresh_process_in_english_and_chinese(tmp_pat
 
 
 @pytest.mark.parametrize(
-    "over_long", ["tail", *(pytest.param(one, marks=pytest.mark.slow) for one in ("head", "head+tail", "windows"))]
+    "over_long", [pytest.param(one, marks=pytest.mark.slow) for one in ("head", "tail", "head+tail", "windows")]
 )
 def test_the_deciding_word_is_seen_where_the_strategy_says_so(tmp_path, checkpoint, over_long):
     """The word that decides stands at the end of a text far longer than the model reads."""

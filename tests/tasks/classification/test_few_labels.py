@@ -109,6 +109,7 @@ def test_a_few_rows_make_a_classifier_that_stock_loads(checkpoints, tmp_path, ca
     torch.testing.assert_close(logits.softmax(1), ours, atol=2e-5, rtol=0)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_bits(checkpoints, tmp_path, capsys):
     data, model = table(tmp_path / "rows.csv", rows()), checkpoints["words"]
     folders = [tmp_path / name for name in ("whole", "parts")]

@@ -122,6 +122,7 @@ def test_every_row_is_answered_by_a_model_that_had_not_seen_it_and_a_stopped_run
         classify_bert.main([*words(base, file, out), "--folds", "3"])
 
 
+@pytest.mark.slow
 def test_from_python_with_splits_given_and_ratings(base, tmp_path):
     def frame(begin: int, end: int) -> pd.DataFrame:
         part = texts(end)[begin:]
@@ -141,6 +142,7 @@ def test_from_python_with_splits_given_and_ratings(base, tmp_path):
         _ = hf_xfmr.load_run(run.folder / "fold-1").folds
 
 
+@pytest.mark.slow
 def test_several_labels(base, tmp_path):
     rows = [{"text": one, "labels": [w for w in ("good", "a") if w in one.split()]} for one in texts(60)]
     run = hf_xfmr.classify(rows, model=str(base), folds=2, output_dir=str(tmp_path / "out"), baseline=False, **QUICK)

@@ -195,6 +195,7 @@ def test_the_same_command_goes_on_where_a_run_was_stopped(tmp_path, corpus, caps
     assert record(tmp_path / "parts")["samples"] == record(tmp_path / "whole")["samples"]
 
 
+@pytest.mark.slow
 def test_streaming_trains_as_holding_the_corpus_does_not_shuffled(tmp_path, corpus):
     common = {"tokenizer": "char", "model_config": TINY, "eval_strategy": "steps", "eval_steps": 2, "max_steps": 40}
     streamed = run(tmp_path / "a", corpus, streaming=True, **common)
@@ -237,6 +238,7 @@ def test_bad_settings_are_one_clear_line(tmp_path, corpus, capsys, settings, mes
     assert re.search(message, error), error
 
 
+@pytest.mark.slow
 def test_wikitext_says_that_the_hub_cannot_be_reached(tmp_path):
     config = ROOT / "recipes/configs/finetune_gpt2/wikitext-gpt2.yaml"
     done = subprocess.run(

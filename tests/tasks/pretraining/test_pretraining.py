@@ -163,6 +163,7 @@ def test_what_was_pretrained_is_what_classification_starts_from(tmp_path, traine
     assert settings["hidden_size"] == 32
 
 
+@pytest.mark.slow
 def test_several_seeds_and_that_two_have_no_rows_in_common(tmp_path, texts, capsys):
     flags = ["--model_config", json.dumps(SMALL), "--max_steps", "4", "--seeds", "1", "2"]
     metrics = run(texts, tmp_path / "out", *flags)

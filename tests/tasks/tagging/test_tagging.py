@@ -73,6 +73,7 @@ def trained(tmp_path_factory, conll):
     return folder, metrics
 
 
+@pytest.mark.slow
 def test_several_seeds_and_what_tells_two_of_them_apart(tmp_path, conll, capsys):
     flags = ["--dataset", conll, "--model_config", json.dumps(SMALL), "--output_dir", tmp_path / "out"]
     flags += ["--max_steps", 30, "--learning_rate", "1e-2", "--seeds", 1, 2]
