@@ -1,5 +1,6 @@
 """A model's folder before anything of it is loaded: files that are files, a config that makes sense, room for it."""
 
+import dataclasses
 import functools
 import json
 import os
@@ -135,11 +136,14 @@ def check_config(folder: Path, config: dict[str, Any]) -> None:
             f"{path} is of the model_type {kind!r}, which neither hf_xfmr nor transformers {transformers.__version__} "
             f"knows{code}: give a BERT, RoBERTa, DistilBERT, GPT-2 or Marian"
         )
-    for name in sizes.ALL:
-        value = config.get(name)
+    read = {name: config[name] for name in sorted(config.keys() & _fields(kind).keys())}
+    for name in (name for name in sizes.ALL if name in read):
+        value = read[name]
+        if value == 0 == _fields(kind)[name] and value is not False:  # as the segments of a DeBERTa, which has none
+            continue
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
             raise UserError(f"{path}: {name} is {json.dumps(value)[:40]}; it must be a whole number above 0: mend it")
-    for name, value in config.items():
+    for name, value in read.items():
         if "drop" not in name or value is None or isinstance(value, bool):
             continue
         if not isinstance(value, int | float) or not 0 <= value < 1:
@@ -164,11 +168,22 @@ def check_config(folder: Path, config: dict[str, Any]) -> None:
         raise UserError(f"{path}: text_window is {json.dumps(window)[:40]}; its max_length must be a number: mend it")
     if config.get("return_dict", True) is not True:
         raise UserError(f"{path}: return_dict is {json.dumps(config['return_dict'])[:40]}; take it out of the config")
-    for width, heads in sizes.uneven(config):
+    for width, heads in sizes.uneven(read):
         raise UserError(
             f"{path}: {width} {config[width]} is no multiple of {heads} {config[heads]}, which share it: mend it"
         )
     _check_memory(path, config)
+
+
+@functools.cache
+def _fields(kind: str) -> dict[str, Any]:
+    """What a config of this model_type is read for, by either name, each with its default: another field, though it
+    may be another architecture's, says nothing of it."""
+    known = next((one for one in config_classes() if one.reads(kind)), None)
+    if known is None:
+        known = transformers.CONFIG_MAPPING[kind]
+    fields = {field.name: field.default for field in dataclasses.fields(known)}
+    return fields | {other: fields.get(name) for other, name in known.attribute_map.items()}
 
 
 def _check_labels(path: Path, labels: dict[str, Any]) -> None:
