@@ -42,6 +42,15 @@ def load_parts(name: str) -> tuple[Any, Any]:
     return config, tokenizer
 
 
+def check_lends(teacher: str, kind: str) -> None:
+    """Raises `UserError` for a teacher of a kind that no student here can be made of."""
+    if not any(one.reads(kind) for one in _CONFIGS):
+        raise UserError(
+            f"teacher: {teacher} is of kind '{kind}', whose blocks no student here can be made of: give the "
+            "student's checkpoint, as --model sample:minilm, or its sizes, as --model_config '{num_hidden_layers: 2}'"
+        )
+
+
 def has_segments(config: Any) -> bool:
     """Whether the model tells a second text from the first by a vector of its own."""
     return getattr(config, "type_vocab_size", 1) > 1

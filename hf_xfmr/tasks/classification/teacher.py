@@ -1,17 +1,16 @@
 """A classifier that teaches another: any of stock's or ours, what it says of texts, kept on disk by their content."""
 
-import hashlib
+import functools
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from ... import keeping
 from ...data.wording import listed
 from ...errors import UserError
 from ...progress import progress
+from ...run.teaching import Answers
 from .classifier import Classifier
 from .problem import Problem
 
@@ -25,8 +24,7 @@ class Teacher:
         self.name = name
         self.classifier = Classifier(name, engine="torch", temperature=1.0)
         self.model: Any = self.classifier.engine.model  # type: ignore[attr-defined]
-        self.computed = self.found = 0
-        self.not_kept: str | None = None
+        self.answers = Answers(name, self.model)
 
     def check(self, problem: Problem) -> None:
         """Raises `UserError` unless it answers with one of the data's labels."""
@@ -47,53 +45,18 @@ class Teacher:
         """Of each text (with its pair) [N, K] float32, in the order of the data's labels: from the disk, or computed
         and kept, some rows at a time, so that a killed run has those that it had."""
         by_chunk = []
-        about = {"model": self._hash(), "reads": self.classifier.text_window, "bf16": bf16, "torch": torch.__version__}
+        about = {"reads": self.classifier.text_window, "bf16": bf16}
         starts = range(0, len(texts), CHUNK)
         for start in progress(starts, what="the teacher's answers", unit="chunk", leave=False):
             some = list(texts[start : start + CHUNK])
             beside = None if pairs is None else list(pairs[start : start + CHUNK])
-            name = keeping.key({"teacher": about, "texts": some, "pairs": beside}) + ".npy"
-            by_chunk.append(self._chunk(name, some, beside, bf16))
+            read, shape = {**about, "texts": some, "pairs": beside}, (len(some), len(self.classifier.names))
+            compute = functools.partial(self._computed, some, beside, bf16)
+            by_chunk.append(self.answers.of(read, len(some), shape, compute))
         self.model.float()
         return np.concatenate(by_chunk)[:, self.order(problem)]
 
-    def _chunk(self, name: str, texts: list[str], pairs: list[str] | None, bf16: bool) -> np.ndarray:
-        if (path := keeping.find(name)) is not None:
-            try:
-                found = np.load(path, allow_pickle=False)
-            except (OSError, ValueError):
-                found = None
-            if found is not None and found.shape == (len(texts), len(self.classifier.names)):
-                self.found += len(texts)
-                return found
-            keeping.drop(name)
+    def _computed(self, texts: list[str], pairs: list[str] | None, bf16: bool) -> np.ndarray:
         encode = self.classifier.encoder(pairs is not None)
         with torch.autocast(self.model.device.type, torch.bfloat16, enabled=bf16):
-            logits = self.classifier._logits(encode, texts, pairs, 64)
-        self.computed += len(texts)
-        if not np.isfinite(logits).all():
-            raise UserError(f"teacher: {self.name} gives logits that are not finite: choose another checkpoint of it")
-        if self.not_kept is None:
-            self.not_kept = keeping.keep(name, lambda aside: _save(aside, logits))
-        return logits
-
-    def _hash(self) -> str:
-        if not hasattr(self, "_known"):
-            found = hashlib.sha256(str(type(self.model)).encode())
-            for name, tensor in sorted(self.model.state_dict().items()):
-                found.update(name.encode())
-                found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-            self._known = found.hexdigest()
-        return self._known
-
-    def lines(self) -> list[str]:
-        """What became of its answers."""
-        if self.not_kept:
-            return [f"teacher: {self.computed:,} answers computed, and not kept: {self.not_kept}"]
-        kept = f", {self.found:,} found on disk" if self.found else ""
-        return [f"teacher: {self.computed:,} answers computed{kept} (`hf_xfmr cache` shows them)"]
-
-
-def _save(path: Path, logits: np.ndarray) -> None:
-    with path.open("wb") as file:
-        np.save(file, logits, allow_pickle=False)
+            return self.classifier._logits(encode, texts, pairs, 64)

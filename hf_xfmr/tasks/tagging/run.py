@@ -92,7 +92,9 @@ def build_model(settings: ModelSettings, config: Any, corpus: TaggingData):
     return tagger(config)
 
 
-def make_trainer(args: XfmrTrainingArguments, model, corpus: TaggingData) -> XfmrTrainer:
+def make_trainer(
+    args: XfmrTrainingArguments, model, corpus: TaggingData, *, made: type[XfmrTrainer] = XfmrTrainer
+) -> XfmrTrainer:
     """A trainer that keeps predicted labels, not logits, and evaluates whole sentences."""
     args.remove_unused_columns = False  # the collator leaves behind what the model does not read
     defaults.settle(args, model, len(corpus.splits["train"]), lora=lora.is_adapted(model))
@@ -100,7 +102,7 @@ def make_trainer(args: XfmrTrainingArguments, model, corpus: TaggingData) -> Xfm
     ranges.check_best(args, tagging_metrics([["B-X"]], [["B-X"]]))
     if args.eval_strategy != "no" and "validation" not in corpus.splits:
         raise UserError("nothing is held out to evaluate on: give validation_fraction, or set eval_strategy to 'no'")
-    trainer = XfmrTrainer(
+    trainer = made(
         model,
         args,
         train_dataset=corpus.splits["train"],
@@ -137,9 +139,15 @@ def fit_baseline(settings: ModelSettings, corpus: TaggingData) -> dict | None:
 
 
 def finish(
-    trainer: XfmrTrainer, settings: ModelSettings, corpus: TaggingData, seconds: float, against: dict | None
+    trainer: XfmrTrainer,
+    settings: ModelSettings,
+    corpus: TaggingData,
+    seconds: float,
+    against: dict | None,
+    **more: Any,
 ) -> dict[str, dict[str, float]]:
-    """Tag validation and test, print the result, and save predictions, model and report. Returns the metrics."""
+    """Tag validation and test, print the result, and save predictions, model and report, with
+    `more` entries of run.json. Returns the metrics."""
     folder = Path(str(trainer.args.output_dir))
     results: dict[str, dict[str, float]] = {}
     record = {}
@@ -183,6 +191,7 @@ def finish(
         verdict=judged,
         baseline={"name": against["name"], "test": against["test"]} if against else None,
         **record,
+        **more,
     )
     say_how_to_try("predict", str(folder), opening(corpus.sentences["train"][0]["text"]))
     return results | ({"baseline": against["test"]} if against else {})

@@ -1,0 +1,66 @@
+"""A student and its teacher side by side: what each scores, how fast it is, in turns, and how large."""
+
+import statistics
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+
+TURNS = 5  # of each model, in which one follows the other
+
+
+def beside(
+    about: Mapping[str, Any],
+    scores: Mapping[str, float],
+    models: Mapping[str, Any],
+    turns: Mapping[str, Callable[[], Any]],
+    count: int,
+    *,
+    unit: str = "rows",
+    lower: bool = False,
+) -> dict[str, Any]:
+    """What run.json keeps as `distilled` of `student` and `teacher`: the score of each and the share kept (of one that
+    is better `lower` the teacher's by the student's), `count` rows or tokens a second of both in float32 (medians of
+    TURNS, taken in turns), and their sizes. `about`: name, split, rows, figure."""
+    speeds = {who: count / seconds for who, seconds in _medians(turns).items()}
+    over, under = ("teacher", "student") if lower else ("student", "teacher")
+    sizes = {who: sum(one.numel() for one in model.parameters()) for who, model in models.items()}
+    return {
+        **about,
+        "unit": unit,
+        **{
+            who: {about["figure"]: scores[who], "per_second": speeds[who], "parameters": sizes[who]}
+            for who in ("student", "teacher")
+        },
+        "kept": scores[over] / scores[under] if scores[under] else None,
+        "times": speeds["student"] / speeds["teacher"],
+        "threads": torch.get_num_threads(),
+        "turns": TURNS,
+    }
+
+
+def _medians(turns: Mapping[str, Callable[[], Any]]) -> dict[str, float]:
+    took: dict[str, list[float]] = {who: [] for who in turns}
+    for turn in range(TURNS + 1):
+        for who, run in turns.items():
+            begun = time.perf_counter()
+            run()
+            if turn:  # the first is to warm up
+                took[who].append(time.perf_counter() - begun)
+    return {who: statistics.median(seconds) for who, seconds in took.items()}
+
+
+def lines(found: Mapping[str, Any] | None) -> Iterable[str]:
+    """What is said of it."""
+    if found is None:
+        return ["student beside teacher: nothing is held out to compare them on; give --test_fraction 0.1"]
+    small, large, name = found["student"], found["teacher"], found["figure"]
+    kept = "" if found["kept"] is None else f", {found['kept']:.1%} kept"
+    return [
+        f"student beside teacher ({found['split']}, {found['rows']:,} rows): {name} {small[name]:.3f} and "
+        f"{large[name]:.3f}{kept}",
+        f"  {found['times']:.2f} times as fast: {small['per_second']:,.0f} and {large['per_second']:,.0f} "
+        f"{found['unit']}/s (float32, threads: {found['threads']}, medians of {found['turns']} turns)",
+        f"  parameters: {small['parameters'] / 1e6:,.1f} and {large['parameters'] / 1e6:,.1f} million",
+    ]
