@@ -42,7 +42,7 @@ def main(argv: Given = None) -> dict[str, dict[str, float]]:
     settings, args = parse(Settings, argv=argv)
     distill.check(settings)
     large = teacher.Teacher(settings.teacher)
-    corpus, model = distill.prepare(settings, large, args.seed)
+    corpus, model = distill.prepare(settings.dataset, settings, large, args.seed)
     trainer, splits = distill.make_trainer(settings, args, model, corpus, large)
     check.before_training(trainer, settings, corpus)
     against = None
@@ -59,7 +59,7 @@ def tag(argv: Given) -> dict[str, dict[str, float]]:
     settings, args = parse(TaggerSettings, argv=argv)
     tagger.check(settings)
     large = tagger.Teacher(settings.teacher)
-    corpus, model = tagger.prepare(settings, large)
+    corpus, model = tagger.prepare(settings.dataset, settings, large)
     trainer = tagger.make_trainer(settings, args, model, corpus, large)
     check.before_training(trainer, settings, corpus)
     against = tagger.run.fit_baseline(settings, corpus)

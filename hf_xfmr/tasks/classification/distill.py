@@ -57,7 +57,7 @@ def build_model(settings: DistillSettings, config: Any, corpus: ClassificationDa
     made = encoders.model_class(config, "AutoModelForSequenceClassification")
     whole = loading.to_train(made, settings.teacher, whole=True)
     names = corpus.problem.label_names
-    told = {"id2label": dict(enumerate(names)), "class_weights": None}
+    told: dict[str, Any] = {"id2label": dict(enumerate(names)), "class_weights": None}
     told |= {"label2id": {name: number for number, name in enumerate(names)}, "text_window": corpus.text_window}
     config.update(told | {"problem_type": corpus.problem.problem_type})
     student = teaching.made_of(settings, made, config, whole)
@@ -65,11 +65,11 @@ def build_model(settings: DistillSettings, config: Any, corpus: ClassificationDa
     return student
 
 
-def prepare(settings: DistillSettings, teacher: Teacher, seed: int) -> tuple[ClassificationData, Any]:
+def prepare(dataset: str, settings: DistillSettings, teacher: Teacher, seed: int) -> tuple[ClassificationData, Any]:
     """The data, of which is said what was done to them, and the student."""
     config, tokenizer = load_parts(settings, teacher)
     corpus = data.classification(
-        settings.dataset,  # type: ignore[attr-defined]  the recipe's
+        dataset,
         tokenizer,
         settings,
         max_positions=config.longest_row,

@@ -54,7 +54,7 @@ def load_parts(settings: DistillSettings, teacher: Teacher) -> tuple[Any, Any]:
         config, tokenizer = encoders.load_parts(settings.teacher)
         teaching.check_layers(settings, config)
         return config, tokenizer
-    config, own = encoders.load_parts(settings.model)
+    config, own = encoders.load_parts(str(settings.model))
     teaching.check_words(settings, teacher.tokenizer, own)
     return config, own
 
@@ -72,11 +72,11 @@ def build_model(settings: DistillSettings, config: Any, corpus: TaggingData, tea
     return student
 
 
-def prepare(settings: DistillSettings, teacher: Teacher) -> tuple[TaggingData, Any]:
+def prepare(dataset: str, settings: DistillSettings, teacher: Teacher) -> tuple[TaggingData, Any]:
     """The data, of which is said what was done to them, and the student."""
     config, tokenizer = load_parts(settings, teacher)
     corpus = data.tagging(
-        settings.dataset,  # type: ignore[attr-defined]  the recipe's
+        dataset,
         tokenizer,
         settings,
         max_positions=min(config.longest_row, teacher.positions),

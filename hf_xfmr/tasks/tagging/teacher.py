@@ -1,5 +1,6 @@
 """A tagger that teaches another: any of stock's or ours, what it says of each piece of a row, kept on disk."""
 
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -25,7 +26,8 @@ class Teacher:
         self.name = name
         self.tagger = Tagger(name, engine="torch")
         self.engine: Any = self.tagger.engine
-        self.model, self.tokenizer = self.engine.model, self.tagger.tokenizer
+        self.model: Any = self.engine.model  # type: ignore[attr-defined]
+        self.tokenizer: Any = self.tagger.tokenizer
         self.labels = self.tagger.labels
         self.positions = min(self.tokenizer.model_max_length, engines.positions(self.engine.config))
         self.answers = Answers(name, self.model)
@@ -48,12 +50,8 @@ class Teacher:
             some = [list(row) for row in rows[start : start + CHUNK]]
             lengths = [len(row) - 2 for row in some]
             shape = (sum(lengths), len(self.labels))
-            found = self.answers.of(
-                {"task": HEAD, "rows": some, "bf16": bf16},
-                len(some),
-                shape,
-                lambda some=some: self._computed(some, bf16),
-            )
+            read, compute = {"task": HEAD, "rows": some, "bf16": bf16}, functools.partial(self._computed, some, bf16)
+            found = self.answers.of(read, len(some), shape, compute)
             yield from np.split(found[:, order], np.cumsum(lengths)[:-1])
 
     def _computed(self, rows: list[list[int]], bf16: bool) -> np.ndarray:
