@@ -79,7 +79,10 @@ def task_of(given: Given) -> str:
         name = values.get("teacher") if isinstance(values, dict) else None
     if not isinstance(name, str) or help.asked_for(words) is not None:
         return "classification"
-    classes = loading.from_pretrained(AutoConfig, name).architectures or []
+    try:
+        classes = loading.from_pretrained(AutoConfig, name).architectures or []
+    except UserError:  # said where the teacher is loaded, behind what is wrong with the flags
+        return "classification"
     return next((task for end, task in TASKS.items() if any(one.endswith(end) for one in classes)), "classification")
 
 
