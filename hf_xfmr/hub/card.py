@@ -136,7 +136,7 @@ def _render(folder: Path, license: str | None, language: str | None) -> str:
                 template_str=_jinja_source(),
                 _=say,
                 title=markdown(folder.resolve().name),
-                summary=_summary(kind, settings.get("model"), dataset),
+                summary=_summary(kind, settings.get("model"), dataset, settings.get("teacher")),
                 verdict=_verdict(figures.get("verdict")),
                 usage=card_usage.usage(folder, kind, config, settings, metadata.language),
                 temperature=card_usage.temperature(config),
@@ -179,10 +179,13 @@ def _read(path: Path) -> dict:
     return value if isinstance(value, dict) else {}
 
 
-def _summary(kind: dual.Kind, base: Any, dataset: str) -> str:
+def _summary(kind: dual.Kind, base: Any, dataset: str, teacher: Any = None) -> str:
     words = {"task": say(card_metadata.TASKS[kind.auto_class][1]), "model": kind.stock_class, "data": code(dataset)}
     if not dataset:
         return say("{task} with {model}.", **words)
+    if teacher:
+        name = code(card_metadata.called(teacher))
+        return say("{task} with {model}, distilled from {teacher} on {data}.", teacher=name, **words)
     if not base:
         return say("{task} with {model}, trained from scratch on {data}.", **words)
     name = code(card_metadata.called(base))

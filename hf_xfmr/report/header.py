@@ -28,6 +28,11 @@ def about(run: dict, figures: dict) -> list[tuple[str, str]]:
     recipe = str(figures["recipe"] or "")
     task = TASKS.get(figures["problem_type"] or "") or TASKS.get(recipe) or recipe
     model = settings.get("model") or (say("from scratch") if settings else "")
+    if teacher := settings.get("teacher"):
+        own = settings.get("model") or settings.get("model_config")
+        model = say(
+            "{model}, taught by {teacher}", model=_name(model) if own else say("a student"), teacher=_name(teacher)
+        )
     facts = {
         "Task": say(task),
         "Model": _name(model),

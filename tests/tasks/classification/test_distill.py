@@ -82,6 +82,8 @@ def test_a_student_of_half_the_blocks_keeps_what_its_teacher_knows(home, tmp_pat
     assert f"({told['split']}, {told['rows']} rows): accuracy" in said
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert "Student and teacher" in page
+    assert f"a student, taught by {(home / 'teacher').name}" in page
+    assert "distilled from `teacher` on" in (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
     assert f"{told['times']:.2f}×" in page
     stock = BertForSequenceClassification.from_pretrained(tmp_path / "run")
     assert stock.config.num_hidden_layers == 2

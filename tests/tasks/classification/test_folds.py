@@ -17,6 +17,7 @@ from hf_xfmr.errors import UserError
 from hf_xfmr.run import recipes
 from hf_xfmr.run.folds import Part, running
 from hf_xfmr.tasks.classification.folds import figures, near
+from hf_xfmr.tasks.classification.folds import labels as folds_labels
 from hf_xfmr.tasks.classification.folds.rows import fold_of
 from hf_xfmr.tasks.classification.read import read_labelled
 from hf_xfmr.tasks.classification.settings import ClassificationSettings
@@ -98,6 +99,11 @@ def test_every_row_is_answered_by_a_model_that_had_not_seen_it_and_a_stopped_run
     found = {row["id"]: row for row in rows_of(out / "wrong-labels.csv")}
     assert {"1005", "1007", "1009"} <= found.keys()
     assert "another label for nearly the same text" in found["1007"]["why"]
+    verdict = json.loads((out / "run.json").read_text())["verdict"]["level"]
+    assert ("list is chance" in told) == (verdict == "useless")
+    for level, says in (("useless", "learned nothing"), ("worse", "worse than a simple one"), ("better", "labels:")):
+        lines = folds_labels.write(out, {**json.loads((out / "run.json").read_text()), "verdict": {"level": level}})
+        assert says in lines[0]
     assert "<h2>Folds</h2>" in (out / "report.html").read_text()
     assert "1007" in (out / "wrong-labels.html").read_text()
     assert out / "wrong-labels.html" in rewrite(out, language="zh")

@@ -25,6 +25,10 @@ from . import near, noise
 CSV, PAGE = "wrong-labels.csv", "wrong-labels.html"
 SHOWN = 50  # rows of a kind on the page
 WHOLE = 20  # labels, of which the CSV has every probability
+WEAK = {
+    "useless": "These models have learned nothing yet, so that their list is chance: train longer before you read it.",
+    "worse": "These models are worse than a simple one, so that much of their list is chance.",
+}
 WRONG, TWINS, AMBIGUOUS = "likely wrong", "another label for nearly the same text", "ambiguous"
 
 
@@ -105,13 +109,13 @@ def write(folder: Path, record: dict[str, Any], language: str | None = None) -> 
     if not kept:
         with whole(folder / CSV) as aside, aside.open("w", encoding="utf-8-sig", newline="") as file:
             csv.writer(file).writerows(_table(found))
-    command = _again(folder, record)
+    command, level = _again(folder, record), (record.get("verdict") or {}).get("level", "")
     with speaking(language or (record.get("arguments") or {}).get("language") or "en"):
-        text = _page(folder, found, command)
+        text = _page(folder, found, level, command)
     with whole(folder / PAGE) as aside:
         aside.write_text(text, encoding="utf-8")
     with speaking("en"):
-        said = _sentence(found)
+        said = _sentence(found, level)
     return [
         f"labels: {said}",
         f"page:   {folder / PAGE}",
@@ -120,7 +124,9 @@ def write(folder: Path, record: dict[str, Any], language: str | None = None) -> 
     ]
 
 
-def _sentence(found: Findings) -> str:
+def _sentence(found: Findings, level: str) -> str:
+    """What was found; models that have learned nothing, by their verdict's `level`, accuse labels at random."""
+    weak = words(WEAK[level]) + " " if level in WEAK else ""
     said = "{wrong} of {rows} rows look wrongly labelled, {twins} texts stand there nearly the same with different "
     said += "labels, and {ambiguous} rows are ambiguous."
     counts: dict[str, Any] = {
@@ -129,7 +135,7 @@ def _sentence(found: Findings) -> str:
         "twins": found.twins,
         "ambiguous": found.ambiguous,
     }
-    return words(said, **{name: f"{len(one):,}" for name, one in counts.items()})
+    return weak + words(said, **{name: f"{len(one):,}" for name, one in counts.items()})
 
 
 def _again(folder: Path, record: dict[str, Any]) -> str:
@@ -168,7 +174,7 @@ def _table(found: Findings) -> list[list[Any]]:
     return table
 
 
-def _page(folder: Path, found: Findings, command: str) -> str:
+def _page(folder: Path, found: Findings, level: str, command: str) -> str:
     pairs = found.rows.pairs
 
     def share(place: int, written: str) -> float | None:
@@ -216,4 +222,4 @@ def _page(folder: Path, found: Findings, command: str) -> str:
     ]
     title = folder.absolute().name
     there = [one for one in parts if one["rows"]]
-    return page.other("labels_page.html", title=title, sentence=_sentence(found), command=command, parts=there)
+    return page.other("labels_page.html", title=title, sentence=_sentence(found, level), command=command, parts=there)
