@@ -1,10 +1,10 @@
-"""Distill a classifier or a tagger: a small model learns from a large one's answers, on rows without labels too.
+"""Distill a classifier, a tagger or a GPT-2: a small model learns from a large one's answers, without labels too.
 
     python recipes/distill.py --teacher runs/movie-reviews --dataset sample:movie-reviews [--key value ...]
 
-What a teacher answers is known from its config.json; the flags of a tagger's data are those of `tag`, and here are a
-classifier's. Ends with what these two end with, and the student beside its teacher on the same rows: the share of
-accuracy or entity F1 kept, rows a second of both, taken in turns, and their sizes.
+What a teacher answers is known from its config.json; the flags of data are those of `tag` and `gpt2` where it is one,
+and here are a classifier's. Ends with what these end with, and the student beside its teacher on the same rows: the
+share of accuracy, entity F1 or perplexity kept, rows or tokens a second of both, taken in turns, and their sizes.
 """
 
 from dataclasses import dataclass, field
@@ -17,6 +17,8 @@ from hf_xfmr.run.settings import Given, parse
 from hf_xfmr.run.training import train
 from hf_xfmr.tasks.classification import baseline as baseline_model
 from hf_xfmr.tasks.classification import distill, run, student, teacher
+from hf_xfmr.tasks.language_modeling import distill as language
+from hf_xfmr.tasks.language_modeling import ending
 from hf_xfmr.tasks.tagging import distill as tagger
 
 
@@ -34,11 +36,18 @@ class TaggerSettings(tagger.DistillSettings, check.Settings):
     dataset: str = field(metadata={"help": "As `train tag` takes it"})
 
 
+@dataclass(kw_only=True)
+class LanguageSettings(language.DistillSettings, check.Settings):
+    dataset: str = field(metadata={"help": "As `train gpt2` takes it"})
+
+
 @seeds.each
 def main(argv: Given = None) -> dict[str, dict[str, float]]:
     """Run the recipe. Returns the metrics of each split and of the baseline."""
-    if teaching.task_of(argv) == "tagging":
-        return tag(argv)
+    return {"tagging": tag, "language_modeling": write}.get(teaching.task_of(argv), classify)(argv)
+
+
+def classify(argv: Given) -> dict[str, dict[str, float]]:
     settings, args = parse(Settings, argv=argv)
     distill.check(settings)
     large = teacher.Teacher(settings.teacher)
@@ -55,7 +64,6 @@ def main(argv: Given = None) -> dict[str, dict[str, float]]:
 
 
 def tag(argv: Given) -> dict[str, dict[str, float]]:
-    """The same of a tagger."""
     settings, args = parse(TaggerSettings, argv=argv)
     tagger.check(settings)
     large = tagger.Teacher(settings.teacher)
@@ -67,6 +75,19 @@ def tag(argv: Given) -> dict[str, dict[str, float]]:
     found = tagger.beside_teacher(trainer, model, corpus, large)
     say(*side_by_side.lines(found))
     return tagger.run.finish(trainer, settings, corpus, seconds, against, distilled=found)
+
+
+def write(argv: Given) -> dict[str, dict[str, float]]:
+    settings, args = parse(LanguageSettings, argv=argv)
+    language.check(settings, args)
+    large = language.Teacher(settings.teacher)
+    corpus, model = language.prepare(settings.dataset, settings, large)
+    trainer = language.make_trainer(settings, args, model, corpus, large)
+    check.before_training(trainer, settings, corpus)
+    seconds = train(trainer)
+    found = language.beside_teacher(trainer, model, settings, corpus, large)
+    say(*side_by_side.lines(found))
+    return ending.finish(trainer, settings, corpus, seconds, None, distilled=found)
 
 
 if __name__ == "__main__":

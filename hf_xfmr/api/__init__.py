@@ -55,8 +55,8 @@ def classify(dataset: Any = None, *, config: str | os.PathLike | None = None, **
 
 
 def distill(dataset: Any = None, *, config: str | os.PathLike | None = None, **settings: Any) -> "PredictingRun":
-    """Have a small classifier learn from a large one's answers: `teacher` is a run, a folder or a name, and the run's
-    record has, as `distilled`, the two side by side. Otherwise as `classify`."""
+    """Have a small classifier, tagger or GPT-2 learn from a large one's answers: `teacher` is a run, a folder or a
+    name, and the run's record has, as `distilled`, the two side by side. Otherwise as `classify`, `tag` or `gpt2`."""
     if "teacher" in settings:
         settings["teacher"] = os.fspath(settings["teacher"])
     return process.module("door").train("distill", dataset, config, settings)

@@ -25,10 +25,11 @@ def start(trainer: XfmrTrainer, settings: ModelSettings, corpus: LanguageModelin
     if corpus.template is None or split is None or settings.model is None:
         return None
     model = lora.within(trainer.accelerator.unwrap_model(trainer.model))
-    return _measured(model, settings, corpus, split, trainer.args.per_device_eval_batch_size)[1]
+    return measured(model, settings, corpus, split, trainer.args.per_device_eval_batch_size)[1]
 
 
-def _measured(model, settings: ModelSettings, corpus: LanguageModelingData, split: str, batch_size: int):
+def measured(model, settings: ModelSettings, corpus: LanguageModelingData, split: str, batch_size: int):
+    """The figures of a split's texts, or of its answers, and the losses they are made of."""
     if corpus.template is not None:
         return evaluate_answers(model, corpus.examples(split), window=corpus.block_size, batch_size=batch_size)
     return evaluate_in_detail(
@@ -42,10 +43,15 @@ def _measured(model, settings: ModelSettings, corpus: LanguageModelingData, spli
 
 
 def finish(
-    trainer: XfmrTrainer, settings: ModelSettings, corpus: LanguageModelingData, seconds: float, before: Losses | None
+    trainer: XfmrTrainer,
+    settings: ModelSettings,
+    corpus: LanguageModelingData,
+    seconds: float,
+    before: Losses | None,
+    **more,
 ) -> dict[str, dict[str, float]]:
-    """Evaluate validation and test, print the result, and save model and report; `before` is what `start` gave.
-    Returns the metrics of each split."""
+    """Evaluate validation and test, print the result, and save model and report; `before` is what `start` gave, and
+    `more` goes into the record. Returns the metrics of each split."""
     args, logs = trainer.args, trainer.state.log_history
     model = lora.within(trainer.accelerator.unwrap_model(trainer.model))
     results: dict[str, dict[str, float]] = {}
@@ -53,7 +59,7 @@ def finish(
     folder = Path(str(args.output_dir))
     for split in corpus.documents:
         if split != "train":
-            results[split], losses = _measured(model, settings, corpus, split, args.per_device_eval_batch_size)
+            results[split], losses = measured(model, settings, corpus, split, args.per_device_eval_batch_size)
             if trainer.is_world_process_zero():
                 _write(folder / f"documents-{split}.csv", losses.documents)
     samples: list[dict] = [
@@ -85,6 +91,7 @@ def finish(
         samples=samples,
         completions=answers,
         verdict=judged,
+        **more,
     )
     if answers:
         say_how_to_try("generate", str(folder), answers[0]["prompt"], "--template")

@@ -101,28 +101,36 @@ def for_documents(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase
     return tokenizer
 
 
-def build_model(settings: ModelSettings, config: XfmrGPT2Config, corpus: LanguageModelingData):
-    """`XfmrGPT2ForCausalLM` for the corpus's tokenizer, from the checkpoint or from scratch."""
-    tokenizer = corpus.tokenizer
+def special(tokenizer: PreTrainedTokenizerBase) -> dict[str, int | None]:
+    """The ids of a config that are its tokenizer's."""
     end = tokenizer.eos_token_id
-    special = {
+    return {
         "bos_token_id": end if tokenizer.bos_token_id is None else tokenizer.bos_token_id,
         "eos_token_id": end,  # generation stops where texts ended in training
         "pad_token_id": tokenizer.pad_token_id,
     }
+
+
+def build_model(settings: ModelSettings, config: XfmrGPT2Config, corpus: LanguageModelingData):
+    """`XfmrGPT2ForCausalLM` for the corpus's tokenizer, from the checkpoint or from scratch."""
+    tokenizer, ids = corpus.tokenizer, special(corpus.tokenizer)
     if not settings.model:
-        config.update({"vocab_size": len(tokenizer), **special})
+        config.update({"vocab_size": len(tokenizer), **ids})
         return XfmrGPT2ForCausalLM(config)
     model = loading.to_train(XfmrGPT2ForCausalLM, settings.model, whole=True)
     lora.refuse_new_words(settings, len(tokenizer) - config.vocab_size)
     own_words.grow(model, tokenizer, config.vocab_size)
-    model.config.update(special)
-    model.generation_config.update(**special)
+    model.config.update(ids)
+    model.generation_config.update(**ids)
     return lora.adapt(model, settings, targets=("c_attn",), task="CAUSAL_LM")
 
 
 def make_trainer(
-    settings: ModelSettings, args: XfmrTrainingArguments, model, corpus: LanguageModelingData
+    settings: ModelSettings,
+    args: XfmrTrainingArguments,
+    model,
+    corpus: LanguageModelingData,
+    made: type[XfmrTrainer] = XfmrTrainer,
 ) -> XfmrTrainer:
     """A trainer whose evaluation keeps no logits, and which prints samples. Raises `UserError` for evaluations with
     nothing held out."""
@@ -135,7 +143,7 @@ def make_trainer(
         callbacks.append(
             SampleCallback(corpus.tokenizer, prompt(settings.sample_prompt, corpus), settings.sample_every)
         )
-    trainer = XfmrTrainer(
+    trainer = made(
         model,
         args,
         train_dataset=corpus.splits["train"],
