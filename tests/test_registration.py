@@ -20,7 +20,13 @@ def test_importing_the_package_imports_no_torch():
     assert python("import hf_xfmr, sys; print('torch' in sys.modules, 'transformers' in sys.modules)") == "False False"
 
 
-@pytest.mark.parametrize("first", ["import hf_xfmr, transformers", "import transformers.modeling_utils, hf_xfmr"])
+@pytest.mark.parametrize(
+    "first",
+    [
+        "import hf_xfmr, transformers",
+        pytest.param("import transformers.modeling_utils, hf_xfmr", marks=pytest.mark.slow),
+    ],
+)
 def test_auto_classes_give_ours_whichever_is_imported_first(first, tmp_path):
     print_class = f"""
 {first}
@@ -39,6 +45,7 @@ def test_the_pipeline_is_known_and_a_wrong_name_is_an_attribute_error():
         hf_xfmr.XfmrBertForNothing  # noqa: B018
 
 
+@pytest.mark.slow
 def test_names_are_entered_in_peft_though_somebody_asked_before_whether_there_is_one():
     asked = "import hf_xfmr, importlib.util; importlib.util.find_spec('peft'); import peft, peft.utils.constants as c"
     assert python(f"{asked}; print(c.TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING['xfmr_gpt2'])") == "['c_attn']"

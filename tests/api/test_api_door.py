@@ -89,6 +89,7 @@ def test_what_else_goes_wrong(monkeypatch):
     assert "please report it" in raised.value.__notes__[0]
 
 
+@pytest.mark.slow
 def test_the_same_call_goes_on_and_other_rows_have_a_folder_of_their_own():
     held = lock.held()
     before = signal.getsignal(signal.SIGINT)

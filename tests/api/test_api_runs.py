@@ -135,6 +135,7 @@ def test_what_has_no_answer_keeps_its_row_and_is_told(runs):
         runs["classify"].predict(["good", 7])
 
 
+@pytest.mark.slow
 def test_a_run_is_a_model_to_go_on_from_and_several_seeds_are_several_runs(runs, tmp_path):
     several = hf_xfmr.classify(
         reviews(), model=runs["pretrain"], label_column="stars", seeds=(1, 2), output_dir=tmp_path / "two", **QUICK

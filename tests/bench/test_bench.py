@@ -86,6 +86,7 @@ def test_all_contestants_write_the_same_words():
         assert [row.sequences_ids[0] for row in words["CTranslate2"]] == words["ours"][:, -5:].tolist()
 
 
+@pytest.mark.slow
 def test_beam_search_ends_each_sentence_at_its_length():
     made = WORKLOADS["translation-beam"](Setting(CPU, torch.float32, layers=2), rows=4)
     stock, ours = (made.contestants[name](0) for name in ("stock", "ours"))

@@ -90,6 +90,7 @@ def test_a_label_that_hardly_recurs_is_none(tmp_path):
         check_file(str(path))
 
 
+@pytest.mark.slow
 def test_the_command_that_is_said_trains(tmp_path):
     """From the shell, in a folder whose name has a space, pasted as it stands."""
     folder = tmp_path / "my data"

@@ -186,6 +186,7 @@ def test_state_dict_under_stock_names(tmp_path):
         same_gradients(ours, stock)
 
 
+@pytest.mark.slow
 def test_fresh_processes(tmp_path):
     """A saved folder opens with `trust_remote_code=True` where hf_xfmr is not installed, and with `AutoModel…` where it
     is; both compute what was saved."""

@@ -342,6 +342,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_file(model, tmp_path):
         run(*words)
 
 
+@pytest.mark.slow
 def test_standard_input_is_read_line_by_line(model):
     command = [sys.executable, "-m", "hf_xfmr", "predict", model]
     done = subprocess.run(

@@ -66,6 +66,7 @@ def container_packages() -> set[str]:
     return set(found[1].split())
 
 
+@pytest.mark.slow
 def test_a_container_has_what_serving_an_onnx_folder_imports(models, tmp_path):
     """Nothing but what the Dockerfile's line installs, and Python's own, can be imported here."""
     export(models / "classifier", to="onnx", out=tmp_path / "onnx")

@@ -77,9 +77,7 @@ def expected(kind, line):
     return line
 
 
-@pytest.mark.parametrize(
-    "kind", [one if one in ("wordpiece", "bpe") else pytest.param(one, marks=pytest.mark.slow) for one in KINDS]
-)
+@pytest.mark.parametrize("kind", [one if one == "bpe" else pytest.param(one, marks=pytest.mark.slow) for one in KINDS])
 def test_held_out_lines_come_back_as_promised(kind, trained, lines):
     tokenizer, held_out = trained[kind], lines[1]
     rows = tokenizer(held_out, add_special_tokens=False, verbose=False)["input_ids"]

@@ -197,6 +197,7 @@ def test_a_stream_is_dealt_out_without_overlap_over_its_end_and_goes_on_where_it
                 assert [step for step, *_ in lines][-8:] == [*range(12, 20)]
 
 
+@pytest.mark.slow
 def test_a_stream_resumes_where_it_was_in_its_second_pass_too(tmp_path):
     """23 rows in batches of 4: step 12 is in the third pass."""
     from process_runs import Lines

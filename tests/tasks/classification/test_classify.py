@@ -149,6 +149,7 @@ def test_stock_class_gives_the_same_numbers_from_the_runs_folder(tmp_path, check
     same_as_stock(ours(ids).logits, stock(ids).logits)
 
 
+@pytest.mark.slow
 def test_the_same_command_goes_on_where_a_run_was_stopped(tmp_path, checkpoint, reviews, capsys):
     common = {"model": checkpoint, "dataset": reviews, "save_total_limit": 5, "load_best_model_at_end": False}
     whole = run(tmp_path / "whole", num_train_epochs=3, **common)
@@ -438,6 +439,7 @@ def test_bad_input_is_one_clear_line_and_exit_code_2(tmp_path, checkpoint, capsy
     assert len(error) < 400
 
 
+@pytest.mark.slow
 def test_the_program_itself_exits_with_2_and_without_a_traceback(tmp_path):
     script = ROOT / "recipes" / "classify_bert.py"
     done = subprocess.run(
@@ -451,7 +453,9 @@ def test_the_program_itself_exits_with_2_and_without_a_traceback(tmp_path):
     assert re.search(r"error: model: 'google-bert/bert-base-chinese' .*can't be had from the Hub", done.stderr)
 
 
-@pytest.mark.parametrize("config", ["movie-reviews", "movie-ratings", "reviews-zh"])
+@pytest.mark.parametrize(
+    "config", ["movie-reviews", *(pytest.param(one, marks=pytest.mark.slow) for one in ("movie-ratings", "reviews-zh"))]
+)
 def test_every_config_that_needs_no_hub_runs(tmp_path, config):
     shrunk = {
         "max_train_rows": 48,

@@ -182,6 +182,7 @@ def test_samples_leave_training_as_it_is(tmp_path, corpus):
     assert record(tmp_path / "without")["samples"] == []
 
 
+@pytest.mark.slow
 def test_the_same_command_goes_on_where_a_run_was_stopped(tmp_path, corpus, capsys):
     common = {"tokenizer": "char", "model_config": TINY, "save_strategy": "steps", "save_steps": 2}
     for name in ("whole", "parts"):
@@ -252,7 +253,9 @@ def test_wikitext_says_that_the_hub_cannot_be_reached(tmp_path):
     assert re.search(r"error: model: 'openai-community/gpt2' .*can't be had from the Hub", done.stderr)
 
 
-@pytest.mark.parametrize("config", ["shakespeare", "shakespeare-char", "reviews-zh", "poems"])
+@pytest.mark.parametrize(
+    "config", [pytest.param("shakespeare", marks=pytest.mark.slow), "shakespeare-char", "reviews-zh", "poems"]
+)
 def test_every_config_that_needs_no_hub_runs(tmp_path, config):
     shrunk = {**FAST, "max_steps": 2, "max_train_documents": 20, "max_validation_documents": 2, "eval_strategy": "no"}
     shrunk |= {"model_config": {**TINY, "vocab_size": 1500}, "per_device_eval_batch_size": 256}
@@ -286,6 +289,7 @@ def test_every_tokenizer_config_runs_and_its_tokenizer_loads(tmp_path, config, c
     assert len(AutoTokenizer.from_pretrained(tmp_path)) == figures["vocabulary"]
 
 
+@pytest.mark.slow
 def test_several_seeds_and_what_tells_two_of_them_apart(tmp_path, corpus, capsys):
     common = {"dataset": corpus, "lines": True, "tokenizer": "char", "model_config": TINY, **FAST}
     metrics = finetune_gpt2.main([*flags({**common, "output_dir": tmp_path / "out"}), "--seeds", "1", "2"])

@@ -94,6 +94,7 @@ def test_stock_s_pipeline_reads_the_template_from_the_folder(home):
     assert said["content"] == ours([ours.asked(asked)], alone=True)[0]
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_ends_with_the_weights_of_one_that_was_not(home):
     options = ["--max_steps", "6", "--save_strategy", "steps", "--save_steps", "3"]
     train(home, "whole", *options)

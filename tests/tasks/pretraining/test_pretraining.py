@@ -203,6 +203,7 @@ def test_fill_refuses_what_it_cannot_do(trained, text, top_k, message):
         Filler(str(trained[0]))(text, top_k=top_k)
 
 
+@pytest.mark.slow
 def test_stock_reads_the_folder_in_a_new_process(trained):
     code = f"""
 from transformers import BertForPreTraining, PreTrainedTokenizerFast

@@ -170,6 +170,7 @@ def test_an_onnx_graph_answers_alike(trained, tmp_path):
     alike([trained[0], onnx])
 
 
+@pytest.mark.slow
 def test_two_runs_are_told_apart_and_a_stopped_one_goes_on(trained, squad, tmp_path, capsys):
     folder, few = tmp_path / "short", ["--max_steps", 8, "--save_steps", 4, "--save_strategy", "steps"]
     few += ["--eval_strategy", "no"]

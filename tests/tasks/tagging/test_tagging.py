@@ -108,6 +108,7 @@ def test_the_pipeline_finds_whole_entities(trained):
     ]
 
 
+@pytest.mark.slow
 def test_a_plain_auto_class_loads_the_folder_in_a_new_process(trained):
     code = f"""
 import hf_xfmr

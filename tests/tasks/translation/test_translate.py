@@ -339,6 +339,7 @@ def test_the_command_translates_lines_in_their_order(trained, capsys, monkeypatc
     assert capsys.readouterr().out.split("\n") == [*expected, ""]
 
 
+@pytest.mark.slow
 def test_the_pipeline_works_in_a_fresh_process(trained):
     code = (
         "import sys, hf_xfmr; from transformers import pipeline\n"
