@@ -86,4 +86,4 @@ def questions() -> Iterator[Case]:
         lambda p: ["predict", p.config("answers", no_answer_threshold="x"), "--question", "a", "--context", "b"],
         "no_answer_threshold in its config.json is no number",
     )
-    yield Case("questions", "why", lambda p: ["why", p.use("answers"), "good"], "it was not trained for this")
+    yield Case("questions", "why", lambda p: ["why", p.use("answers"), "good"], "why explains classifiers alone")
