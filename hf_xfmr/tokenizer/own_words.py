@@ -97,16 +97,12 @@ def add(tokenizer: Any, words: Sequence[str]) -> OwnWords:
 
 
 def _pieces(words: Sequence[str], tokenizer: Any) -> list[list[int]]:
-    """The ids of each word as it stands within a text."""
+    """The ids of each word as it stands within a text: of BPE with the space before it."""
     if not words:
         return []
-    given = [f" {word}" if _spaced(tokenizer, word) else word for word in words]
+    spaced = json.loads(tokenizer.backend_tokenizer.to_str())["model"]["type"] == "BPE"  # all but Chinese words
+    given = [f" {word}" if spaced and not HAN.search(word) else word for word in words]
     return tokenizer(given, add_special_tokens=False, return_attention_mask=False, verbose=False)["input_ids"]
-
-
-def _spaced(tokenizer: Any, word: str) -> bool:
-    """Whether a word is written with the space before it: of BPE all but Chinese ones."""
-    return not HAN.search(word) and json.loads(tokenizer.backend_tokenizer.to_str())["model"]["type"] == "BPE"
 
 
 def _lowers(tokenizer: Any) -> bool:
