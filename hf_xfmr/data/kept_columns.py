@@ -74,8 +74,7 @@ class Kept:
         code: Iterable[ModuleType],
     ) -> pa.Table | None:
         """The same for texts that are not held, but read once more; None where they are too few to be kept."""
-        facts = self._facts(tokenizers)
-        if facts is None:
+        if not self.on:
             return None
         count, size, sha = 0, 0, xxhash.xxh3_128()
         for text in texts:
@@ -83,7 +82,8 @@ class Kept:
             sha.update(f"{len(written)} ".encode())
             sha.update(written)
             count, size = count + 1, size + len(written)
-        if size < LEAST:
+        facts = self._facts(tokenizers) if size >= LEAST else None
+        if facts is None:
             return None
         return self._table({**facts, "texts": sha.hexdigest(), "settings": settings}, count, make, code)
 

@@ -7,7 +7,7 @@ is steps, and steps of its own size.
 import math
 from typing import Any
 
-from transformers import PreTrainedModel
+from ..training.pretrained import pretrained_within
 
 STEPS = 600  # that an encoder is to take at least, as far as EPOCHS allow
 EPOCHS = (3, 20)
@@ -24,9 +24,8 @@ def settle(args: Any, model: Any, rows: int | None, *, lora: bool = False) -> No
     given = args.given
     if given is None:
         return
-    base = next((one for one in model.modules() if isinstance(one, PreTrainedModel)), None)
-    config = base.config if base is not None else None
-    width = next((getattr(config, name) for name in ("hidden_size", "dim", "n_embd") if hasattr(config, name)), OF_BASE)
+    base = pretrained_within(model)
+    width = getattr(base.config, "hidden_size", OF_BASE) if base is not None else OF_BASE
     told = args.recipe_settings
     of_teacher = told.get("teacher") and not told.get("model_config")  # its blocks
     trained, frozen = bool(told.get("model") or of_teacher), bool(told.get("freeze_encoder"))

@@ -15,11 +15,12 @@ from typing import Any
 
 import datasets  # noqa: F401  heavy: had once by what all trials are forked from
 import torch
-from transformers import PreTrainedModel, Trainer, TrainerCallback  # noqa: F401
+from transformers import Trainer, TrainerCallback  # noqa: F401
 
 from ..run import faults, recipes
 from ..training.interrupts import Interrupted
 from ..training.onlookers import watched_by
+from ..training.pretrained import pretrained_within
 
 PARTS = 4  # of a run, at the end of each of which it is compared with others
 LOOKED_AT = 2_000  # rows whose lengths are looked at
@@ -114,7 +115,7 @@ class _Watch(TrainerCallback):
 
 def _facts(args: Any, state: Any, model: Any, loader: Any, optimizer: Any) -> dict[str, Any]:
     """What decides which settings are worth trying, and what they are now."""
-    base = next((one for one in model.modules() if isinstance(one, PreTrainedModel)), None)
+    base = pretrained_within(model)
     config = base.config.to_dict() if base is not None else {}
     rows, settings = loader.dataset, args.recipe_settings
     columns = getattr(rows, "column_names", [])
@@ -126,8 +127,8 @@ def _facts(args: Any, state: Any, model: Any, loader: Any, optimizer: Any) -> di
         "judged_by": (args.metric_for_best_model or "").removeprefix("eval_") or args.judged_by,
         "rows": len(rows) if hasattr(rows, "__len__") else None,
         "longest": max(lengths, default=None),
-        "width": next((config[name] for name in ("hidden_size", "dim", "n_embd", "d_model") if name in config), None),
-        "positions": config.get("max_position_embeddings") or config.get("n_positions"),
+        "width": getattr(base.config, "hidden_size", None) if base is not None else None,
+        "positions": getattr(base.config, "max_position_embeddings", None) if base is not None else None,
         "parameters": sum(one.numel() for one in model.parameters() if one.requires_grad),
         "dropout_field": field,
         "learning_rate": rate,

@@ -9,6 +9,7 @@ from ..report.language import say as worded
 from ..report.names import metric_name
 from ..run.console import this_program
 from . import given, refit, study
+from .child import PARTS
 
 WIDTH = 80
 SHORT = {
@@ -53,7 +54,7 @@ def ended(found: study.Study, number: int, most: int, judged_by: str) -> list[st
     )
     if trial.state == study.TrialState.PRUNED:
         parts = trial.intermediate_values
-        figure = f"given up at {max(parts) * 25} %, {parts[max(parts)]:.4f}" if parts else "given up"
+        figure = f"given up at {100 * max(parts) // PARTS} %, {parts[max(parts)]:.4f}" if parts else "given up"
     else:
         figure = f"{trial.value:.4f}"
     line = f"trial {number + 1} of {most}: {figure} ({so_far}), {trial.user_attrs.get('seconds', 0)} s"
@@ -77,7 +78,7 @@ def record(
                 "number": one.number + 1,
                 "state": {"FAIL": "failed"}.get(one.state.name, one.state.name.lower()),
                 "value": one.value if one.state == study.TrialState.COMPLETE else None,
-                "at": {25 * part: value for part, value in parts.items()},
+                "at": {100 * part // PARTS: value for part, value in parts.items()},
                 "settings": found.drawn(one) or {name: own.get(name) for name in found.space},
                 "own": bool(one.user_attrs.get(study.OWN)),
                 "seconds": one.user_attrs.get("seconds"),

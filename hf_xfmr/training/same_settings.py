@@ -8,10 +8,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedModel, Trainer
+from transformers import Trainer
 
 from ..errors import UserError
 from .data_order import not_the_same
+from .pretrained import pretrained_within
 
 # What is shown, saved, pushed or evaluated, and where it is computed: the weights of a step do not depend on it.
 MAY_CHANGE = {
@@ -45,7 +46,7 @@ OF_TRAINING = ("drop", "smoothing", "class_weights", "initializer", "init_std", 
 def describe(trainer: Trainer) -> dict[str, Any]:
     """The settings of a run, as they stand in its checkpoints' manifests."""
     args: Any = trainer.args
-    base = next((one for one in trainer.model.modules() if isinstance(one, PreTrainedModel)), None)  # type: ignore[union-attr]
+    base = pretrained_within(trainer.model)  # type: ignore[arg-type]
     config = base.config.to_dict() if base is not None else {}
     arguments = {
         name: value for name, value in args.to_dict().items() if "token" not in name or name.startswith("aver")

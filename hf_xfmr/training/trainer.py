@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from accelerate.utils import find_batch_size
 from torch import nn
-from transformers import EarlyStoppingCallback, PreTrainedModel, ProgressCallback
+from transformers import EarlyStoppingCallback, ProgressCallback
 from transformers.integrations import TensorBoardCallback, is_tensorboard_available
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.trainer_callback import PrinterCallback
@@ -25,6 +25,7 @@ from .item_counts import heeds_item_count
 from .many_processes import ManyProcesses, first_rows, meet_anew, repeat_last
 from .nonfinite import FiniteSteps
 from .onlookers import standing_by
+from .pretrained import pretrained_within
 from .progress import SELDOM, OneLineProgress, SpeedAndMemory
 from .scored_once import ScoredOnce
 from .unused import FindsUnused
@@ -151,8 +152,7 @@ class XfmrTrainer(ScoredOnce, SpeedAndMemory, FiniteSteps, PushesToHub, FindsUnu
         for callback in standing_by():
             self.add_callback(callback)
         assert self.model is not None
-        # the model within an adapter, if there is one
-        base = next((one for one in self.model.modules() if isinstance(one, PreTrainedModel)), None)
+        base = pretrained_within(self.model)
         self._predicts_next_tokens = isinstance(base, XfmrGPT2ForCausalLM)
         self._answers_questions = isinstance(base, StockModel) and hasattr(base, "qa_outputs")
         # which one number of items does not make a mean of

@@ -10,9 +10,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.utils.data import IterableDataset
-from transformers import PreTrainedModel, Trainer
+from transformers import Trainer
 
 from ..models.stock import StockModel
+from .pretrained import pretrained_within
 
 ROWS = 2  # of train, that the loss is computed of
 
@@ -41,7 +42,7 @@ class FindsUnused(Trainer):
     def _may_leave_unused(self, model: nn.Module) -> bool:
         """Whether the loss of the first rows leaves out a parameter. Our own models take the same way for every batch;
         of others, and of streams, which are not begun for this, it is not known."""
-        base = next((one for one in model.modules() if isinstance(one, PreTrainedModel)), None)
+        base = pretrained_within(model)
         rows: Any = self.train_dataset
         if not isinstance(base, StockModel) or rows is None or isinstance(rows, IterableDataset):
             return True

@@ -21,6 +21,7 @@ from ...run.teaching import UnlabelledSettings
 from ...training import XfmrTrainer
 from ...training.distilling import LOGITS, DistillTrainer
 from . import data, run
+from .averaging import last_layer
 from .data import ClassificationData
 from .encode import encode_rows
 from .overlong import Encoder
@@ -61,7 +62,7 @@ def build_model(settings: DistillSettings, config: Any, corpus: ClassificationDa
     told |= {"label2id": {name: number for number, name in enumerate(names)}, "text_window": corpus.text_window}
     config.update(told | {"problem_type": corpus.problem.problem_type})
     student = teaching.made_of(settings, made, config, whole)
-    teaching.reorder(_last(student), teacher.order(corpus.problem))
+    teaching.reorder(last_layer(student), teacher.order(corpus.problem))
     return student
 
 
@@ -79,10 +80,6 @@ def prepare(dataset: str, settings: DistillSettings, teacher: Teacher, seed: int
     say(*corpus.report)
     teacher.check(corpus.problem)
     return corpus, build_model(settings, config, corpus, teacher)
-
-
-def _last(model: Any) -> torch.nn.Linear:
-    return [one for one in model.classifier.modules() if isinstance(one, torch.nn.Linear)][-1]
 
 
 def make_trainer(

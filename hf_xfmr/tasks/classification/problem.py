@@ -243,6 +243,13 @@ def label_name(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
+def label_key(label: Any) -> Any:
+    """By what rows of a label, of a set of labels or of a rating are put together and in order."""
+    if isinstance(label, list):
+        return tuple(sorted(map(label_name, label)))
+    return label if isinstance(label, float) else label_name(label)
+
+
 def counted(counts: dict[str, int], rows: int) -> list[str]:
     """`negative 4,012 (49.8 %)` of each label, or of the ten most frequent if there are more than twelve."""
     shown = list(counts) if len(counts) <= 12 else sorted(counts, key=lambda name: -counts[name])[:10]

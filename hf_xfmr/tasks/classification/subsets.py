@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...splits import position
-from .problem import label_name
+from .problem import label_key
 
 BANDS = 10  # of ratings, from which rows are taken alike
 
@@ -32,4 +32,4 @@ def _keys(labels: Sequence[Any]) -> list[Any]:
     if len(labels) and isinstance(labels[0], float):
         edges = np.quantile(labels, np.linspace(0, 1, BANDS + 1)[1:-1])
         return np.searchsorted(edges, labels).tolist()
-    return [tuple(sorted(map(label_name, one))) if isinstance(one, list) else label_name(one) for one in labels]
+    return list(map(label_key, labels))

@@ -12,7 +12,7 @@ from ....data.picked import picked
 from ....errors import UserError
 from ....run.folds import Part
 from ....splits import position
-from ..problem import Problem, label_name
+from ..problem import Problem, label_key, label_name
 
 
 def fold_of(texts: Sequence[str], labels: Sequence[Any], folds: int) -> np.ndarray:
@@ -28,19 +28,13 @@ def fold_of(texts: Sequence[str], labels: Sequence[Any], folds: int) -> np.ndarr
     if len(groups) < folds:
         several = f"{len(groups)} different texts: give fewer folds" if len(groups) > 1 else "one text: add rows"
         raise UserError(f"folds is {folds}, but the data have only {several}")
-    stratum = {place: min(_key(labels[row]) for row in rows) for place, rows in groups.items()}
+    stratum = {place: min(label_key(labels[row]) for row in rows) for place, rows in groups.items()}
     order = sorted(groups, key=lambda place: (stratum[place], place))
     found = np.empty(len(texts), dtype=int)
     for turn, place in enumerate(order):
         lap, at = divmod(turn, folds)
         found[groups[place]] = 1 + (at if lap % 2 == 0 else folds - 1 - at)  # to and fro: no fold has all low ratings
     return found
-
-
-def _key(label: Any) -> Any:
-    if isinstance(label, list):
-        return tuple(sorted(map(label_name, label)))
-    return label if isinstance(label, float) else label_name(label)
 
 
 def arranged(
