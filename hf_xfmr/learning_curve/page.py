@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
-from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from ..drawing.style import FIRST, SECOND, WIDTH, as_svg, save, styled
 from ..report import page as house
 from ..report import plain
-from ..report.language import LANGUAGES, current, say, speaking
+from ..report.language import say, speaking
 from ..report.names import metric_name
 from ..writing import whole
 from . import said
@@ -37,17 +35,10 @@ def write(folder: Path, record: Mapping[str, Any], law: Law | None, language: st
 
 
 def _render(record: Mapping[str, Any], law: Law | None) -> str:
-    parts = Path(house.__file__).parent / "parts"
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True,
-        loader=jinja2.FileSystemLoader([Path(__file__).parent, parts]),
-    )  # fmt: skip
-    environment.globals |= {"_": say}
-    environment.filters |= {"figure": house.figure, "value": str}
-    return environment.get_template("curve.html").render(
+    return house.other(
+        "curve.html",
+        room=Path(__file__).parent,
         r=record,
-        html_language=LANGUAGES[current()],
-        style=Markup(house.style()),
         sentence=said.sentence(record),
         level=said.level(record["gain"]),
         figure_name=metric_name(record["figure"]),

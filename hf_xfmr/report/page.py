@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,18 +80,20 @@ def render(folder: Path, run: dict, figures: dict, pictures: dict[str, Figure], 
     )
 
 
-def other(template: str, **words: Any) -> str:
-    """Another page of the house as HTML, from a template in parts/, in the language that is spoken; all is escaped but
-    `Markup`."""
-    return (
-        _environment().get_template(template).render(style=Markup(style()), html_language=LANGUAGES[current()], **words)
-    )
+def other(
+    template: str, *, room: Path | None = None, filters: Mapping[str, Callable[..., Any]] | None = None, **words: Any
+) -> str:
+    """Another page of the house as HTML, from a template in parts/, or in the folder of another `room` with `filters`
+    of its own, in the language that is spoken; all is escaped but `Markup`. A template goes on from base.html."""
+    environment = _environment(room)
+    environment.filters |= filters or {}
+    found = environment.get_template(template)
+    return found.render(style=Markup(style()), html_language=LANGUAGES[current()], **words)
 
 
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=jinja2.FileSystemLoader(_HERE / "parts")
-    )
+def _environment(room: Path | None = None) -> jinja2.Environment:
+    loader = jinja2.FileSystemLoader([*([] if room is None else [room]), _HERE / "parts"])
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=loader)
     environment.filters |= {"figure": figure, "name": metric_name, "value": _value, "is_lower": is_lower}
     environment.globals |= {"_": say, "_h": say_html, "marked": marked, "entities": entities}
     environment.globals["remark"] = lambda fact: remark(fact, current())

@@ -6,13 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jinja2
-from markupsafe import Markup
-
 from ..drawing.style import as_svg
 from ..report import page as house
 from ..report import plain
-from ..report.language import LANGUAGES, current, say, speaking
+from ..report.language import say, speaking
 from ..report.names import metric_name
 from ..writing import whole
 from . import pictures, said
@@ -33,24 +30,17 @@ def write(folder: Path, record: Mapping[str, Any], language: str = "en") -> Path
 
 
 def _render(record: Mapping[str, Any]) -> str:
-    parts = Path(house.__file__).parent / "parts"
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True,
-        loader=jinja2.FileSystemLoader([Path(__file__).parent, parts]),
-    )  # fmt: skip
-    environment.globals |= {"_": say}
-    environment.filters |= {"figure": house.figure, "value": str}  # of macros.html
-    environment.filters |= {"setting": _setting, "range": said.in_words, "percent": _percent, "last_part": _last_part}
     trials, gains = record["trials"], said.gains(record)
     drawn = pictures.shares(record["importance"]) if record["importance"] else None
     failed = [one for one in trials if one["state"] == "failed"]
     best = next(one for one in trials if one["number"] == record["best_trial"])
     shown = trials if len(trials) <= MOST else [*trials[: MOST - 1], best]
-    return environment.get_template("page.html").render(
+    return house.other(
+        "search.html",
+        room=Path(__file__).parent,
+        filters={"setting": _setting, "range": said.in_words, "percent": _percent, "last_part": _last_part},
         r=record,
         title=Path(record["folder"]).name.removeprefix("search-"),
-        html_language=LANGUAGES[current()],
-        style=Markup(house.style()),
         about=_about(record),
         sentence=said.sentence(record),
         level="better" if gains and list(gains.values())[-1]["sure"] else "",

@@ -17,8 +17,15 @@ from hf_xfmr.tasks.classification.report import evaluate
 from hf_xfmr.tasks.rewrite import rewrite
 
 REPORT, HUB, SEARCH = ROOT / "hf_xfmr/report", ROOT / "hf_xfmr/hub", ROOT / "hf_xfmr/search"
-CODE = [*sorted(REPORT.glob("*.py")), *sorted(HUB.glob("*card*.py")), *sorted(SEARCH.glob("p*.py"))]
-TEMPLATES = [*sorted((REPORT / "parts").glob("*.html")), HUB / "card_template.md", SEARCH / "page.html"]
+CODE = [
+    *sorted(REPORT.glob("*.py")),
+    *sorted(HUB.glob("*card*.py")),
+    *sorted(SEARCH.glob("p*.py")),
+    *sorted((ROOT / "hf_xfmr/learning_curve").glob("[ps]a*.py")),
+]
+ROOMS = ("search", "learning_curve")  # with pages of their own
+TEMPLATES = [*sorted((REPORT / "parts").glob("*.html")), HUB / "card_template.md"]
+TEMPLATES += [one for room in ROOMS for one in sorted((ROOT / "hf_xfmr" / room).glob("*.html"))]
 
 
 def said(file: Path) -> set[str]:
