@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import hf_xfmr.run.early  # noqa: F401  answers --help before what takes seconds to import
 from hf_xfmr import check
-from hf_xfmr.run import program, seeds
+from hf_xfmr.run import encoders, program, seeds
 from hf_xfmr.run.console import say
 from hf_xfmr.run.settings import Given, parse
 from hf_xfmr.run.training import train
@@ -34,7 +34,7 @@ def main(argv: Given = None) -> dict[str, dict[str, float]]:
     """Run the recipe. Returns the metrics of each split and of the baseline."""
     settings, args = parse(Settings, argv=argv)
     run.check(settings)
-    config, tokenizer = run.load_parts(settings)
+    config, tokenizer = encoders.parts_of(settings)
     corpus = data.tagging(
         settings.dataset,
         tokenizer,

@@ -34,19 +34,8 @@ def _add_options(parser: argparse.ArgumentParser, default: object) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    options = program.Parser(add_help=False)
-    _add_options(options, argparse.SUPPRESS)
-    later, words = options.parse_known_args(arguments.words)  # they may stand before and behind the recipe's
-    told = {name: value for name, value in vars(arguments).items() if value is not None} | vars(later)
+    told, words = program.around(arguments, _add_options)
 
     from ..learning_curve import curve
 
-    curve(
-        told["config"],
-        words,
-        sizes=told.get("sizes", ()),
-        repeats=told.get("repeats", 3),
-        least_steps=told.get("least_steps", 100),
-        output_dir=told.get("output_dir"),
-        language=told.get("language", "en"),
-    )
+    curve(arguments.config, words, **told)

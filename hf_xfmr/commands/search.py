@@ -45,23 +45,8 @@ def _add_options(parser: argparse.ArgumentParser, default: object) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    options = program.Parser(add_help=False)
-    _add_options(options, argparse.SUPPRESS)
-    later, words = options.parse_known_args(arguments.words)  # they may stand before and behind the recipe's
-    told = {name: value for name, value in vars(arguments).items() if value is not None} | vars(later)
+    told, words = program.around(arguments, _add_options)
 
     from ..search import search
 
-    search(
-        told["config"],
-        words,
-        trials=told.get("trials", 20),
-        minutes=told.get("minutes"),
-        over=told.get("over", ()),
-        ranges=told.get("ranges", ()),
-        figure=told.get("figure"),
-        seeds=told.get("seeds", (1, 2, 3)),
-        no_refit=told.get("no_refit", False),
-        output_dir=told.get("output_dir"),
-        language=told.get("language", "en"),
-    )
+    search(arguments.config, words, **told)

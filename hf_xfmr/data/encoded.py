@@ -7,6 +7,7 @@ from datasets import Dataset, DatasetInfo, Features
 from datasets.fingerprint import generate_random_fingerprint
 from datasets.table import InMemoryTable
 
+from ..errors import UserError
 from ..progress import progress
 
 TOGETHER = 2_000  # rows encoded at a time
@@ -30,6 +31,16 @@ def in_parts(
             parts.append(pa.table([pa.array(made[one.name], one.type) for one in schema], schema=schema))
             bar.update(len(part))
     return pa.concat_tables(parts)
+
+
+def check_ids(rows: Dataset, vocab_size: int | None) -> None:
+    """Raises `UserError` if an id reaches the number of the model's embeddings (None: not known yet)."""
+    if vocab_size is None:
+        return
+    if (largest := max(max(ids) for ids in rows["input_ids"][:])) >= vocab_size:
+        raise UserError(
+            f"the tokenizer gives the id {largest}, beyond the model's {vocab_size} embeddings: use its own tokenizer"
+        )
 
 
 def beside(rows: pa.Table, columns: Mapping[str, pa.Array | pa.ChunkedArray], features: Features) -> Dataset:

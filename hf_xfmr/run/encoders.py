@@ -1,16 +1,18 @@
 """What an encoder's recipe is given: a BERT or one of its kin, by the checkpoint's own word, and its classes."""
 
 import sys
+from dataclasses import dataclass, field
 from typing import Any
 
 from transformers import AutoConfig
 
+from .. import tokenizer
 from ..errors import UserError
 from ..models.bert import XfmrBertConfig
 from ..models.distilbert import XfmrDistilBertConfig
 from ..models.roberta import XfmrRobertaConfig
-from . import loading
-from .starting_point import of_checkpoint
+from . import loading, lora
+from .starting_point import new_config, of_checkpoint
 
 NAMES = "a BERT, RoBERTa, XLM-RoBERTa, CamemBERT or DistilBERT"
 _CONFIGS = (XfmrBertConfig, XfmrRobertaConfig, XfmrDistilBertConfig)
@@ -40,6 +42,41 @@ def load_parts(name: str) -> tuple[Any, Any]:
         names = [one for one in tokenizer.model_input_names if one != "token_type_ids"]
         tokenizer.model_input_names = tokenizer.init_kwargs["model_input_names"] = names
     return config, tokenizer
+
+
+@dataclass(kw_only=True)
+class EncoderSettings(lora.LoraSettings):
+    """Which encoder a task begins with."""
+
+    model: str | None = field(
+        default=None,
+        metadata={
+            "help": "BERT, RoBERTa or DistilBERT checkpoint: a folder, a name on the Hub or a sample:; none: from "
+            "scratch"
+        },
+    )
+    model_config: dict | None = field(
+        default=None,
+        metadata={"help": "From scratch: {field: value, …} of XfmrBertConfig, with a WordPiece vocabulary of train"},
+    )
+
+
+def parts_of(settings: EncoderSettings) -> tuple[Any, Any]:
+    """The config and tokenizer of the checkpoint; from scratch, in its place what makes one from the train texts."""
+    if settings.model:
+        return load_parts(settings.model)
+    config = new_config(XfmrBertConfig, settings.model_config)
+
+    def train_tokenizer(texts: list[str]):
+        return tokenizer.train(
+            texts,
+            "wordpiece",
+            vocab_size=config.vocab_size,
+            model_max_length=config.max_position_embeddings,
+            length=len(texts),
+        )
+
+    return config, train_tokenizer
 
 
 def check_lends(teacher: str, kind: str) -> None:

@@ -88,6 +88,19 @@ class Parser(OneLine, argparse.ArgumentParser):
     """A parser of arguments."""
 
 
+def around(
+    arguments: argparse.Namespace, add_options: Callable[[argparse.ArgumentParser, object], None]
+) -> tuple[dict[str, Any], list[str]]:
+    """What was said to a command whose own options may stand before and behind a recipe's (`arguments.words`), without
+    what was not said; and the recipe's words. `add_options` adds them, each with the default it is given."""
+    own, behind = Parser(add_help=False), Parser(add_help=False)
+    add_options(own, None)
+    add_options(behind, argparse.SUPPRESS)
+    later, words = behind.parse_known_args(arguments.words)
+    told = {name: getattr(arguments, name) for name in vars(own.parse_args([]))}
+    return {name: value for name, value in told.items() if value is not None} | vars(later), words
+
+
 def run(program: Callable[[], Any]) -> None:
     """Run it. What goes wrong is one line on stderr and exit code 2, whatever it is; `--traceback` among the arguments
     shows where in the code it did."""

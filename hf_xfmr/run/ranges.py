@@ -2,7 +2,7 @@
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from ..errors import UserError
@@ -105,6 +105,12 @@ def check_best(args: Any, names: Iterable[str]) -> None:
     known = ["loss", *(name for name in names if name != "loss")]
     if asked not in known:
         raise UserError(f"metric_for_best_model is '{asked}'; it can be {some(known)}")
+
+
+def check_held_out(args: Any, splits: Container[str]) -> None:
+    """Raises `UserError` for evaluations of a run that has no validation split."""
+    if args.eval_strategy != "no" and "validation" not in splits:
+        raise UserError("nothing is held out to evaluate on: give validation_fraction, or set eval_strategy to 'no'")
 
 
 def check_model_config(values: Mapping[str, Any]) -> None:

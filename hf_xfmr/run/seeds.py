@@ -4,6 +4,7 @@ import functools
 import gc
 import json
 from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -38,19 +39,25 @@ def each(main: Callable[..., Metrics]) -> Callable[..., Metrics]:
         same_settings(folder / NAME, asked.settings, "seeds")
         note_settings(folder / NAME, asked.settings)
         for seed in asked.seeds:
-            if is_done(folder / f"seed-{seed}"):
-                say(f"seed {seed}: done before, in {folder / f'seed-{seed}'}")
-                continue
-            say(f"seed {seed}:")
-            token = seed_of_several.set(seed)
-            try:
-                main(argv)
-            finally:
-                seed_of_several.reset(token)
-            gc.collect()  # the trainer of one seed refers to itself, and would stay beside the next
+            run_one(lambda: main(argv), seed_of_several, seed, folder / f"seed-{seed}", f"seed {seed}")
         return _summarize(folder, asked.settings, asked.seeds)
 
     return run
+
+
+def run_one(main: Callable[[], Any], which: ContextVar, value: Any, folder: Path, name: str) -> None:
+    """Run one of the runs (seeds, folds) of a call, which `which` tells by its `value`, unless it is done: as `name`
+    it is said."""
+    if is_done(folder):
+        say(f"{name}: done before, in {folder}")
+        return
+    say(f"{name}:")
+    token = which.set(value)
+    try:
+        main()
+    finally:
+        which.reset(token)
+    gc.collect()  # the trainer refers to itself, and would stay beside the next
 
 
 def is_done(folder: Path) -> bool:

@@ -114,6 +114,19 @@ class Task:
         return []
 
 
+def refuse_classifiers(
+    does: str, temperature: float | None, all_probabilities: bool, abstain_below: float | None
+) -> None:
+    """Raises `UserError` for what may be said of a classifier's answers alone, of a model that `does` another thing."""
+    told = {
+        "temperature": temperature is not None,
+        "all_probabilities": all_probabilities,
+        "abstain_below": abstain_below is not None,
+    }
+    for name in (name for name, is_told in told.items() if is_told):
+        raise UserError(f"{name} is for classifiers, and this model {does}: leave it out")
+
+
 def all_tasks() -> Iterator[Task]:
     """Every task, each imported when its turn comes."""
     return (importlib.import_module(f".{name}.task", __package__).TASK for name in NAMES)

@@ -11,7 +11,6 @@ from transformers import (
     TrainerCallback,
 )
 
-from ...errors import UserError
 from ...models.gpt2 import XfmrGPT2Config, XfmrGPT2ForCausalLM
 from ...run import loading, lora, own_words, ranges
 from ...run.starting_point import check_end, check_origin, new_config, of_checkpoint
@@ -134,8 +133,7 @@ def make_trainer(
 ) -> XfmrTrainer:
     """A trainer whose evaluation keeps no logits, and which prints samples. Raises `UserError` for evaluations with
     nothing held out."""
-    if args.eval_strategy != "no" and "validation" not in corpus.splits:
-        raise UserError("nothing is held out to evaluate on: give validation_fraction, or set eval_strategy to 'no'")
+    ranges.check_held_out(args, corpus.splits)
     args.remove_unused_columns = False
     args.prediction_loss_only = True
     callbacks: list[TrainerCallback] = []

@@ -100,8 +100,7 @@ def build_model(settings: ModelSettings, config: Any, corpus: PretrainingData):
 
 def make_trainer(args: XfmrTrainingArguments, model, corpus: PretrainingData) -> PretrainingTrainer:
     """A trainer for the rows. Raises `UserError` for evaluations with nothing held out."""
-    if args.eval_strategy != "no" and "validation" not in corpus.splits:
-        raise UserError("nothing is held out to evaluate on: give validation_fraction, or set eval_strategy to 'no'")
+    ranges.check_held_out(args, corpus.splits)
     args.remove_unused_columns = False
     train = corpus.splits["train"]
     trainer = PretrainingTrainer(

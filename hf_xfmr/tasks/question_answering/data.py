@@ -8,9 +8,10 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from ...data.corpus import Corpus
+from ...data.encoded import check_ids
 from ...data.part import Part, part_of_rows
 from ...errors import UserError
-from .encode import check_ids, encode
+from .encode import encode
 from .read import read_asked
 from .settings import LONGEST_ROW, AnsweringSettings
 from .windows import Windows

@@ -70,15 +70,6 @@ def window_of(row: dict) -> Window:
     )
 
 
-def check_ids(rows: Dataset, vocab_size: int | None) -> None:
-    """Raises `UserError` if an id reaches the number of the model's embeddings."""
-    largest = max(max(ids) for ids in rows["input_ids"][:])
-    if vocab_size is not None and largest >= vocab_size:
-        raise UserError(
-            f"the tokenizer gives the id {largest}, beyond the model's {vocab_size} embeddings: use its own tokenizer"
-        )
-
-
 class AnsweringCollator:
     """Pads rows on the right: `input_ids`, `attention_mask` (0 at padding) and, where rows have them, `token_type_ids`,
     [B, T] int64; `start_positions` and `end_positions` [B] int64."""

@@ -3,11 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from ... import tokenizer
 from ...errors import UserError
-from ...models.bert import XfmrBertConfig
 from ...run import encoders, loading, lora, ranges
-from ...run.starting_point import check_origin, new_config
+from ...run.starting_point import check_origin
 from ...training import XfmrTrainer, XfmrTrainingArguments
 from . import baseline, metrics, read
 from .answers import during_training
@@ -18,20 +16,9 @@ HEAD = "AutoModelForQuestionAnswering"
 
 
 @dataclass(kw_only=True)
-class ModelSettings(lora.LoraSettings):
+class ModelSettings(encoders.EncoderSettings):
     """Which model, and what it is compared with."""
 
-    model: str | None = field(
-        default=None,
-        metadata={
-            "help": "BERT, RoBERTa or DistilBERT checkpoint: a folder, a name on the Hub or a sample:; none: from "
-            "scratch"
-        },
-    )
-    model_config: dict | None = field(
-        default=None,
-        metadata={"help": "From scratch: {field: value, …} of XfmrBertConfig, with a WordPiece vocabulary of train"},
-    )
     baseline: str = field(
         default="sentence",
         metadata={
@@ -48,24 +35,6 @@ def check(settings: Any) -> None:
     read.check(settings)
     if settings.baseline not in baseline.BASELINES:
         raise UserError(f"baseline is '{settings.baseline}'; it can be {', '.join(baseline.BASELINES)}")
-
-
-def load_parts(settings: ModelSettings):
-    """The config and tokenizer of the checkpoint; from scratch, in its place what makes one from the train texts."""
-    if settings.model:
-        return encoders.load_parts(settings.model)
-    config = new_config(XfmrBertConfig, settings.model_config)
-
-    def train_tokenizer(texts: list[str]):
-        return tokenizer.train(
-            texts,
-            "wordpiece",
-            vocab_size=config.vocab_size,
-            model_max_length=config.max_position_embeddings,
-            length=len(texts),
-        )
-
-    return config, train_tokenizer
 
 
 def build_model(settings: ModelSettings, config: Any, corpus: AnsweringData):
@@ -87,8 +56,7 @@ def make_trainer(args: XfmrTrainingArguments, model, corpus: AnsweringData) -> X
     args.remove_unused_columns = False  # the collator leaves behind what the model does not read
     args.label_names = ["start_positions", "end_positions"]
     ranges.check_best(args, {"f1": 0.0, "exact_match": 0.0})
-    if args.eval_strategy != "no" and "validation" not in corpus.splits:
-        raise UserError("nothing is held out to evaluate on: give validation_fraction, or set eval_strategy to 'no'")
+    ranges.check_held_out(args, corpus.splits)
     trainer = XfmrTrainer(
         model,
         args,

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...errors import UserError
-from ..task import Look, Task
+from ..task import Look, Task, refuse_classifiers
 
 
 class QuestionAnswering(Task):
@@ -27,13 +26,7 @@ class QuestionAnswering(Task):
     ):
         from .answerer import Answerer
 
-        told = {
-            "temperature": temperature is not None,
-            "all_probabilities": all_probabilities,
-            "abstain_below": abstain_below is not None,
-        }
-        for name in (name for name, is_told in told.items() if is_told):
-            raise UserError(f"{name} is for classifiers, and this model answers questions: leave it out")
+        refuse_classifiers("answers questions", temperature, all_probabilities, abstain_below)
         return Answerer(model, engine=engine, bf16=bf16)
 
     def compare(self, files: Sequence[Path], runs: Sequence[dict]) -> dict[str, Any]:

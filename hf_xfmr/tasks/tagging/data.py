@@ -7,10 +7,11 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from ...data.corpus import Corpus
+from ...data.encoded import check_ids
 from ...data.kept_columns import Kept
 from ...data.part import Part, part_of_rows
 from ...errors import UserError
-from .encode import check_ids, encode_sentences
+from .encode import encode_sentences
 from .read import read_tagged
 from .schemes import bio_labels
 from .settings import TaggingSettings

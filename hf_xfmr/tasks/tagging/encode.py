@@ -71,15 +71,6 @@ def _parts(aligned: Aligned, room: int) -> Iterator[tuple[int, int]]:
     yield start, total
 
 
-def check_ids(rows: Dataset, vocab_size: int | None) -> None:
-    """Raises `UserError` if an id reaches the number of the model's embeddings."""
-    largest = max(max(ids) for ids in rows["input_ids"][:])
-    if vocab_size is not None and largest >= vocab_size:
-        raise UserError(
-            f"the tokenizer gives the id {largest}, beyond the model's {vocab_size} embeddings: use its own tokenizer"
-        )
-
-
 class TaggingCollator:
     """Pads `input_ids` and `labels` (-100) on the right; `attention_mask` is 0 at padding. Each [B, T] int64."""
 

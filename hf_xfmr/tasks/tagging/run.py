@@ -10,16 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from ... import tokenizer
 from ...data.wording import opening
 from ...errors import UserError
-from ...models.bert import XfmrBertConfig
 from ...report.figures import of_figures
 from ...report.verdict.lines import lines
 from ...run import defaults, encoders, loading, lora, ranges
 from ...run.console import say, say_how_to_try
 from ...run.finish import save_and_report
-from ...run.starting_point import check_origin, new_config
+from ...run.starting_point import check_origin
 from ...training import XfmrTrainer, XfmrTrainingArguments
 from ...writing import whole
 from . import baseline as tagging_baseline
@@ -34,20 +32,9 @@ WORST = 50  # sentences that the report shows
 
 
 @dataclass(kw_only=True)
-class ModelSettings(lora.LoraSettings):
+class ModelSettings(encoders.EncoderSettings):
     """Which model, and what it is compared with."""
 
-    model: str | None = field(
-        default=None,
-        metadata={
-            "help": "BERT, RoBERTa or DistilBERT checkpoint: a folder, a name on the Hub or a sample:; none: from "
-            "scratch"
-        },
-    )
-    model_config: dict | None = field(
-        default=None,
-        metadata={"help": "From scratch: {field: value, …} of XfmrBertConfig, with a WordPiece vocabulary of train"},
-    )
     baseline: str = field(
         default="dictionary",
         metadata={"help": "What the result is compared with: dictionary (entities of train), crf or none"},
@@ -60,24 +47,6 @@ def check(settings: ModelSettings) -> None:
     lora.check(settings)
     if settings.baseline not in tagging_baseline.BASELINES:
         raise UserError(f"baseline is '{settings.baseline}'; it can be {', '.join(tagging_baseline.BASELINES)}")
-
-
-def load_parts(settings: ModelSettings):
-    """The config and tokenizer of the checkpoint; from scratch, in its place what makes one from the train texts."""
-    if settings.model:
-        return encoders.load_parts(settings.model)
-    config = new_config(XfmrBertConfig, settings.model_config)
-
-    def train_tokenizer(texts: list[str]):
-        return tokenizer.train(
-            texts,
-            "wordpiece",
-            vocab_size=config.vocab_size,
-            model_max_length=config.max_position_embeddings,
-            length=len(texts),
-        )
-
-    return config, train_tokenizer
 
 
 def build_model(settings: ModelSettings, config: Any, corpus: TaggingData):
@@ -100,8 +69,7 @@ def make_trainer(
     defaults.settle(args, model, len(corpus.splits["train"]), lora=lora.is_adapted(model))
     defaults.best_by(args, "f1", lower=False)
     ranges.check_best(args, tagging_metrics([["B-X"]], [["B-X"]]))
-    if args.eval_strategy != "no" and "validation" not in corpus.splits:
-        raise UserError("nothing is held out to evaluate on: give validation_fraction, or set eval_strategy to 'no'")
+    ranges.check_held_out(args, corpus.splits)
     trainer = made(
         model,
         args,

@@ -1,7 +1,6 @@
 """`folds: 5` in the recipe: a run for each fold without it, one of all rows, and what they say together."""
 
 import functools
-import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from ....data.regular import read_json
 from ....processes import once
 from ....run.console import say
 from ....run.folds import Part, SeveralFolds, running
-from ....run.seeds import is_done, note_settings, same_settings
+from ....run.seeds import note_settings, run_one, same_settings
 from ....run.settings import Given
 from . import figures, labels, left
 
@@ -37,16 +36,7 @@ def each(main: Callable[..., Metrics]) -> Callable[..., Metrics]:
         same_settings(folder / NAME, asked.settings, "folds")
 
         def one(part: Part, place: Path, name: str) -> None:
-            if is_done(place):
-                say(f"{name}: done before, in {place}")
-                return
-            say(f"{name}:")
-            token = running.set(part)
-            try:
-                main(argv)
-            finally:
-                running.reset(token)
-            gc.collect()  # the trainer refers to itself, and would stay beside the next
+            run_one(lambda: main(argv), running, part, place, name)
 
         for number in range(1, asked.folds + 1):
             one(Part(number, asked.folds), folder / f"fold-{number}", f"fold {number} of {asked.folds}")
