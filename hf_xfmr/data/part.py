@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from datasets import Dataset
 
-from .word_lists import CHINESE
+from .word_lists import is_mostly_chinese
 
 CHARACTERS = 20_000_000  # of documents, the most that are looked at
 LOOKED_AT = 200_000  # characters, and texts, that tell whether they are Chinese
@@ -75,4 +75,4 @@ def part_of_rows(split: str, rows: Dataset, most: int) -> tuple[Part, Dataset]:
 def is_chinese(part: Part) -> bool:
     """Whether most letters of the texts are Chinese characters."""
     text = "".join("".join(column[:LOOKED_AT]) for column in part.texts.values())[:LOOKED_AT]
-    return 2 * sum(ord(one) in CHINESE for one in text) > sum(one.isalpha() for one in text)
+    return is_mostly_chinese(text)

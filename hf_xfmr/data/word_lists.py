@@ -12,6 +12,11 @@ CHINESE = range(0x3400, 0xA000)
 LOOKED_AT = 1000  # rows that tell what stands between two words
 
 
+def is_mostly_chinese(text: str) -> bool:
+    """Whether most letters of a text are Chinese characters."""
+    return 2 * sum(ord(one) in CHINESE for one in text) > sum(one.isalpha() for one in text)
+
+
 def holds_words(rows: Dataset, name: str) -> bool:
     """Whether a column holds lists of texts."""
     feature = rows.features[name]

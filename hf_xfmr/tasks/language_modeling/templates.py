@@ -13,7 +13,7 @@ from jinja2 import TemplateSyntaxError
 from transformers.utils.chat_template_utils import render_jinja_template
 
 from ...data.conversations import ASSISTANT, Conversation
-from ...data.word_lists import CHINESE
+from ...data.word_lists import is_mostly_chinese
 from ...errors import UserError
 from ...plain import one_line
 
@@ -142,5 +142,4 @@ def of_tokenizer(tokenizer: Any) -> Template | None:
 def for_texts(texts: Iterable[str]) -> Template:
     """One of ours, by the language of the conversations."""
     beginning = "".join(text[:200] for text in islice(texts, LOOKED_AT))
-    chinese = 2 * sum(ord(one) in CHINESE for one in beginning) > sum(one.isalpha() for one in beginning)
-    return of_name("chinese" if chinese else "instruction")
+    return of_name("chinese" if is_mostly_chinese(beginning) else "instruction")

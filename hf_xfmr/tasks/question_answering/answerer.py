@@ -9,7 +9,7 @@ from ... import engines
 from ...engines.batches import by_length
 from ...errors import UserError
 from ...run.finite import fault
-from .spans import Found, find, shares
+from .spans import Found, find, given
 from .windows import Window, Windows
 
 HEAD = "AutoModelForQuestionAnswering"
@@ -84,14 +84,14 @@ class Answerer:
         return self._worded(context, find(context, windows, logits, max_answer_length=self.longest_answer))
 
     def _worded(self, context: str, found: Found) -> dict:
-        likely, none = shares(found, may_be_none=self.threshold is not None)
+        one = given(context, found, self.threshold)
         spans = [
             {"answer": context[start:end], "probability": round(share, 6), "start": start, "end": end}
-            for (_, start, end), share in zip(found.spans, likely, strict=True)
+            for (_, start, end), share in zip(found.spans, one.shares, strict=True)
         ]
-        said = {} if none is None else {"no_answer_probability": round(none, 6)}
-        if not spans or (self.threshold is not None and found.margin > self.threshold):
-            nothing = {"answer": None, "probability": round(none or 0.0, 6), "start": None, "end": None}
+        said = {} if one.none_probability is None else {"no_answer_probability": round(one.none_probability, 6)}
+        if one.text is None:
+            nothing = {"answer": None, "probability": round(one.probability, 6), "start": None, "end": None}
             return {**nothing, **said, "others": spans[:OTHERS]}
         return {**spans[0], **said, "others": spans[1 : 1 + OTHERS]}
 

@@ -1,27 +1,14 @@
 """The outputs of a trained model over a split's windows -> what is answered to each of its questions."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from . import metrics
 from .data import AnsweringData
 from .encode import window_of
-from .spans import Found, best_threshold, find, shares
-
-OTHERS = 2  # answers beside the best that a record of predictions has
-
-
-class Given(NamedTuple):
-    """An answer: characters [start, end) of the context and their text (None: no answer), and its probability."""
-
-    text: str | None
-    start: int | None
-    end: int | None
-    probability: float
-    found: Found
-    none_probability: float | None
+from .spans import Found, Given, best_threshold, find, given
 
 
 def found_in(outputs: Sequence[np.ndarray], corpus: AnsweringData, split: str) -> list[Found]:
@@ -43,15 +30,6 @@ def found_in(outputs: Sequence[np.ndarray], corpus: AnsweringData, split: str) -
         )
         for number, own in enumerate(places)
     ]
-
-
-def given(context: str, found: Found, threshold: float | None) -> Given:
-    """What is answered; `threshold` None: a span in any case, if there is one."""
-    probabilities, none = shares(found, may_be_none=threshold is not None)
-    if not found.spans or (threshold is not None and found.margin > threshold):
-        return Given(None, None, None, none or 0.0, found, none)
-    _, start, end = found.spans[0]
-    return Given(context[start:end], start, end, probabilities[0], found, none)
 
 
 def all_given(found: Sequence[Found], corpus: AnsweringData, split: str, threshold: float | None) -> list[Given]:

@@ -18,8 +18,9 @@ from ...run.finish import save_and_report
 from ...training import XfmrTrainer
 from ...writing import whole
 from . import metrics, verdict
-from .answers import Given, all_given, fitted_threshold, found_in
+from .answers import all_given, fitted_threshold, found_in
 from .data import AnsweringData
+from .spans import Given
 
 WORST = 50  # questions that the report shows
 AROUND = 200  # characters of a context that it shows before and behind the answers

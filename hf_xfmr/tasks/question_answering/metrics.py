@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from ...data.word_lists import CHINESE
+from ...data.word_lists import is_mostly_chinese
 
 Score = Callable[[str, str], float]
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -83,7 +83,7 @@ def chosen(told: str, texts: Sequence[str]) -> str:
     if told != "auto":
         return told
     letters = [one for text in texts for one in text[:2000] if one.isalpha()][:200_000]
-    return "cmrc" if 2 * sum(ord(one) in CHINESE for one in letters) > len(letters) else "squad"
+    return "cmrc" if is_mostly_chinese("".join(letters)) else "squad"
 
 
 def of_question(metric: str, gold: Sequence[str], given: str | None) -> tuple[float, float]:

@@ -8,11 +8,10 @@ from ...run import encoders, loading, lora, ranges
 from ...run.starting_point import check_origin
 from ...training import XfmrTrainer, XfmrTrainingArguments
 from . import baseline, metrics, read
+from .answerer import HEAD
 from .answers import during_training
 from .data import AnsweringData
 from .encode import AnsweringCollator
-
-HEAD = "AutoModelForQuestionAnswering"
 
 
 @dataclass(kw_only=True)

@@ -35,6 +35,19 @@ class Found(NamedTuple):
         return self.null - self.spans[0].score if self.spans else float("inf")
 
 
+class Given(NamedTuple):
+    """An answer: characters [start, end) of the context and their text (None: no answer), and its probability; `shares`
+    are those of the best spans `found`."""
+
+    text: str | None
+    start: int | None
+    end: int | None
+    probability: float
+    found: Found
+    shares: list[float]
+    none_probability: float | None
+
+
 def find(
     context: str, windows: Sequence[Window], logits: Sequence[np.ndarray], *, max_answer_length: int, most: int = BEST
 ) -> Found:
@@ -82,6 +95,15 @@ def shares(found: Found, *, may_be_none: bool) -> tuple[list[float], float | Non
     parts = np.exp(scores - scores.max())
     parts /= parts.sum()
     return parts[: len(found.spans)].tolist(), float(parts[-1]) if may_be_none else None
+
+
+def given(context: str, found: Found, threshold: float | None) -> Given:
+    """What is answered; `threshold` None: a span in any case, if there is one."""
+    likely, none = shares(found, may_be_none=threshold is not None)
+    if not found.spans or (threshold is not None and found.margin > threshold):
+        return Given(None, None, None, none or 0.0, found, likely, none)
+    _, start, end = found.spans[0]
+    return Given(context[start:end], start, end, likely[0], found, likely, none)
 
 
 def best_threshold(margins: np.ndarray, answered: np.ndarray, unanswered: np.ndarray) -> float:
