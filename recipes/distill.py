@@ -85,9 +85,10 @@ def write(argv: Given) -> dict[str, dict[str, float]]:
     trainer = language.make_trainer(settings, args, model, corpus, large)
     check.before_training(trainer, settings, corpus)
     seconds = train(trainer)
-    found = language.beside_teacher(trainer, model, settings, corpus, large)
+    held_out = ending.held_out(trainer, settings, corpus)
+    found = language.beside_teacher(trainer, model, settings, corpus, large, held_out)
     say(*side_by_side.lines(found))
-    return ending.finish(trainer, settings, corpus, seconds, None, distilled=found)
+    return ending.finish(trainer, settings, corpus, seconds, None, held_out, distilled=found)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ What is said of a token is a number for each word of the vocabulary, 200 KB with
 The teacher runs along, and of both models' scores some rows are held at a time.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -23,7 +24,7 @@ from ...training import XfmrTrainer, XfmrTrainingArguments
 from ...training.distilling import DistillTrainer
 from . import data, run
 from .data import LanguageModelingData, LanguageModelingSettings
-from .ending import measured
+from .ending import Measured, measured
 
 HELD = 2**23  # scores of one model at a time, 32 MiB in float32
 TIMED = 8  # blocks
@@ -138,19 +139,23 @@ def _divergence(x: Any, y: Any, head: Any, theirs: Any, temperature: float) -> A
 
 
 def beside_teacher(
-    trainer: Any, model: Any, settings: DistillSettings, corpus: LanguageModelingData, teacher: Teacher
+    trainer: Any,
+    model: Any,
+    settings: DistillSettings,
+    corpus: LanguageModelingData,
+    teacher: Teacher,
+    found: Mapping[str, Measured],
 ) -> dict[str, Any] | None:
     """What run.json keeps as `distilled` (see `side_by_side.beside`): perplexity, and tokens a second of blocks as they
-    are packed; None where nothing is held out."""
-    split = next((name for name in reversed(list(corpus.documents)) if name != "train"), None)
+    are packed; None where nothing is held out. `found` is what the student makes of that (`ending.held_out`)."""
+    split = next(reversed(list(found)), None)
     if split is None or settings.streaming:
         return None
     was, size = model.training, trainer.args.per_device_eval_batch_size
     models = {"student": model.eval(), "teacher": teacher.model.to(model.device)}
-    scores, count = {}, 0
-    for who, one in models.items():
-        figures, losses = measured(one, settings, corpus, split, size)
-        scores[who], count = figures["perplexity"], len(losses.documents)
+    figures, losses = found[split]
+    by_teacher, _ = measured(models["teacher"], settings, corpus, split, size)
+    scores = {"student": figures["perplexity"], "teacher": by_teacher["perplexity"]}
     blocks = [
         trainer.data_collator([corpus.splits[split][place]]) for place in range(min(TIMED, len(corpus.splits[split])))
     ]
@@ -161,8 +166,8 @@ def beside_teacher(
         for block in read:
             one(**block)
 
-    found = side_by_side.beside(
-        {"name": teacher.name, "split": split, "rows": count, "figure": "perplexity"},
+    told = side_by_side.beside(
+        {"name": teacher.name, "split": split, "rows": len(losses.documents), "figure": "perplexity"},
         scores,
         models,
         {who: partial(over, one) for who, one in models.items()},
@@ -171,4 +176,4 @@ def beside_teacher(
         lower=True,
     )
     model.train(was)
-    return found
+    return told

@@ -1,6 +1,7 @@
 """What a language-modelling run ends with: its figures, its verdict, its report."""
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 
@@ -17,6 +18,8 @@ from .metrics import Document, Losses, evaluate_answers, evaluate_in_detail
 from .run import ModelSettings
 from .sampling import answered, continuation, prompt
 
+Measured = tuple[dict[str, float], Losses]  # the figures of a split, and the losses they are made of
+
 
 def start(trainer: XfmrTrainer, settings: ModelSettings, corpus: LanguageModelingData) -> Losses | None:
     """What a checkpoint's model makes of the answers that it will be measured on, before it is trained on such; None:
@@ -28,7 +31,7 @@ def start(trainer: XfmrTrainer, settings: ModelSettings, corpus: LanguageModelin
     return measured(model, settings, corpus, split, trainer.args.per_device_eval_batch_size)[1]
 
 
-def measured(model, settings: ModelSettings, corpus: LanguageModelingData, split: str, batch_size: int):
+def measured(model, settings: ModelSettings, corpus: LanguageModelingData, split: str, batch_size: int) -> Measured:
     """The figures of a split's texts, or of its answers, and the losses they are made of."""
     if corpus.template is not None:
         return evaluate_answers(model, corpus.examples(split), window=corpus.block_size, batch_size=batch_size)
@@ -42,26 +45,33 @@ def measured(model, settings: ModelSettings, corpus: LanguageModelingData, split
     )
 
 
+def held_out(trainer: XfmrTrainer, settings: ModelSettings, corpus: LanguageModelingData) -> dict[str, Measured]:
+    """What the trained model makes of each split but train."""
+    model, size = lora.within(trainer.accelerator.unwrap_model(trainer.model)), trainer.args.per_device_eval_batch_size
+    return {split: measured(model, settings, corpus, split, size) for split in corpus.documents if split != "train"}
+
+
 def finish(
     trainer: XfmrTrainer,
     settings: ModelSettings,
     corpus: LanguageModelingData,
     seconds: float,
     before: Losses | None,
+    found: Mapping[str, Measured] | None = None,
     **more,
 ) -> dict[str, dict[str, float]]:
-    """Evaluate validation and test, print the result, and save model and report; `before` is what `start` gave, and
-    `more` goes into the record. Returns the metrics of each split."""
+    """Evaluate validation and test, print the result, and save model and report; `before` is what `start` gave, `found`
+    what `held_out` did, where that was asked already, and `more` goes into the record. Returns the metrics of each
+    split."""
     args, logs = trainer.args, trainer.state.log_history
     model = lora.within(trainer.accelerator.unwrap_model(trainer.model))
     results: dict[str, dict[str, float]] = {}
     losses: Losses | None = None  # of the last split: test, if there is one
     folder = Path(str(args.output_dir))
-    for split in corpus.documents:
-        if split != "train":
-            results[split], losses = measured(model, settings, corpus, split, args.per_device_eval_batch_size)
-            if trainer.is_world_process_zero():
-                _write(folder / f"documents-{split}.csv", losses.documents)
+    found = held_out(trainer, settings, corpus) if found is None else found
+    for split, (results[split], losses) in found.items():
+        if trainer.is_world_process_zero():
+            _write(folder / f"documents-{split}.csv", losses.documents)
     samples: list[dict] = [
         {name: log[name] for name in ("step", "prompt", "sample")} for log in logs if "sample" in log
     ]
