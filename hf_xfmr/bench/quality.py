@@ -1,6 +1,6 @@
 """How good a run is with nothing said but data, model and rows: beside the best of a search, and the simple model.
 
-Each cell is trained with several seeds, as a user would train it, in OUT/CELL/default, and searched in OUT/CELL/search.
+Each cell is trained with several seeds, as a user would train it, and searched, in OUT/CELL.
 What is done is not done again, so the table can be made on a busy machine, a cell at a time.
 """
 
@@ -99,35 +99,45 @@ def bench_quality(
 
 
 def _measured(cell: Cell, trials: int, draws: Sequence[int], out: Path) -> dict[str, Any]:
-    place, words, script = out / cell.name, cell.words(out), recipes.script(cell.recipe)
-    told = [*words, "--output_dir", str(place / "default"), "--seeds", *map(str, draws), "--disable_tqdm=true"]
-    done = place / "default" / seeds.NAME
-    if not done.exists() or "summary" not in done.read_text(encoding="utf-8"):
-        say(f"{cell.name}: training with {len(draws)} seeds")
-        try:
-            runs_of(script, told, place / "default.log", "run", lambda _: True)
-        except Failed as failed:
-            raise UserError(f"{cell.name}: {failed}") from None
-    record = json.loads(done.read_text(encoding="utf-8"))
-    first = json.loads((place / "default" / f"seed-{draws[0]}" / "run.json").read_text(encoding="utf-8"))
-    found = {
+    place, words = out / cell.name, cell.words(out)
+    found: dict[str, Any] = {
         "data": cell.data.removeprefix("sample:"),
         "rows": cell.rows,
         "model": cell.model,
         "figure": cell.figure,
-        "default": record["summary"]["test"][cell.figure],
-        "simple": ((first.get("baseline") or {}).get("test") or {}).get(cell.figure),
-        "simple_name": (first.get("baseline") or {}).get("name"),
-        "seconds": first["seconds"],
         "seeds": len(draws),
         "best": None,
     }
-    if trials:
+    if trials:  # which trains with the defaults, and with its best, with the same seeds
         searched = search(cell.recipe, words, trials=trials, seeds=draws, output_dir=place / "search")
         found["best"] = searched["refit"]["best"]["summary"]["test"][cell.figure]
         found["settings"] = searched["best"]
         found["trials"] = len(searched["trials"])
+        runs = place / "search" / "own"
+    else:
+        runs = place / "default"
+        _trained(cell, words, draws, runs)
+    record = json.loads((runs / seeds.NAME).read_text(encoding="utf-8"))
+    first = json.loads((runs / f"seed-{draws[0]}" / "run.json").read_text(encoding="utf-8"))
+    simple = first.get("baseline") or {}
+    found["default"] = record["summary"]["test"][cell.figure]
+    found["simple"] = (simple.get("test") or {}).get(cell.figure)
+    found["simple_name"] = simple.get("name")
+    found["seconds"] = first["seconds"]
     return found
+
+
+def _trained(cell: Cell, words: Sequence[str], draws: Sequence[int], folder: Path) -> None:
+    """Train with nothing said, once for each seed, in `folder`."""
+    done = folder / seeds.NAME
+    if done.exists() and "summary" in done.read_text(encoding="utf-8"):
+        return
+    say(f"{cell.name}: training with {len(draws)} seeds")
+    told = [*words, "--output_dir", str(folder), "--seeds", *map(str, draws), "--disable_tqdm=true"]
+    try:
+        runs_of(recipes.script(cell.recipe), told, folder.with_suffix(".log"), "run", lambda _: True)
+    except Failed as failed:
+        raise UserError(f"{cell.name}: {failed}") from None
 
 
 def _bands(out: Path) -> Path:
