@@ -1,8 +1,7 @@
 """A search from its first look at the data to its page."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from ..report.names import is_lower
 from ..run import beginnings
 from ..run import ranges as bounds
 from ..run.console import say
-from ..training import lock
 from ..writing import folder as make
 from ..writing import place
 from . import given, page, refit, said, space, study, trials
@@ -55,13 +53,17 @@ def search(
     found = study.Study(folder, began, int(settings.get("seed") or 0), lower=lower)
     own = space.own(facts)
     say(*said.beginning(found, judged_by, trials, folder))
-    _try_all(found, script, told, facts, own, trials=trials, until=_end(minutes))
+    kept = {name: value for name, value in settings.items() if name not in given.NOT_OF_A_TRIAL}
+    given.write(folder / "own.yaml", script, kept, "The configuration as the search began with it.")
+
+    def meanwhile() -> bool:
+        return not no_refit and refit.train_one(folder, script, "own", seeds)
+
+    _try_all(found, script, told, facts, own, trials=trials, until=_end(minutes), meanwhile=meanwhile)
     best = found.best()
     if best is None:
         raise UserError(f"no trial ran to its end; {folder}/trial-*/log.txt tell why")
     best_settings = space.as_settings(found.drawn(best), facts)
-    kept = {name: value for name, value in settings.items() if name not in given.NOT_OF_A_TRIAL}
-    given.write(folder / "own.yaml", script, kept, "The configuration as the search began with it.")
     chosen = {**kept, **dict(_pairs(_evaluating(settings))), **best_settings}
     if best_settings and judged_by != "loss":
         chosen.setdefault("metric_for_best_model", judged_by)
@@ -69,13 +71,8 @@ def search(
     about = f"The best of {count} trials by {judged_by} on validation ({value})."
     given.write(folder / "best.yaml", script, chosen, about)
     record = said.record(found, facts, judged_by, own=own, folder=folder, script=script)
-    if any(one["state"] == "running" for one in record["trials"]):
-        page.write(folder, record, language)
-        say("other processes still run trials of this search; the last of them trains with the best settings")
-        return record
     if not no_refit:
-        with _refitting(folder):
-            record["refit"] = refit.refit(folder, script, seeds, say)
+        record["refit"] = refit.refit(folder, script, seeds)
     page.write(folder, record, language)
     say(*said.ending(record))
     return record
@@ -124,16 +121,28 @@ def _try_all(
     *,
     trials: int,
     until: float,
+    meanwhile: Callable[[], bool],
 ) -> None:
-    while time.monotonic() < until:
-        trial = found.next(trials, own)
-        if trial is None:
+    """Run trials until all are run, by whatever process. Where others run the last ones, do what is to be done
+    `meanwhile`, as long as it says that there was something; a trial that they leave is gone on with here."""
+    waits = over = False
+    while True:
+        if not over and time.monotonic() >= until:
+            over = True
+            say("--minutes are over: no further trial begins")
+        trial = None if over else found.next(trials, own)
+        if trial is not None:
+            try:
+                _try(found, trial, script, told, facts, trials)
+            finally:
+                found.release(trial.number)
+        elif not found.run_by_others():
             return
-        try:
-            _try(found, trial, script, told, facts, trials)
-        finally:
-            found.release(trial.number)
-    say("--minutes are over: no further trial begins")
+        elif not meanwhile():
+            if not waits:
+                say("other processes run the last trials: waiting for them")
+            waits = True
+            time.sleep(refit.WAIT)
 
 
 def _try(found: study.Study, trial: Any, script: Path, told: list[str], facts: Mapping[str, Any], most: int) -> None:
@@ -177,13 +186,3 @@ def _pairs(words: Sequence[str]) -> list[tuple[str, str]]:
 def _without_folder(words: Sequence[str]) -> list[str]:
     return [word for name, value in given.of_flags(words).items() if name not in ("output_dir", "seeds")
             for word in trials.in_words({name: value})]  # fmt: skip
-
-
-@contextmanager
-def _refitting(folder: Path) -> Iterator[None]:
-    """One process at a time trains with the best settings."""
-    lock.acquire(folder / "refit")
-    try:
-        yield
-    finally:
-        lock.release(folder / "refit")

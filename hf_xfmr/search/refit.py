@@ -1,44 +1,90 @@
 """The honest figure: the best settings and the configuration's own, each trained with several seeds, and only then
-measured on test."""
+measured on test.
+
+The trainings, one for each side and seed, are shared by the processes of a search, as its trials are.
+"""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 from ..errors import UserError
 from ..run import seeds as of_seeds
+from ..run.console import say
+from ..training import lock
 from .trials import Failed, runs_of
 
 SIDES = ("own", "best")
+WAIT = 1.0  # seconds between two looks whether another process has ended what it runs
 
 
-def refit(folder: Path, script: Path, seeds: Sequence[int], say: Callable[..., Any]) -> dict[str, Any]:
+def refit(folder: Path, script: Path, seeds: Sequence[int]) -> dict[str, Any]:
     """Train with FOLDER/own.yaml and FOLDER/best.yaml into FOLDER/own and FOLDER/best, a run for each seed, which are
-    normal runs and gone on with. Returns, of each side, what seeds.json has as `summary` and by seed. Raises
-    `UserError`."""
-    found = {}
-    for side in SIDES:
-        config, place = folder / f"{side}.yaml", folder / side
-        done = place / of_seeds.NAME
-        if not _is_done(done, seeds):
+    normal runs and gone on with. What other processes train is waited for. Returns, of each side, what seeds.json has
+    as `summary` and by seed. Raises `UserError`."""
+    while any(not _is_done(folder, side, seed) for side in SIDES for seed in seeds):
+        if not any(train_one(folder, script, side, seeds) for side in SIDES):
+            time.sleep(WAIT)
+    return {side: _together(folder, script, side, seeds) for side in SIDES}
+
+
+def train_one(folder: Path, script: Path, side: str, seeds: Sequence[int]) -> bool:
+    """Train with one of the seeds that no process has trained with or is training with; whether there was one."""
+    for seed in seeds:
+        mark = folder / "refit" / f"{side}-{seed}"
+        if _is_done(folder, side, seed) or not _taken(mark):
+            continue
+        try:
+            if _is_done(folder, side, seed):  # by who held it until now
+                continue
             what = "the configuration's own settings" if side == "own" else "the best settings"
-            say(f"training with {what}, seeds {', '.join(map(str, seeds))}; {folder / f'{side}.log'} has what it says")
-            words = [str(config), "--seeds", *map(str, seeds), f"--output_dir={place}", "--disable_tqdm=true"]
-            try:
-                runs_of(script, words, folder / f"{side}.log", "run", lambda _: True)
-            except Failed as failed:
-                raise UserError(f"training with {config} failed: {failed}; the same command goes on") from None
-        record = json.loads(done.read_text(encoding="utf-8"))
-        found[side] = {"summary": record["summary"], "seeds": record["seeds"]}
-    return found
+            log = folder / f"{side}-{seed}.log"
+            say(f"training with {what}, seed {seed}; {log} has what it says")
+            words = [f"--seed={seed}", f"--output_dir={folder / side / f'seed-{seed}'}"]
+            _run(folder, script, side, words, log)
+        finally:
+            lock.release(mark)
+        return True
+    return False
 
 
-def _is_done(path: Path, seeds: Sequence[int]) -> bool:
-    if not path.exists():
-        return False
-    return set(json.loads(path.read_text(encoding="utf-8")).get("seeds", {})) == set(map(str, seeds))
+def _together(folder: Path, script: Path, side: str, seeds: Sequence[int]) -> dict[str, Any]:
+    """The record of a side's seeds, which the recipe itself makes of runs that are done."""
+    mark, file = folder / "refit" / side, folder / side / of_seeds.NAME
+    while not _taken(mark):
+        time.sleep(WAIT)
+    try:
+        found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        if set(found.get("seeds", {})) != set(map(str, seeds)):
+            words = ["--seeds", *map(str, seeds), f"--output_dir={folder / side}"]
+            _run(folder, script, side, words, folder / f"{side}.log")
+            found = json.loads(file.read_text(encoding="utf-8"))
+    finally:
+        lock.release(mark)
+    return {"summary": found["summary"], "seeds": found["seeds"]}
+
+
+def _run(folder: Path, script: Path, side: str, words: list[str], log: Path) -> None:
+    config = folder / f"{side}.yaml"
+    try:
+        runs_of(script, [str(config), *words, "--disable_tqdm=true"], log, "run", lambda _: True)
+    except Failed as failed:
+        raise UserError(f"training with {config} failed: {failed}; the same command goes on") from None
+
+
+def _is_done(folder: Path, side: str, seed: int) -> bool:
+    return of_seeds.is_done(folder / side / f"seed-{seed}")
+
+
+def _taken(mark: Path) -> bool:
+    """Whether this process could lock it."""
+    with suppress(UserError):
+        return lock.acquire(mark)
+    return False
 
 
 def gain(found: Mapping[str, Any], split: str, figure: str, *, lower: bool) -> dict[str, Any] | None:

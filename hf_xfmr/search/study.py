@@ -131,6 +131,16 @@ class Study:
             self._free(trial.number)
             return trial
 
+    def run_by_others(self) -> bool:
+        """Whether another process is running a trial. Those that a process left when it ended are not run."""
+        with alone(self.folder):
+            for one in self.trials():
+                if one.state == TrialState.RUNNING:
+                    if not self._free(one.number):
+                        return True
+                    self.release(one.number)
+        return False
+
     def place(self, number: int) -> Path:
         return self.folder / f"trial-{number + 1:03d}"
 

@@ -140,6 +140,42 @@ def test_a_killed_search_goes_on_with_the_trial_it_was_in(found, place):
 
 
 @pytest.mark.slow
+def test_processes_share_trials_and_trainings_also_when_one_is_killed(found, place):
+    """Three at once, of which one is killed in a trial: each trial is run once, and both others end with the figures
+    of a search by one process."""
+    folder = place / "shared"
+    words = ["search", str(place / "data.yaml"), "--trials", "5", "--over", "learning_rate", "--seeds", "1", "2"]
+    words += [word for one in TRIED for word in ("--range", one)] + ["--output_dir", str(folder)]
+    logs = [place / f"shared-{number}.txt" for number in range(3)]
+    begun = []
+    for log in logs:
+        with log.open("w") as out:
+            begun.append(subprocess.Popen([sys.executable, "-m", "hf_xfmr", *words], stdout=out, stderr=out))
+    until = time.monotonic() + 600
+    while not (runs := [log for log in folder.glob("trial-*/log.txt") if log.stat().st_size]):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    killed = next(one for one in begun if any(str(runs[0]) in str(file) for child in
+                  psutil.Process(one.pid).children(recursive=True) for file in child.open_files()))  # fmt: skip
+    killed.kill()
+    killed.wait()
+    left = [(one, log) for one, log in zip(begun, logs, strict=True) if one is not killed]
+    for one, log in left:
+        assert one.wait(600) == 0, log.read_text()
+    said = "\n".join(log.read_text() for log in logs)
+    for number in range(1, 6):
+        assert said.count(f"\ntrial {number} of 5: ") == 1
+    for side in ("own", "best"):
+        what = "the configuration's own" if side == "own" else "the best"
+        for seed in (1, 2):
+            assert said.count(f"training with {what} settings, seed {seed};") == 1
+    assert said.count("page: ") == 2
+    record = json.loads((folder / "result.json").read_text())
+    assert record["refit"]["own"]["summary"] == found["refit"]["own"]["summary"]
+    assert {one["state"] for one in record["trials"]} <= {"complete", "pruned"}
+
+
+@pytest.mark.slow
 def test_a_failed_trial_is_told_and_the_search_goes_on(place, capsys):
     found = search(str(place / "data.yaml"), trials=3, ranges=["per_device_train_batch_size=100000,200000"],
                    over=["per_device_train_batch_size"], no_refit=True, output_dir=place / "failing")  # fmt: skip
