@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any
 from . import process
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
     from .curves import Curve
     from .runs import FillingRun, GeneratingRun, PredictingRun, Run, SeveralRuns, TranslatingRun
+    from .searches import HyperparameterSearch
     from .trained_tokenizer import TrainedTokenizer
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "curve",
     "distill",
     "gpt2",
+    "hyperparameter_search",
     "load_run",
     "pretrain",
     "settings",
@@ -111,6 +113,30 @@ def curve(
     return process.module("curves").curve(dataset, config, sizes, repeats, least_steps, settings)
 
 
+def hyperparameter_search(
+    dataset: Any = None,
+    *,
+    config: str | os.PathLike | None = None,
+    recipe: str = "classify",
+    trials: int = 20,
+    minutes: float | None = None,
+    over: "Sequence[str]" = (),
+    ranges: "Mapping[str, Sequence[Any]] | None" = None,
+    figure: str | None = None,
+    seeds: "Sequence[int]" = (1, 2, 3),
+    refit: bool = True,
+    **settings: Any,
+) -> "HyperparameterSearch":
+    """Try settings of a recipe (`classify`, `tag`, `gpt2`, …) on validation rows, and train with the best of them, as
+    the command `search`. `over` names what alone is tried; `ranges` gives a setting another range, `(low, high)`, or a
+    list to choose from. In the end your own and the best settings are trained with each of `seeds`, and measured on
+    test (`refit=False`: neither). The same call goes on where it was stopped. Raises `UserError`."""
+    options = {"trials": trials, "minutes": minutes, "over": over, "figure": figure, "seeds": seeds}
+    options["no_refit"] = not refit
+    module = process.module("searches")
+    return module.hyperparameter_search(dataset, config, recipe, ranges or {}, settings, **options)
+
+
 def load_run(folder: str | os.PathLike) -> "Run | SeveralRuns":
     """The run that left this folder, as the function that trained it returned it. Raises `UserError` if none ended
     there."""
@@ -119,7 +145,6 @@ def load_run(folder: str | os.PathLike) -> "Run | SeveralRuns":
 
 def settings(function: str) -> "pd.DataFrame":
     """What can be said to `classify`, `distill`, `tag`, `answer`, `gpt2`, `pretrain`, `translate` or
-    `train_tokenizer`: a row for
-    each setting, by `name`, with its `type`, `default` (None for one that must be given, too) and `help`. Raises
-    `UserError` for another function."""
+    `train_tokenizer`: a row for each setting, by `name`, with its `type`, `default` (None for one that must be given,
+    too) and `help`. Raises `UserError` for another function."""
     return process.module("door").table_of_settings(function)

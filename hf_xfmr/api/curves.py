@@ -7,12 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from ..data.given import GivenRows
-from ..data.row_hash import hash_of
 from ..learning_curve import curve as answer
 from ..learning_curve import page, said
 from ..search.trials import in_words
-from ..writing import folder as make
+from . import rows_as_files
 from .door import entered
 from .report import Report
 
@@ -48,27 +46,10 @@ def curve(
     told = dict(settings)
     language = told.pop("language", "en")
     with entered():
-        folder = Path(told.pop("output_dir", None) or f"runs/curve-{_name(dataset, config)}")
+        folder = Path(told.pop("output_dir", None) or rows_as_files.folder_of("curve", dataset, config))
         if dataset is not None:
-            named = isinstance(dataset, str | os.PathLike)
-            told["dataset"] = os.fspath(dataset) if named else str(_written(dataset, folder))
+            told["dataset"] = rows_as_files.given(dataset, folder)
         begins = "classify" if config is None else os.fspath(config)
         options: dict[str, Any] = {"sizes": sizes, "repeats": repeats, "least_steps": least_steps}
         record = answer(begins, in_words(told), **options, output_dir=folder, language=language)
     return Curve(folder, record)
-
-
-def _name(dataset: Any, config: str | os.PathLike | None) -> str:
-    if config is not None:
-        return Path(os.fspath(config)).stem
-    if isinstance(dataset, str | os.PathLike):
-        return Path(os.fspath(dataset).rpartition(":")[2]).stem
-    return str(hash_of(next(iter(GivenRows(dataset).splits.values()))))
-
-
-def _written(dataset: Any, folder: Path) -> Path:
-    """Rows as files, for the runs' own processes."""
-    place = make(folder / "data", kind="the output folder", instead="give another output_dir")
-    for split, rows in GivenRows(dataset).splits.items():
-        rows.to_parquet(str(place / f"{split}.parquet"))
-    return place

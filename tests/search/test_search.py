@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import psutil
 import pytest
 import yaml
@@ -186,6 +187,25 @@ def test_a_failed_trial_is_told_and_the_search_goes_on(place, capsys):
     assert "trial 2 of 3: failed: per_device_train_batch_size is" in said
     assert "No trial beat the configuration's own settings" in said
     assert "per_device_train_batch_size is" in (place / "failing" / page.NAME).read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_from_python_it_searches_with_any_rows_and_leaves_a_configuration_to_train_with(place, tmp_path):
+    frame = pd.read_csv(place / "data" / "train.csv")
+    found = hf_xfmr.hyperparameter_search(
+        frame, model=str(place / "model"), trials=2, over=["learning_rate"], ranges={"learning_rate": (3e-3, 3e-2)},
+        refit=False, num_train_epochs=1, bf16=False, output_dir=str(tmp_path / "out"),
+    )  # fmt: skip
+    assert list(found.trials.index) == [1, 2]
+    assert set(found.trials["state"]) == {"complete"}
+    assert 3e-3 <= found.trials["learning_rate"][2] <= 3e-2
+    assert found.best["learning_rate"] in set(found.trials["learning_rate"])
+    assert "accuracy" in found.sentence
+    assert found.sentence in str(found).replace("\n  ", " ")
+    assert "<iframe" in found.report._repr_html_()
+    assert found.config.read_text().startswith("# hf_xfmr train classify --config ")
+    with pytest.raises(UserError, match="--trials is 0"):
+        hf_xfmr.hyperparameter_search(frame, model=str(place / "model"), trials=0, output_dir=str(tmp_path / "no"))
 
 
 @pytest.mark.parametrize(
