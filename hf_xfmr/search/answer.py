@@ -72,7 +72,7 @@ def search(
     given.write(folder / "best.yaml", script, chosen, about)
     record = said.record(found, facts, judged_by, own=own, folder=folder, script=script)
     if not no_refit:
-        record["refit"] = refit.refit(folder, script, seeds)
+        record["refit"] = refit.refit(folder, script, seeds, best_is_own=record["best_is_own"])
     page.write(folder, record, language)
     say(*said.ending(record))
     return record

@@ -45,6 +45,7 @@ def _render(record: Mapping[str, Any]) -> str:
         sentence=said.sentence(record),
         level="better" if gains and list(gains.values())[-1]["sure"] else "",
         gains=gains,
+        own_figure=said.own_figure(record) if record["best_is_own"] and record["refit"] else "",
         seeds=len(record["refit"]["best"]["seeds"]) if record["refit"] else 0,
         figure_name=metric_name(record["figure"]),
         course=as_svg(pictures.course(record)),

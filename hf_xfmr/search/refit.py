@@ -22,14 +22,16 @@ SIDES = ("own", "best")
 WAIT = 1.0  # seconds between two looks whether another process has ended what it runs
 
 
-def refit(folder: Path, script: Path, seeds: Sequence[int]) -> dict[str, Any]:
-    """Train with FOLDER/own.yaml and FOLDER/best.yaml into FOLDER/own and FOLDER/best, a run for each seed, which are
-    normal runs and gone on with. What other processes train is waited for. Returns, of each side, what seeds.json has
-    as `summary` and by seed. Raises `UserError`."""
-    while any(not _is_done(folder, side, seed) for side in SIDES for seed in seeds):
-        if not any(train_one(folder, script, side, seeds) for side in SIDES):
+def refit(folder: Path, script: Path, seeds: Sequence[int], *, best_is_own: bool) -> dict[str, Any]:
+    """Train with FOLDER/own.yaml and, unless these are the same settings, FOLDER/best.yaml into FOLDER/own and
+    FOLDER/best, a run for each seed, which are normal runs and gone on with. What other processes train is waited for.
+    Returns, of each side, what seeds.json has as `summary` and by seed. Raises `UserError`."""
+    sides = SIDES[:1] if best_is_own else SIDES
+    while any(not _is_done(folder, side, seed) for side in sides for seed in seeds):
+        if not any(train_one(folder, script, side, seeds) for side in sides):
             time.sleep(WAIT)
-    return {side: _together(folder, script, side, seeds) for side in SIDES}
+    found = {side: _together(folder, script, side, seeds) for side in sides}
+    return {side: found.get(side, found["own"]) for side in SIDES}
 
 
 def train_one(folder: Path, script: Path, side: str, seeds: Sequence[int]) -> bool:

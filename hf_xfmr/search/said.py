@@ -105,12 +105,27 @@ def record(
 
 
 def gains(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """What the refits gained on each split; see `refit.gain`."""
-    if not record["refit"]:
+    """What the refits gained on each split (see `refit.gain`); nothing where the best settings are the own ones."""
+    if not record["refit"] or record["best_is_own"]:
         return {}
     found = {split: refit.gain(record["refit"], split, record["figure"], lower=record["lower"])
              for split in ("validation", "test")}  # fmt: skip
     return {split: one for split, one in found.items() if one is not None}
+
+
+def own_figure(record: Mapping[str, Any]) -> str:
+    """Where no trial was better: what the own settings reach with several seeds, on the last split that they were
+    measured on; in the page's language."""
+    side = record["refit"]["own"]
+    split = next(one for one in ("test", "validation") if record["figure"] in side["summary"].get(one, {}))
+    one = side["summary"][split][record["figure"]]
+    return worded(
+        "Trained with {n} seeds they have {name} {value} on {split}.",
+        n=len(side["seeds"]),
+        name=metric_name(record["figure"]),
+        value=f"{one['mean']:.4f} ± {one['sd']:.4f}",
+        split=worded(split),
+    )
 
 
 def sentence(record: Mapping[str, Any]) -> str:
@@ -145,6 +160,8 @@ def ending(record: Mapping[str, Any]) -> list[str]:
     fill: Any = {"width": WIDTH, "subsequent_indent": "  ", "break_long_words": False, "break_on_hyphens": False}
     lines = [textwrap.fill(sentence(record), **fill)]
     lines.append(textwrap.fill(f"  best: {in_short(record['best'])}", **fill))
+    if record["best_is_own"] and record["refit"]:
+        lines.append(f"  {own_figure(record)}")
     for split, one in gains(record).items():
         lines.append(
             f"  {split}: {one['gain']:+.4f} ± {one['error']:.4f} (standard error), best {one['best']['mean']:.4f}, "

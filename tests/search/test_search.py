@@ -97,6 +97,24 @@ def test_its_page_says_it_in_english_and_chinese(found, place):
     assert "The best settings" not in chinese
 
 
+@pytest.mark.slow
+def test_where_no_trial_is_better_the_own_settings_are_trained_once(place, capsys):
+    """At a rate of 1e-9 a trial is no better than at 1e-4."""
+    folder = place / "own-best"
+    found = search(str(place / "data.yaml"), ["--num_train_epochs", "4", "--learning_rate", "1e-2"], trials=2,
+                   ranges=["learning_rate=1e-9:2e-9"], over=["learning_rate"], seeds=[1, 2],
+                   output_dir=folder)  # fmt: skip
+    assert found["best_is_own"]
+    assert found["refit"]["best"] == found["refit"]["own"]
+    assert not (folder / "best").exists()
+    figure = found["refit"]["own"]["summary"]["test"]["accuracy"]
+    line = f"Trained with 2 seeds they have accuracy {figure['mean']:.4f} ± {figure['sd']:.4f} on test."
+    assert line in capsys.readouterr().out
+    assert line in (folder / page.NAME).read_text(encoding="utf-8")
+    page.write(folder, found, "zh")
+    assert "以 2 个随机种子训练" in (folder / page.NAME).read_text(encoding="utf-8")
+
+
 def test_the_same_command_goes_on_and_other_settings_are_refused(found, place, capsys):
     folder = place / "found"
     again = search(str(place / "data.yaml"), trials=5, ranges=TRIED, over=["learning_rate"], seeds=[1, 2],
