@@ -9,6 +9,9 @@ from ..splits import position, split_of
 from .picked import picked
 from .wording import listed
 
+CHANCE = 0.02  # that so many rows all miss a split: below it, it was none
+FEWEST = 10  # different texts of which a share can be carved
+
 
 def carve(
     splits: dict[str, Dataset],
@@ -27,7 +30,8 @@ def carve(
     neither the order of the rows nor other rows matter. But where `learned` says for each row of train what has to be
     learned of it (its labels), no split takes the last rows of a label: they stay in train, with all of equal texts,
     and `notes` says how many. Another `salt` takes other rows: those of a dataset that was split by the hash already
-    would all fall on one side. Raises UserError for impossible shares and for a train split too small to share.
+    would all fall on one side. Raises UserError for impossible shares, for a train split too small to share, and for
+    one that such a split left.
     """
     if min(validation, test) < 0 or validation + test >= 1:
         raise UserError(
@@ -41,17 +45,54 @@ def carve(
     train = splits["train"]
     texts = train[column][:]
     sides = [split_of(salt + text, **shares) for text in texts]
+    hashed = set(sides)
     if learned is not None:
         _keep_the_last(sides, texts, learned, notes)
     carved = dict(splits)
     for split in ("train", *(split for split, share in shares.items() if share)):
         if split not in sides:
-            raise UserError(
-                f"the train split's {len(train):,} rows are too few to carve {split} rows from "
-                f"({split} would get none of them); add rows, or give a {split} file"
-            )
+            raise UserError(_why_none(split, [salt + text for text in texts], hashed, shares))
         carved[split] = picked(train, [row for row, side in enumerate(sides) if side == split])
     return carved
+
+
+def _why_none(split: str, texts: Sequence[str], hashed: Collection[str], shares: dict[str, float]) -> str:
+    """What is to be said where a split gets no row: that the rows are few, or, where so many can't all have missed by
+    chance what the hash did not choose, that they are one part of rows that it dealt out before."""
+    places = sorted({position(text) for text in texts})
+    asked = {**{name: share for name, share in shares.items() if share}, "train": 1 - sum(shares.values())}
+    missed = [name for name in asked if name not in hashed]
+    flags = _flags_for(places, asked)
+    if not missed or (1 - sum(asked[name] for name in missed)) ** len(places) > CHANCE:
+        more = f", or carve more by {flags}" if flags else ""
+        return (
+            f"the train split's {len(texts):,} rows are too few to carve {split} rows from ({split} would get none of "
+            f"them); add rows, or give a {split} file{more}"
+        )
+    more = f", or carve these rows by {flags}" if flags else ""
+    return (
+        f"the train split's {len(texts):,} rows can't be carved: a hash of the text says which split a row is in, and "
+        f"it puts none of them into {' or '.join(missed)}, so they are most likely one split of a larger table (the "
+        "train rows of an earlier run, say); give its other splits too, as files named train, validation and test in "
+        f"one folder{more}"
+    )
+
+
+def _flags_for(places: Sequence[float], asked: dict[str, float]) -> str | None:
+    """The flags that carve about the shares that were `asked` of rows at these `places`, least first; None: none do."""
+    for digits in (2, 4) if len(places) >= FEWEST else ():
+        end, rest, flags, counts = 1.0, len(places), {}, []
+        for split in ("test", "validation"):  # the last of [0, 1), and what is before it
+            if split in asked:
+                wanted = max(1, round(asked[split] * len(places)))
+                if wanted >= rest:
+                    return None
+                begin = round((places[rest - wanted - 1] + places[rest - wanted]) / 2, digits)
+                counts.append(sum(begin <= place < end for place in places) / wanted)
+                flags[split], end, rest = round(end - begin, digits), begin, rest - wanted
+        if all(0.5 <= one <= 2 for one in counts) and places[0] < end:
+            return " ".join(f"--{split}_fraction {flags[split]:g}" for split in asked if split in flags)
+    return None
 
 
 def _keep_the_last(

@@ -125,6 +125,7 @@ def of_columns(head: Dataset, called: str, settings: DocumentSettings) -> Turns 
         systems = _told(head, settings, "system_column") or of_names(able, SYSTEM)[:1]
         return _of_pairs(head, asks, answers[0], [one for one in systems if one not in asks], chats)
     if not told and len(answers) < 2:
+        _check_texts(head, called)
         return None
     if len(answers) > 1 and asks:
         raise UserError(
@@ -137,6 +138,24 @@ def of_columns(head: Dataset, called: str, settings: DocumentSettings) -> Turns 
     raise UserError(
         f"{called}: {listed(told)} without its counterpart, which no column's name tells: say it with --{lacking} "
         f"{messages.flag([one for one in able if one not in (*asks, *answers)][:1] or ['COLUMN'])}"
+    )
+
+
+def _check_texts(head: Dataset, called: str) -> None:
+    """Raises UserError for what is asked and answered by its columns' names, but holds numbers: not texts to learn as
+    any others, nor answers for sure."""
+    kinds = {name: getattr(head.features[name], "dtype", "") for name in head.column_names}
+    able = [name for name, kind in kinds.items() if messages.is_text(head.features[name]) or kind in _NUMBERS]
+    asks = of_names(able, ASKS)
+    answers = [name for name in of_names(able, ANSWERS) if name not in asks]
+    numbers = [name for name in (*asks, *answers) if kinds[name] in _NUMBERS]
+    if not (asks and answers and numbers):
+        return
+    raise UserError(
+        f"{called}: {listed([*asks, *answers])} are called as what is asked and what is answered, but "
+        f"{listed(numbers)} hold{'s' * (len(numbers) == 1)} numbers, not texts: to learn them all the same give "
+        f"--prompt_column {messages.flag(asks)} --completion_column {messages.flag(answers[:1])}; to learn one column "
+        "alone, --text_column names it"
     )
 
 
@@ -193,7 +212,8 @@ def _of_pairs(
     return made
 
 
-_PLAIN = ("null", "int8", "int16", "int32", "int64", "float32", "float64", "bool")  # an answer may be a number
+_NUMBERS = ("int8", "int16", "int32", "int64", "float32", "float64", "bool")
+_PLAIN = ("null", *_NUMBERS)  # an answer may be a number
 _NOTHING = {"role": "user", "content": ""}
 
 

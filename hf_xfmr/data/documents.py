@@ -34,7 +34,7 @@ def chat_of(tokenizer: Any) -> Chat | None:
 
 
 def load_documents(
-    name: Any, settings: DocumentSettings, *, chat: Chat | None = None
+    name: Any, settings: DocumentSettings, *, chat: Chat | None = None, report: list[str] | None = None
 ) -> tuple[dict[str, Documents], list[str]]:
     """The documents of a corpus: its splits in the order train, validation, test, and what was done to get them, line
     by line.
@@ -42,7 +42,7 @@ def load_documents(
     `name` is a `.txt` file (one document, or as `lines` and `separator` say), a folder of `.txt` files (a document
     each, in subfolders too; or train.txt, validation.txt and test.txt, each read as a file alone is), or a dataset with
     a column of texts, as `load_dataset_dict` takes it, or columns of which texts are made; messages as `chat` writes
-    them. Raises UserError, one sentence, for what can't be read.
+    them. Raises UserError, one sentence, for what can't be read; `report` gets what was understood before it.
     """
     share = settings.validation_fraction
     if not 0 <= share < 1:
@@ -58,10 +58,12 @@ def load_documents(
     if "train" not in found:
         raise UserError(f"{called} has no train split, only {listed(found)}; there is nothing to train on")
     given = {split: found[split].first(limits[split]) for split in SPLITS if split in found}
-    report = [f"data: {called}"]
-    splits = _streams(given, share, report) if settings.streaming else _held(called, given, settings, report)
-    # Those of text files are read by now, and rows are counted.
-    report[1:1] = [*reading.lines(readings), *_said(given)]
+    report = [] if report is None else report
+    report.append(f"data: {called}")
+    try:
+        splits = _streams(given, share, report) if settings.streaming else _held(called, given, settings, report)
+    finally:  # those of text files are read by now, and rows are counted
+        report[1:1] = [*reading.lines(readings), *_said(given)]
     if "validation" in splits:
         splits["validation"] = splits["validation"].first(limits["validation"])
     return {split: splits[split] for split in SPLITS if split in splits}, report

@@ -78,22 +78,36 @@ def add(tokenizer: Any, words: Sequence[str]) -> OwnWords:
     unknown = {tokenizer.unk_token_id} if kind == "WordPiece" else set()
     new = [(word, ids) for word, ids in zip(words, pieces, strict=True) if len(ids) > 1 and not unknown & {*ids}]
     whole = sum(len(ids) == 1 and not unknown & {*ids} for ids in pieces)
+    strange = [word for word, ids in zip(words, pieces, strict=True) if unknown & {*ids}]
     if not new:
-        raise UserError(
-            f"add_words: of {len(words):,} words none is in several pieces, {whole:,} are one token already: leave "
-            "it out"
-        )
+        raise UserError(_why_none(whole, strange))
     (_as_tokens if kind == "WordPiece" else _as_merges)(tokenizer, new, found)
     whole_now = sum(len(ids) == 1 for ids in _pieces([word for word, _ in new], tokenizer))
     more = f", with {len(found.parts) - len(new):,} tokens on the way" if len(found.parts) > len(new) else ""
     left = f"; {whole:,} are one token already" if whole else ""
-    strange = len(words) - len(new) - whole
-    left += f", {strange:,} have characters that the tokenizer does not know" if strange else ""
+    left += (
+        f"{',' if whole else ';'} {len(strange):,} have characters that the tokenizer does not know" if strange else ""
+    )
     shown = ", ".join(f'"{word}"' for word, _ in new[:5])
     number = f"{len(new):,} words are" if len(new) > 1 else "1 word is"
     number = number if whole_now == len(new) else f"{whole_now:,} of {len(new):,} words are"
     found.lines.append(f"add_words: {number} one token each now ({shown}{', …' * (len(new) > 5)}){more}{left}")
     return found
+
+
+def _why_none(whole: int, strange: Sequence[str]) -> str:
+    """What is to be said where none is left of so many words that are one token, and of those that can't be written."""
+    if not strange:
+        words = "the word is" if whole == 1 else f"all {whole:,} words are"
+        return f"add_words: {words} one token already: leave it out, or give others"
+    shown = ", ".join(f'"{word[:30]}"' for word in strange[:3]) + ", …" * (len(strange) > 3)
+    words = "the word has" if len(strange) == 1 else f"all {len(strange):,} words have"
+    if whole:
+        words = f"of {whole + len(strange):,} words {whole:,} are one token already, and all others have"
+    return (
+        f"add_words: {words} characters that the tokenizer does not know ({shown}), and a word begins as the mean of "
+        "pieces that it knows: give other words, or a model whose tokenizer knows these characters"
+    )
 
 
 def _pieces(words: Sequence[str], tokenizer: Any) -> list[list[int]]:

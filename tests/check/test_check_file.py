@@ -1,6 +1,7 @@
 """`check FILE` of a bare file: how it is read, what can be learned, and a command that trains on it as it stands."""
 
 import gzip
+import json
 import re
 import shlex
 import subprocess
@@ -182,3 +183,15 @@ def test_a_table_of_instructions_is_learned_by_its_answers(tmp_path, capsys):
     assert 'conversations: "instruction" answered by "output", which is learned' in lines
     assert any(line.startswith("problem: a language model of ") and line.endswith("answers alone") for line in lines)
     assert shlex.split(lines[-1])[len(this_program()) :][:3] == ["train", "gpt2", "--dataset"]
+
+
+def test_what_too_few_rows_were_taken_for_is_said_before_the_error(tmp_path, capsys):
+    path = tmp_path / "chat.jsonl"
+    talk = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "hello yourself"}]
+    path.write_text(json.dumps({"messages": talk}))
+    with pytest.raises(UserError, match="too few to carve"):
+        check_file(str(path))
+    assert capsys.readouterr().out.splitlines() == [
+        "read: chat.jsonl as JSON lines, UTF-8, 1 row, 1 column",
+        'conversations: the messages of "messages", of which the assistant\'s are learned',
+    ]

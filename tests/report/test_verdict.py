@@ -126,8 +126,22 @@ def test_what_a_log_says():
     flat = log(0.69, 0.69, training=0.69)
     assert said(flat, epochs | {"learning_rate": 1e-3}, is_good=False) == [("not_learning", "--learning_rate 1e-04")]
     assert said(flat, epochs | {"learning_rate": 1e-7}, is_good=False) == [("not_learning", "--learning_rate 5e-05")]
-    assert said([{"step": 12, "loss": 0.6}], is_good=False) == [("few_steps", "--num_train_epochs 75")]
+    risen = [{"step": step, "loss": loss} for step, loss in ((100, 0.69), (200, 0.8))]
+    assert said(risen, epochs | {"learning_rate": 3e-5}, is_good=False) == [("rising", "--learning_rate 1e-05")]
+    assert said(risen, epochs | {"learning_rate": 1e-3}, is_good=False) == [("rising", "--learning_rate 1e-04")]
+    assert said([{"step": 80, "loss": 0.6}], is_good=False) == [("few_steps", "--num_train_epochs 12")]
     assert said(log(float("nan"), 0.5, 0.5)) == []
+
+
+@pytest.mark.parametrize("steps", [1, 2, 12])
+def test_after_a_few_steps_as_many_are_advised_as_teach_something(steps):
+    """Twice two steps are as good as none, and hundreds of epochs are nobody's wish."""
+    better = [{"epoch": n, "step": steps, "loss": 0.6 + n / 10, "eval_loss": 0.9 - n / 10} for n in (1, 2)]
+    worse = [{"step": steps, "loss": 0.6 + n / 10} for n in (1, 2)]
+    for history, kind in ((better, "still_improving"), (worse, "few_steps")):
+        for told in ({"num_train_epochs": 3}, {"max_steps": steps}):
+            (found,) = learning.warnings(history, told | {"learning_rate": 3e-5}, is_good=False)
+            assert (found["kind"], found["try"]) == (kind, "--max_steps 300")
 
 
 def test_intervals_hold_at_the_ends():

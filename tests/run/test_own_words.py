@@ -55,6 +55,20 @@ def test_wordpiece_takes_whole_words_alone_in_any_case_and_stock_loads_them(home
     assert found.parts[number] == before[1 : 1 + len("fibrosis")]
 
 
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (["αβγ", "βγ"], r'all 2 words have characters that the tokenizer does not know \("αβγ", "βγ"\)'),
+        (["高血压"], r"the word has characters that the tokenizer does not know .* give other words, or a model"),
+        (["the", "fi9"], r'of 2 words 1 are one token already, and all others have characters .* \("fi9"\)'),
+        (["the", "cat"], r"all 2 words are one token already: leave it out, or give others"),
+    ],
+)
+def test_words_of_which_none_can_be_added_are_told_why(home, given, says):
+    with pytest.raises(UserError, match=says):
+        added.add(AutoTokenizer.from_pretrained(home / "bert"), given)
+
+
 def test_bpe_takes_merges_that_decode_to_the_same_text(home, tmp_path):
     own = AutoTokenizer.from_pretrained(home / "gpt2")
     text = "hypertension, a fibrosis of the cat; fibrosises é 高血压"
@@ -144,7 +158,7 @@ def refused(home, tmp_path, model, *flags):
     [
         (" \n\n", "the file is empty"),
         ("two words\n", 'line 1 is "two words", not one word'),
-        ("the\ncat\n", "none is in"),
+        ("the\ncat\n", "all 2 words are one token already"),
     ],
 )
 def test_a_file_that_holds_no_words_is_one_sentence(home, tmp_path, content, says):

@@ -61,7 +61,8 @@ WARNINGS = {
     "overfitted": "overfitted since epoch {epoch}: validation loss has risen from {best} to {last}",
     "overfitted_kept": "overfitted since epoch {epoch} (validation loss {best} to {last}); the weights of that epoch "
     "were kept",
-    "not_learning": "training loss has hardly fallen ({before} to {after}): another learning rate, or longer",
+    "not_learning": "training loss has hardly changed ({before} to {after}): another learning rate, or longer",
+    "rising": "training loss has risen ({before} to {after}): a lower learning rate",
     "few_steps": "only {steps} steps of training",
     "validation_only": "measured on validation rows, by which the best checkpoint was chosen: a little too good",
     "folded": "each row was answered by the one of {folds} models that had not seen it; the model kept here has "

@@ -7,7 +7,10 @@ from typing import Any, TypeGuard
 ENOUGH = 0.01  # of a figure, by which an evaluation is better or worse than another
 LEAST = 0.003  # of any figure, that is worth further training
 RISEN = 1.05  # times the least validation loss
+HARDLY = 0.03  # of the training loss, by which it is neither lower nor higher
 FEW_STEPS = 100
+FEWEST_STEPS = 20  # of fewer a loss that has not fallen says nothing
+ENOUGH_STEPS, MOST_EPOCHS = 300, 20  # what is advised at least; more epochs than that are said in steps
 USUAL = 5e-5  # the learning rate to begin with in fine-tuning
 
 
@@ -25,18 +28,25 @@ def warnings(
     found = _overfitted(history, arguments, metric) or _still_improving(history, arguments, metric)
     if not is_good and not found:
         found = _not_learning(history, arguments)
-    steps = max((int(one.get("step") or 0) for one in history), default=0)
+    steps = _steps(history)
     if not is_good and not found and 0 < steps < FEW_STEPS:
-        found = [{"kind": "few_steps", "steps": steps, "try": longer(arguments, max(2, math.ceil(300 / steps)))}]
+        found = [{"kind": "few_steps", "steps": steps, "try": longer(arguments, history)}]
     return found
 
 
-def longer(arguments: Mapping[str, Any], times: int = 2) -> str:
-    """The setting that trains so many times as long."""
-    steps = int(arguments.get("max_steps") or 0)
-    if steps > 0:
-        return f"--max_steps {steps * times}"
-    return f"--num_train_epochs {max(2, math.ceil(float(arguments.get('num_train_epochs') or 3) * times))}"
+def longer(arguments: Mapping[str, Any], history: Sequence[Mapping]) -> str:
+    """The setting that trains twice as long, and ENOUGH_STEPS at least."""
+    if (told := int(arguments.get("max_steps") or 0)) > 0:
+        return f"--max_steps {max(2 * told, ENOUGH_STEPS)}"
+    epochs, steps = float(arguments.get("num_train_epochs") or 3), _steps(history)
+    if 0 < 2 * steps < ENOUGH_STEPS:
+        enough = math.ceil(epochs * ENOUGH_STEPS / steps)
+        return f"--num_train_epochs {enough}" if enough <= MOST_EPOCHS else f"--max_steps {ENOUGH_STEPS}"
+    return f"--num_train_epochs {max(2, math.ceil(2 * epochs))}"
+
+
+def _steps(history: Sequence[Mapping]) -> int:
+    return max((int(one.get("step") or 0) for one in history), default=0)
 
 
 def _evaluations(history: Sequence[Mapping], name: str) -> list[tuple[float, float]]:
@@ -88,19 +98,24 @@ def _still_improving(history: Sequence[Mapping], arguments: Mapping[str, Any], m
     if sign * (last - best) <= max(ENOUGH * abs(best), LEAST):
         return []
     fact = {"kind": "still_improving", "name": metric, "before": best, "after": last}
-    return [fact | {"try": longer(arguments)}]
+    return [fact | {"try": longer(arguments, history)}]
 
 
 def _not_learning(history: Sequence[Mapping], arguments: Mapping[str, Any]) -> list[dict]:
-    losses = [float(one["loss"]) for one in history if _is_finite(one.get("loss"))]
-    if len(losses) < 2 or losses[-1] < 0.97 * losses[0]:
+    losses, steps = [float(one["loss"]) for one in history if _is_finite(one.get("loss"))], _steps(history)
+    if len(losses) < 2 or losses[-1] < (1 - HARDLY) * losses[0] or steps < FEWEST_STEPS:
         return []
-    rate, steps = float(arguments.get("learning_rate") or 0), max(int(one.get("step") or 0) for one in history)
-    advice, warming = longer(arguments), float(arguments.get("warmup_steps") or 0)
+    rate, warming = float(arguments.get("learning_rate") or 0), float(arguments.get("warmup_steps") or 0)
     if warming >= 1 and steps <= warming:  # the rate is not yet what it shall be
-        return [{"kind": "few_steps", "steps": steps, "try": f"--max_steps {max(300, math.ceil(3 * warming))}"}]
+        more = max(ENOUGH_STEPS, math.ceil(3 * warming))
+        return [{"kind": "few_steps", "steps": steps, "try": f"--max_steps {more}"}]
+    has_risen = losses[-1] > (1 + HARDLY) * losses[0]
+    advice = longer(arguments, history)
     if rate > 2e-4:
         advice = f"--learning_rate {rate / 10:.0e}"
+    elif rate > 0 and has_risen:
+        advice = f"--learning_rate {rate / 3:.0e}"
     elif 0 < rate < 1e-5:
         advice = f"--learning_rate {USUAL:.0e}"
-    return [{"kind": "not_learning", "before": losses[0], "after": losses[-1], "try": advice}]
+    kind = "rising" if has_risen else "not_learning"
+    return [{"kind": kind, "before": losses[0], "after": losses[-1], "try": advice}]

@@ -58,7 +58,7 @@ def of_run(
     leaked = 0.0 if folded else leaks.share_in_train(_texts(splits[split]), _texts(splits["train"]))
     heeded = [
         *([] if easy and not leaked else leaks.warnings(name, 1.0 if is_perfect else 0.0, 1.0, leaked, split)),
-        *([{"kind": "one_answer", "answer": one_answer, "try": learning.longer(arguments)}] if alone else []),
+        *([{"kind": "one_answer", "answer": one_answer, "try": learning.longer(arguments, history)}] if alone else []),
         *easy,
         *taught,
         *([] if one_answer else few.warnings(rivals[-1], rows, "rows")),

@@ -49,10 +49,14 @@ def are(documents: Mapping[str, Documents], settings: Any) -> bool:
 
 
 def template_of(conversations: Documents, tokenizer: Any, settings: Any) -> Template:
-    """The one that is told, the tokenizer's own, or one of ours by the language."""
+    """The one that is told, the tokenizer's own, or one of ours by the language. Raises UserError for one that leaves
+    out what the messages say."""
     if settings.template is not None:
-        return templates.of_name(settings.template)
-    return templates.of_tokenizer(tokenizer) or templates.for_texts(conversations)
+        found = templates.of_name(settings.template)
+    else:
+        found = templates.of_tokenizer(tokenizer) or templates.for_texts(conversations)
+    templates.check_writes(found)
+    return found
 
 
 def written(conversations: Documents, template: Template) -> Documents:

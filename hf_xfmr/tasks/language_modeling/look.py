@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from ...data.conversations import Conversation
 from ...data.documents import load_documents
 from ...data.part import is_chinese, part_of_documents
+from ...errors import UserError
+from ...run.console import say
 from ...run.settings import of_flags
 from ..task import LOOKED_AT, Look
 from .data import LanguageModelingSettings
@@ -13,9 +15,15 @@ MODELS = {True: "uer/gpt2-chinese-cluecorpussmall", False: "openai-community/gpt
 
 
 def look(name: str, words: Sequence[str]) -> Look:
-    """Raises `UserError` for what no text is known in, with the flags that say it."""
+    """Raises `UserError` for what no text is known in, with the flags that say it, and for what no run could train on,
+    after saying what it was taken for."""
     settings = of_flags(LanguageModelingSettings, words)
-    splits, report = load_documents(name, settings)
+    report: list[str] = []
+    try:
+        splits, _ = load_documents(name, settings, report=report)
+    except UserError:
+        say(*report[1:])
+        raise
     parts = {split: part_of_documents(split, texts, LOOKED_AT) for split, texts in splits.items()}
     train = parts["train"]
     are_asked = isinstance(next(iter(splits["train"]), None), Conversation)

@@ -132,6 +132,25 @@ def of_name(name: str) -> Template:
     return Template(source, str(path))
 
 
+def check_writes(template: Template) -> None:
+    """Raises UserError for a template that leaves out what is asked, or what is answered, of what it learns: the same
+    few words of every conversation would be learned. One that refuses these words is left to the rows."""
+    asked, told = "xfmrasks", "xfmrtells"
+    probe = Conversation([{"role": "user", "content": asked}, {"role": ASSISTANT, "content": told}])
+    try:
+        text, spans = template.written(probe, {})
+    except UserError:
+        return
+    learned = "".join(text[start:end] for start, end in spans)
+    for word, where, what in ((asked, text, "asked"), (told, learned, "answered")):
+        if word not in where.casefold():
+            learns = " where it is learned" * (word == told and word in text.casefold())
+            raise UserError(
+                f"the chat template of {template.name} writes nothing of what is {what}{learns}: put "
+                f"{{{{ message.content }}}} there, or name another with --template ({', '.join(TEMPLATES)} or a file)"
+            )
+
+
 def of_tokenizer(tokenizer: Any) -> Template | None:
     """A tokenizer's own, the default one of several."""
     source = getattr(tokenizer, "chat_template", None)

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from ...data.part import is_chinese, part_of_rows
 from ...data.sources import load_dataset_dict
-from ...data.table.reading import Reading
+from ...data.table.reading import Reading, lines
 from ...errors import UserError
+from ...run.console import say
 from ...run.settings import of_flags
 from ..task import LOOKED_AT, Look
 from . import layouts
@@ -18,7 +19,8 @@ MODELS = {True: "google-bert/bert-base-chinese", False: "sample:minilm"}
 
 
 def look(name: str, words: Sequence[str]) -> Look | None:
-    """Raises `UserError` for questions that no run could train on; None for what are none."""
+    """Raises `UserError`, after saying what was understood, for questions that no run could train on; None for
+    what are none."""
     try:
         settings = of_flags(AnsweringSettings, words)
     except UserError:  # flags of another task
@@ -31,8 +33,12 @@ def look(name: str, words: Sequence[str]) -> Look | None:
     told = settings.question_column or settings.context_column
     if "train" not in loaded or not (told or layouts.is_known(loaded["train"].column_names)):
         return None
-    questions, _, report = asked(name, loaded, settings, readings)
+    problem = "problem: answering questions by a part of their context"
+    try:
+        questions, _, report = asked(name, loaded, settings, readings)
+    except UserError:
+        say(*lines(readings), problem)
+        raise
     parts = {split: part_of_rows(split, rows, LOOKED_AT)[0] for split, rows in questions.items()}
     parts = {split: replace(part, names=NAMES) for split, part in parts.items()}
-    problem = "problem: answering questions by a part of their context"
     return Look([*report[1:], problem], parts, None, "answer_bert", ["--model", MODELS[is_chinese(parts["train"])]])

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from datasets import Dataset
 
 from ...data.part import is_chinese, part_of_rows
-from ...data.table.reading import Reading
+from ...data.table.reading import Reading, lines
 from ...errors import UserError
+from ...run.console import say
 from ...run.settings import of_flags
 from ..task import LOOKED_AT, Look
 from . import columns, layouts
@@ -19,7 +20,8 @@ MOST_TAGS = 300  # distinct last fields of a text whose lines have several, whic
 
 
 def look(name: str, words: Sequence[str]) -> Look | None:
-    """Raises `UserError` for tagged text that no run could train on; None for what is none."""
+    """Raises `UserError`, after saying what was understood, for tagged text that no run could train on; None for
+    what is none."""
     try:
         settings = of_flags(TaggingSettings, words)
     except UserError:  # flags of another task
@@ -31,7 +33,11 @@ def look(name: str, words: Sequence[str]) -> Look | None:
         return None
     if "train" not in loaded or not _is_tagged(loaded["train"], readings, settings):
         return None
-    sentences, types, report = tagged(name, loaded, settings, readings)
+    try:
+        sentences, types, report = tagged(name, loaded, settings, readings)
+    except UserError:
+        say(*lines(readings), "problem: tagging of entities")
+        raise
     parts = {split: part_of_rows(split, rows, LOOKED_AT)[0] for split, rows in sentences.items()}
     problem = f"problem: tagging of {len(types):,} type{'' if len(types) == 1 else 's'} of entity"
     flags = ["--model", MODELS[is_chinese(parts["train"])]]

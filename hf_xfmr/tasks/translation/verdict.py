@@ -50,7 +50,7 @@ def of_run(
     elif found["a"] >= ALIKE:
         heeded.append({"kind": "alike", "copy": found["a"]})
     if value < LOW:
-        advice = None if taught else learning.longer(arguments)
+        advice = None if taught else learning.longer(arguments, history)
         heeded.append({"kind": "low_bleu", "bleu": value, "try": advice})
     if split == "validation":
         heeded.append({"kind": "validation_only", "try": "--test_fraction 0.05"})

@@ -214,6 +214,8 @@ REFUSED = {
     "a role": ({"messages": [{"role": "tool", "content": "x"}, TALK[1]]}, {}, "a role is tool"),
     "concatenate": (PAIR, {"packing": "concatenate"}, "packing is concatenate"),
     "no template": (PAIR, {"template": "chatml"}, "it can be instruction, chinese, plain"),
+    "numbers": ({"prompt": 1, "completion": 2}, {}, "--prompt_column prompt --completion_column completion"),
+    "a number": ({"question": "a", "answer": 2}, {}, '"question", "answer" are called .* but "answer" holds numbers'),
     "for texts": ({"text": "a"}, {"template": "plain"}, '"template": for prompts with answers'),
     "over_long": (PAIR, {"over_long": "head"}, "error, leave_out, cut_prompt"),
 }
@@ -234,6 +236,12 @@ def test_what_can_t_be_is_one_sentence(tmp_path, words, name):
         ("{{ messages.nothing.there }}", "refuses the conversation"),
         ("{{ messages | length }}", "once it has been answered"),
         ("{% for m in messages %}{% generation %}{% endgeneration %}{{ m.content }}{% endfor %}", "writes nothing"),
+        ("{% for m in messages %}{{ m.role }} {% endfor %}", "writes nothing of what is asked"),
+        ("{% for m in messages %}{{ m.content if m.role == 'user' else 'b' }}{% endfor %}", "of what is answered: put"),
+        (
+            "{% for m in messages %}{{ m.content }}{% generation %}b{% endgeneration %}{% endfor %}",
+            "of what is answered where it is learned",
+        ),
     ],
 )
 def test_a_template_that_is_none_is_one_sentence(tmp_path, words, source, says):
