@@ -36,6 +36,10 @@ def _add_options(parser: argparse.ArgumentParser, default: object) -> None:
 def run(arguments: argparse.Namespace) -> None:
     told, words = program.around(arguments, _add_options)
 
+    from ..learning_curve import asked
+
+    asked.check(**told)  # before what takes seconds to import
+
     from ..learning_curve import curve
 
     curve(arguments.config, words, **told)

@@ -47,6 +47,10 @@ def _add_options(parser: argparse.ArgumentParser, default: object) -> None:
 def run(arguments: argparse.Namespace) -> None:
     told, words = program.around(arguments, _add_options)
 
+    from ..search import asked
+
+    asked.check(**told)  # before what takes seconds to import
+
     from ..search import search
 
     search(arguments.config, words, **told)

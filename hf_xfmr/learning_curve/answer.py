@@ -9,13 +9,13 @@ from typing import Any
 from ..errors import UserError
 from ..report.language import check as check_language
 from ..report.names import is_lower
-from ..run import beginnings, ranges
+from ..run import beginnings
 from ..run.console import say, this_program
 from ..run.seeds import is_done, note_settings, same_settings
 from ..search import given, trials
 from ..writing import folder as make
 from ..writing import place, whole
-from . import fit, page, runs, said
+from . import asked, fit, page, runs, said
 
 RECIPE = "classify_bert"
 LOOK, SETTINGS = "look.json", "settings.json"
@@ -49,9 +49,7 @@ def curve(
     `sentence`. A curve that was stopped goes on: runs that are done are kept. Raises `UserError` for what is wrong, in
     the configuration too, and `KeyboardInterrupt` where it is stopped.
     """
-    ranges.check(repeats=repeats, least_steps=least_steps)
-    if repeats < 1 or least_steps < 1:
-        raise UserError(f"--repeats is {repeats} and --least_steps {least_steps}; both must be at least 1")
+    asked.check(sizes=sizes, repeats=repeats, least_steps=least_steps)
     check_language(language)
     script, named, settings = given.found(config)
     if script.stem != RECIPE:

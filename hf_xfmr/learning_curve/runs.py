@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
-from ..plain import some
 from ..run.seeds import is_done
 from ..search.trials import Failed, runs_of
 
@@ -17,15 +16,13 @@ SMALLEST = 32
 
 
 def sizes(told: Sequence[int], rows: int) -> list[int]:
-    """How many rows are trained on, the fewest first. Raises `UserError` for numbers that can't be."""
+    """How many rows are trained on, the fewest first. Raises `UserError` for more than there are, and for too few."""
     if not told:
         found = [rows >> halved for halved in range(SIZES)][::-1]
         found = [one for one in found if one >= SMALLEST]
         if len(found) < 2:
             raise UserError(f"the train split has {rows:,} rows, too few for a curve: give at least {4 * SMALLEST}")
         return found
-    if len(set(told)) < 2 or min(told) < 8:
-        raise UserError(f"sizes are {some(told)}; give two or more different numbers of rows, 8 at least")
     if max(told) > rows:
         raise UserError(f"sizes has {max(told):,}, but the train split has {rows:,} rows: give at most as many")
     return sorted(set(told))

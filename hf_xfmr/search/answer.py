@@ -9,25 +9,22 @@ from ..errors import UserError
 from ..report.language import check as check_language
 from ..report.names import is_lower
 from ..run import beginnings
-from ..run import ranges as bounds
 from ..run.console import say
 from ..writing import folder as make
 from ..writing import place
-from . import given, page, refit, said, space, study, trials
-
-TRIALS, SEEDS = 20, (1, 2, 3)
+from . import asked, given, page, refit, said, space, study, trials
 
 
 def search(
     config: str,
     words: Sequence[str] = (),
     *,
-    trials: int = TRIALS,
+    trials: int = asked.TRIALS,
     minutes: float | None = None,
     over: Sequence[str] = (),
     ranges: Sequence[str] = (),
     figure: str | None = None,
-    seeds: Sequence[int] = SEEDS,
+    seeds: Sequence[int] = asked.SEEDS,
     no_refit: bool = False,
     output_dir: str | Path | None = None,
     language: str = "en",
@@ -38,8 +35,8 @@ def search(
     `refit`. A search that was stopped goes on. Raises `UserError` for what is wrong, in the configuration too, and
     `KeyboardInterrupt` where it is stopped.
     """
-    _check(trials, minutes, seeds, language)
-    space.parsed(ranges)
+    asked.check(trials=trials, minutes=minutes, seeds=seeds, over=over, ranges=ranges)
+    check_language(language)
     config, words = given.as_of_train(config, words)
     script, named, settings = given.found(config)
     settings |= given.of_flags(words)
@@ -78,24 +75,11 @@ def search(
     return record
 
 
-def _check(trials: int, minutes: float | None, seeds: Sequence[int], language: str) -> None:
-    bounds.check(trials=trials, minutes=minutes)
-    if trials < 1:
-        raise UserError(f"--trials is {trials}; it must be at least 1")
-    if minutes is not None and minutes <= 0:
-        raise UserError(f"--minutes is {minutes:g}; it must be above 0")
-    if len(seeds) < 2 or len(set(seeds)) < len(seeds):
-        raise UserError(f"--seeds is {list(seeds)}; give two or more different whole numbers, as --seeds 1 2 3")
-    for seed in seeds:
-        bounds.check(seed=seed)
-    check_language(language)
-
-
-def _begun(folder: Path, script: Path, told: list[str], settings: Mapping[str, Any], **asked: Any) -> dict[str, Any]:
+def _begun(folder: Path, script: Path, told: list[str], settings: Mapping[str, Any], **wished: Any) -> dict[str, Any]:
     """What is tried, as it was written down when the search began."""
     kept = {name: value for name, value in settings.items() if name != "output_dir"}
-    same = {"recipe": script.stem, **kept, "--over": list(asked["over"]), "--range": list(asked["ranges"])}
-    same |= {"--figure": asked["figure"]}
+    same = {"recipe": script.stem, **kept, "--over": list(wished["over"]), "--range": list(wished["ranges"])}
+    same |= {"--figure": wished["figure"]}
     if (before := study.check(folder, same)) is not None:
         return before
     make(folder, kind="the output folder", instead="give another --output_dir")
@@ -103,13 +87,23 @@ def _begun(folder: Path, script: Path, told: list[str], settings: Mapping[str, A
         if (before := study.check(folder, same)) is not None:
             return before
         say(f"search: looking at the data and at the first step of {script.stem}")
-        facts = trials.look(script, told, folder)
-        if asked["figure"]:
-            facts["judged_by"] = asked["figure"]
-        tried = space.chosen(space.of_facts(facts), asked["over"], asked["ranges"], space.own(facts))
+        facts = _looked(script, told, folder, wished["figure"])
+        tried = space.chosen(space.of_facts(facts), wished["over"], wished["ranges"], space.own(facts))
         if not tried:
             raise UserError("nothing is left to try: leave --over out, or add --range NAME=LOW:HIGH")
         return study.begin(folder, same, facts, tried)
+
+
+def _looked(script: Path, told: list[str], folder: Path, figure: str | None) -> dict[str, Any]:
+    """The facts of the configuration's own run. Raises `UserError`, with what else, for a `figure` that no evaluation
+    of it gives."""
+    by = [] if figure is None else [f"--metric_for_best_model={figure}"]
+    try:
+        return trials.look(script, [*told, *by], folder)
+    except UserError as error:
+        if figure is None or not str(error).startswith("metric_for_best_model is"):
+            raise
+        raise UserError(f"--figure{str(error).removeprefix('metric_for_best_model')}") from None
 
 
 def _try_all(

@@ -5,7 +5,7 @@ configuration itself says lies in each.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ..errors import UserError
@@ -112,14 +112,19 @@ def chosen(
     """The ranges that a user asks for: `over` are names, `ranges` are as NAME=LOW:HIGH or NAME=A,B,C. Raises
     `UserError` for a setting that can't be tried here, and a range that is none."""
     given = parsed(ranges)
-    for name in over:
-        if name not in space and name not in given:
-            raise UserError(
-                f"--over {name}: not among what can be tried here"
-                f"{nearest(name, space, listed=f'there is {some(space)}')}; --range {name}=LOW:HIGH adds another"
-            )
+    check_names(over, given, space)
     kept = {name: one for name, one in space.items() if not over or name in over}
     return kept | {name: _with(one, own.get(name)) for name, one in given.items()}
+
+
+def check_names(over: Sequence[str], given: Mapping[str, Range], known: Collection[str]) -> None:
+    """Raises `UserError` for a name that is neither `known` nor among the ranges that were given."""
+    for name in over:
+        if name not in known and name not in given:
+            raise UserError(
+                f"--over {name}: not among what can be tried here"
+                f"{nearest(name, known, listed=f'there is {some(known)}')}; --range {name}=LOW:HIGH adds another"
+            )
 
 
 def parsed(ranges: Sequence[str]) -> dict[str, Range]:

@@ -5,6 +5,7 @@ import dataclasses
 import importlib
 import inspect
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -89,6 +90,28 @@ def test_the_function_takes_the_words_of_the_command(command):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_function_says_what_it_does(command):
     assert len(inspect.getdoc(function_of(command)) or "") > 60
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("search classify --seeds 1", "--seeds is 1; give two or more"),
+        ("search classify --seeds 1 1", "--seeds is 1 1; give two or more"),
+        ("search classify --trials 0", "--trials is 0"),
+        ("search classify --over batch", "--over batch: not among what can be tried"),
+        ("search classify --range learning_rate=2:1", "the lower end must be below"),
+        ("curve classify --sizes 100", "--sizes is 100; give two or more"),
+        ("curve classify --repeats 0", "--repeats is 0"),
+    ],
+)
+def test_a_wrong_word_is_told_before_what_takes_seconds_to_import(words, says):
+    code = (
+        "import sys; from hf_xfmr import __main__ as m\ntry: m.run()\n"
+        "except m.UserError as e: print(e, *{'torch', 'transformers', 'datasets'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *words.split()], capture_output=True, text=True)
+    assert says in done.stdout, done.stderr
+    assert not re.search(r"\b(torch|transformers|datasets)$", done.stdout)
 
 
 def test_a_command_file_imports_nothing_heavy():

@@ -96,6 +96,8 @@ def test_from_python_with_rows_that_have_no_name(base, tmp_path):
         ("classify", ["--folds=5"], {}, "folds is given, but a curve chooses it itself"),
         ("classify", ["--seeds=1"], {}, "seeds is given"),
         ("classify", [], {"repeats": 0}, "--repeats is 0"),
+        ("classify", [], {"sizes": [100]}, "--sizes is 100; give two or more"),
+        ("classify", [], {"sizes": [4, 100]}, "--sizes is 4, 100; give two or more"),
         ("classify", [], {"language": "fr"}, "language is 'fr'"),
         ("classify", ["oops"], {}, "hf_xfmr curve --help"),
     ],
