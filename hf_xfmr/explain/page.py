@@ -18,6 +18,7 @@ from ..drawing import files, style
 from ..drawing.attention import Drawn
 from ..drawing.words import WORDS
 from ..report import page as house
+from ..report import pasted
 from . import code, reading, small
 from .formulas import FORMULAS
 from .outline import CHAPTERS, SIDE_BY_SIDE, Part
@@ -74,6 +75,7 @@ def render(
         "fill": said["examples"]["fill"],
     }
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["command"] = pasted.command
     environment.filters["prose"] = lambda text: _prose(text, values)
     drawn = _Drawn(passes, said, values)
     shown = [

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from ..drawing.style import tick_names
-from . import confusions, curves, data_plots, header, plots
+from . import confusions, curves, data_plots, header, pasted, plots
 from .language import LANGUAGES, current, say, say_html
 from .marks import entities, marked
 from .names import is_lower, is_score, metric_name
@@ -95,6 +95,7 @@ def _environment(room: Path | None = None) -> jinja2.Environment:
     loader = jinja2.FileSystemLoader([*([] if room is None else [room]), _HERE / "parts"])
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=loader)
     environment.filters |= {"figure": figure, "name": metric_name, "value": _value, "is_lower": is_lower}
+    environment.filters |= {"command": pasted.command, "flags": pasted.prose}
     environment.globals |= {"_": say, "_h": say_html, "marked": marked, "entities": entities}
     environment.globals["remark"] = lambda fact: remark(fact, current())
     return environment

@@ -185,6 +185,19 @@ def command() -> list[str]:
     return typed.get() or ["python", *sys.argv]
 
 
+def pasted(words: Sequence[str]) -> list[str]:
+    """A command that trains, however it was called (`hf_xfmr`, `python -m hf_xfmr`, the script of a recipe), as all
+    that is said to be pasted is spelled here."""
+    words = list(words)
+    if words[:1] == ["hf_xfmr"]:
+        return [*console.this_program(), *words[1:]]
+    if len(words) > 2 and words[1:3] == ["-m", "hf_xfmr"]:
+        return [*console.this_program(), *words[3:]]
+    if len(words) > 1 and Path(words[1]).stem in NAMES.values() and Path(words[1]).resolve().parent == folder():
+        return [*console.this_program(), "train", name_of(Path(words[1]).stem), *words[2:]]
+    return words
+
+
 def stem_named_by(first_line: str) -> str | None:
     """The recipe that the first line of a configuration names, as `# hf_xfmr train classify …` or `# python
     recipes/classify_bert.py …`; None: none."""

@@ -4,6 +4,7 @@ import functools
 import gc
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from pathlib import Path
 from statistics import mean, stdev
@@ -45,19 +46,28 @@ def each(main: Callable[..., Metrics]) -> Callable[..., Metrics]:
     return run
 
 
-def run_one(main: Callable[[], Any], which: ContextVar, value: Any, folder: Path, name: str) -> None:
+def run_one(
+    main: Callable[[], Any],
+    which: ContextVar,
+    value: Any,
+    folder: Path,
+    name: str,
+    around: Callable[[], AbstractContextManager] = nullcontext,
+) -> bool:
     """Run one of the runs (seeds, folds) of a call, which `which` tells by its `value`, unless it is done: as `name`
-    it is said."""
+    it is said. Whether it ran; it does so within `around()`."""
     if is_done(folder):
         say(f"{name}: done before, in {folder}")
-        return
+        return False
     say(f"{name}:")
     token = which.set(value)
     try:
-        main()
+        with around():
+            main()
     finally:
         which.reset(token)
     gc.collect()  # the trainer refers to itself, and would stay beside the next
+    return True
 
 
 def is_done(folder: Path) -> bool:

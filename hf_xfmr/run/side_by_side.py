@@ -5,8 +5,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 
+from ..report import bootstrap
+from ..report.intervals import wilson
+
+Drawn = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 TURNS = 5  # of each model, in which one follows the other
 
 
@@ -17,14 +22,17 @@ def beside(
     turns: Mapping[str, Callable[[], Any]],
     count: int,
     *,
+    drawn: Drawn | None = None,
     unit: str = "rows",
     lower: bool = False,
 ) -> dict[str, Any]:
     """What run.json keeps as `distilled` of `student` and `teacher`: the score of each and the share kept (of one that
     is better `lower` the teacher's by the student's), `count` rows or tokens a second of both in float32 (medians of
-    TURNS, taken in turns), and their sizes. `about`: name, split, rows, figure."""
+    TURNS, taken in turns), and their sizes. `about`: name, split, rows, figure. `drawn` gives the scores of student and
+    teacher [b] each of rows drawn `weights` [b, rows] times: `kept_low` and `kept_high` are the 95 % interval by it."""
     speeds = {who: count / seconds for who, seconds in _medians(turns).items()}
     over, under = ("teacher", "student") if lower else ("student", "teacher")
+    low, high = (None, None) if drawn is None else _interval(drawn, about["rows"], lower)
     sizes = {who: sum(one.numel() for one in model.parameters()) for who, model in models.items()}
     return {
         **about,
@@ -34,10 +42,28 @@ def beside(
             for who in ("student", "teacher")
         },
         "kept": scores[over] / scores[under] if scores[under] else None,
+        "kept_low": low,
+        "kept_high": high,
         "times": speeds["student"] / speeds["teacher"],
         "threads": torch.get_num_threads(),
         "turns": TURNS,
     }
+
+
+def _interval(drawn: Drawn, rows: int, lower: bool) -> tuple[float | None, float | None]:
+    """The ends of the share kept by a paired bootstrap over the rows; None of so few that they tell nothing."""
+    if rows < bootstrap.FEWEST:
+        return None, None
+    student, teacher = (np.concatenate(one) for one in zip(*map(drawn, bootstrap.weights(rows)), strict=True))
+    over, under = (teacher, student) if lower else (student, teacher)
+    kept = np.divide(over, under, out=np.full(len(over), np.nan), where=under > 0)
+    if np.isnan(kept).all():
+        return None, None
+    low, high = map(float, bootstrap.interval(kept))
+    if low == high:  # both answer alike; what is seen in none of the rows may be so often in others
+        unseen = float(wilson(0, rows)[1])
+        low, high = low * (1 - unseen), high * (1 + unseen)
+    return low, high
 
 
 def _medians(turns: Mapping[str, Callable[[], Any]]) -> dict[str, float]:
@@ -56,7 +82,14 @@ def lines(found: Mapping[str, Any] | None) -> Iterable[str]:
     if found is None:
         return ["student beside teacher: nothing is held out to compare them on; give --test_fraction 0.1"]
     small, large, name = found["student"], found["teacher"], found["figure"]
-    kept = "" if found["kept"] is None else f", {found['kept']:.1%} kept"
+    if found["kept"] is None:
+        kept = ""
+    elif found.get("kept_low") is not None:
+        kept = f", {found['kept']:.1%} kept ({found['kept_low']:.0%} to {found['kept_high']:.0%})"
+    elif found["rows"] < bootstrap.FEWEST and found["unit"] == "rows":
+        kept = ", too few rows to say which share is kept"
+    else:
+        kept = f", {found['kept']:.1%} kept"
     return [
         f"student beside teacher ({found['split']}, {found['rows']:,} rows): {name} {small[name]:.3f} and "
         f"{large[name]:.3f}{kept}",

@@ -1,8 +1,15 @@
 """The training itself: from the newest whole checkpoint, in the precision that is said."""
 
+import textwrap
+from typing import Any
+
 from ..training import many_processes
 from ..training.trainer import XfmrTrainer, XfmrTrainingArguments
+from .aside import hush
 from .console import say
+
+WIDTH = 80  # columns of what is said; flags stay whole
+WHOLE: dict[str, Any] = {"subsequent_indent": "  ", "break_long_words": False, "break_on_hyphens": False}
 
 
 def precision(args: XfmrTrainingArguments) -> str:
@@ -23,7 +30,8 @@ def train(trainer: XfmrTrainer) -> float:
     say(
         f"training in {precision(args)} on {args.device}",
         *many_processes.describe(trainer),
-        *getattr(args, "settled", ()),
+        *(textwrap.fill(one, WIDTH, **WHOLE) for one in getattr(args, "settled", ())),
     )
+    hush()
     trainer.train(resume_from_checkpoint=args.resume_from_checkpoint or args.resume)
     return trainer.seconds

@@ -1,5 +1,6 @@
 """What a search begins from: a configuration and flags as settings, and the files of settings that it writes."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -93,5 +94,5 @@ def write(path: Path, script: Path, settings: Mapping[str, Any], about: str) -> 
 def command(path: Path, script: Path) -> str:
     """What trains with it."""
     if script.stem in recipes.NAMES.values() and script == recipes.script(script.stem):
-        return f"hf_xfmr train {recipes.name_of(script.stem)} --config {path}"
-    return f"python {script} {path}"
+        return f"hf_xfmr train {recipes.name_of(script.stem)} --config {shlex.quote(str(path))}"
+    return shlex.join(["python", str(script), str(path)])

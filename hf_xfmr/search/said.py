@@ -1,5 +1,6 @@
 """What a search says: as it goes on a trial in two lines, in the end first what it means, then its figures."""
 
+import shlex
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 from ..report.language import say as worded
 from ..report.names import metric_name
-from ..run.console import this_program
+from ..run.recipes import pasted
 from . import given, refit, study
 from .child import PARTS
 
@@ -99,7 +100,7 @@ def record(
         "best_value": best.value,
         "trials": shown,
         "importance": found.importance(),
-        "command": given.command(folder / "best.yaml", script),
+        "command": shlex.join(pasted(shlex.split(given.command(folder / "best.yaml", script)))),
         "refit": None,
     }
 
@@ -173,8 +174,5 @@ def ending(record: Mapping[str, Any]) -> list[str]:
     counted = {state: sum(one["state"] == state for one in record["trials"]) for state in ("pruned", "failed")}
     lines.append(f"  {len(record['trials'])} trials, {counted['pruned']} given up early, {counted['failed']} failed")
     lines.append(f"page:   {record['folder']}/search.html")
-    command = record["command"]
-    if command.startswith("hf_xfmr "):
-        command = " ".join([*this_program(), command.removeprefix("hf_xfmr ")])
-    lines.append(f"go on:  {command}")
+    lines.append(f"go on:  {record['command']}")
     return lines

@@ -527,7 +527,7 @@ def test_a_verdict_stands_first_with_its_warnings_and_what_to_paste(tmp_path):
     page = Page(path.read_text(encoding="utf-8"))
     said = page.words()
     assert said.index("Worse than a simple model") < said.index(verdict["sentence"]) < said.index("accuracy 0.500")
-    assert "only 30 steps of training <code>--num_train_epochs 3</code>" in page.html
+    assert 'only 30 steps of training <code><span class="unbroken">--num_train_epochs</span> 3</code>' in page.html
     assert page.html.count("<code>") == 1
     assert "&lt;b&gt;good" in page.html
     again = report.write(folder, lambda *_: report.Evaluation({"verdict": verdict}, {}, {}), language="zh")

@@ -291,3 +291,15 @@ def test_a_command_to_paste_is_this_installations(tmp_path, monkeypatch):
         monkeypatch.setenv("PATH", str(folder))
         assert console.this_program()[1:] == ["-m", "hf_xfmr"]
         assert Path(console.this_program()[0]).samefile(sys.executable)
+
+
+def test_a_command_is_spelled_one_way_however_it_was_called():
+    here, more = console.this_program(), ["--model", "a b"]
+    script = str(recipes.script("classify"))
+    for given in (
+        ["hf_xfmr", "train", "classify"],
+        ["python", "-m", "hf_xfmr", "train", "classify"],
+        ["python", script],
+    ):
+        assert recipes.pasted([*given, *more]) == [*here, "train", "classify", *more]
+    assert recipes.pasted(["python", "mine.py", *more]) == ["python", "mine.py", *more]

@@ -72,7 +72,8 @@ WARNINGS = {
     "rising": "训练损失反而上升（{before} → {after}）：降低学习率",
     "few_steps": "只训练了 {steps} 步",
     "validation_only": "指标来自验证集，而最佳检查点正是按它选的：略微偏高",
-    "folded": "每一行都由 {folds} 个模型中未见过它的那个来回答；此处保留的模型则用全部行训练",
+    "folded": "每一行都由 {folds} 个模型中未见过它的那个来回答，区间针对这些行（各折均值的区间是另一回事）；"
+    "此处保留的模型则用全部行训练",
     "no_baseline": "没有与任何读文本的简单模型比较",
     "not_best": "没有胜过{rival}，而后者几乎不费成本",
     "temperature_worse": "`predict` 所用的温度使{split}集上的校准变差（误差 {before} → {after}{chance}）",

@@ -65,8 +65,8 @@ WARNINGS = {
     "rising": "training loss has risen ({before} to {after}): a lower learning rate",
     "few_steps": "only {steps} steps of training",
     "validation_only": "measured on validation rows, by which the best checkpoint was chosen: a little too good",
-    "folded": "each row was answered by the one of {folds} models that had not seen it; the model kept here has "
-    "learned from all of them",
+    "folded": "each row was answered by the one of {folds} models that had not seen it, and the interval is of these "
+    "rows (that of the folds' mean is another); the model kept here has learned from all of them",
     "no_baseline": "not compared with a simple model that reads the text",
     "not_best": "it does not beat {rival}, which costs nothing",
     "temperature_worse": "the temperature kept for `predict` made calibration worse on {split} (error {before} to "

@@ -28,6 +28,7 @@ def beside_teacher(trainer: Any, model: Any, corpus: ClassificationData, teacher
         "teacher": teacher.logits(rows["text"][:], pairs, problem, bf16=bool(trainer.args.bf16)),
     }
     scores = {who: float(problem.figures(np.asarray(one), gold)[name]) for who, one in answers.items()}
+    right = [np.asarray(problem.decided(np.asarray(answers[who])) == gold, float) for who in ("student", "teacher")]
     student = Classifier(str(trainer.args.output_dir), engine=Rows.of(model, corpus.tokenizer), temperature=1.0)
     was = model.training
     model.eval()
@@ -43,6 +44,7 @@ def beside_teacher(trainer: Any, model: Any, corpus: ClassificationData, teacher
             ),
         },
         len(texts),
+        drawn=lambda weights: (weights @ right[0] / len(rows), weights @ right[1] / len(rows)),
     )
     model.train(was)
     return found

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
@@ -25,6 +26,7 @@ from ...training.distilling import DistillTrainer
 from . import data, run
 from .data import LanguageModelingData, LanguageModelingSettings
 from .ending import Measured, measured
+from .metrics import Losses
 
 HELD = 2**23  # scores of one model at a time, 32 MiB in float32
 TIMED = 8  # blocks
@@ -154,7 +156,7 @@ def beside_teacher(
     was, size = model.training, trainer.args.per_device_eval_batch_size
     models = {"student": model.eval(), "teacher": teacher.model.to(model.device)}
     figures, losses = found[split]
-    by_teacher, _ = measured(models["teacher"], settings, corpus, split, size)
+    by_teacher, theirs = measured(models["teacher"], settings, corpus, split, size)
     scores = {"student": figures["perplexity"], "teacher": by_teacher["perplexity"]}
     blocks = [
         trainer.data_collator([corpus.splits[split][place]]) for place in range(min(TIMED, len(corpus.splits[split])))
@@ -166,12 +168,17 @@ def beside_teacher(
         for block in read:
             one(**block)
 
+    def perplexity(weights: np.ndarray, of: Losses) -> np.ndarray:
+        nats, tokens = (np.array([getattr(one, name) for one in of.documents], float) for name in ("nats", "tokens"))
+        return np.exp(np.minimum(weights @ nats / np.maximum(weights @ tokens, 1), 700))
+
     told = side_by_side.beside(
         {"name": teacher.name, "split": split, "rows": len(losses.documents), "figure": "perplexity"},
         scores,
         models,
         {who: partial(over, one) for who, one in models.items()},
         sum(int(one["attention_mask"].sum()) for one in read),
+        drawn=lambda weights: (perplexity(weights, losses), perplexity(weights, theirs)),
         unit="tokens",
         lower=True,
     )

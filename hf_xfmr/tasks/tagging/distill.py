@@ -25,7 +25,7 @@ from ...training.distilling import LOGITS, TAUGHT, DistillTrainer
 from . import data, run
 from .data import TaggingData
 from .encode import TaggingCollator
-from .metrics import tagging_metrics
+from .metrics import entity_counts, tagging_metrics
 from .settings import TaggingSettings
 from .teacher import Teacher, run_over
 
@@ -151,7 +151,14 @@ def beside_teacher(trainer: Any, model: Any, corpus: TaggingData, teacher: Teach
     callback, trainer.compute_metrics = trainer.compute_metrics, None
     answers = {"student": np.asarray(trainer.predictions(rows)), "teacher": by_teacher}
     trainer.compute_metrics = callback
-    scores = {who: tagging_metrics(gold, run.sentence_tags(one, corpus, split))["f1"] for who, one in answers.items()}
+    tags = {who: run.sentence_tags(one, corpus, split) for who, one in answers.items()}
+    scores = {who: tagging_metrics(gold, one)["f1"] for who, one in tags.items()}
+    counts = [np.array([entity_counts(*pair) for pair in zip(gold, tags[who], strict=True)]) for who in scores]
+
+    def f1(weights: np.ndarray, one: np.ndarray) -> np.ndarray:
+        right, given, there = (weights @ one).T
+        return 2 * right / np.maximum(given + there, 1)
+
     was = model.training
     student, timed = Rows.of(model.eval(), corpus.tokenizer), ids[:TIMED]
     teacher.model.float()
@@ -161,6 +168,7 @@ def beside_teacher(trainer: Any, model: Any, corpus: TaggingData, teacher: Teach
         {"student": model, "teacher": teacher.model},
         {"student": lambda: run_over(student, timed), "teacher": lambda: run_over(teacher.engine, timed)},
         len(timed),
+        drawn=lambda weights: (f1(weights, counts[0]), f1(weights, counts[1])),
     )
     model.train(was)
     return found

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import classify_bert
@@ -83,6 +84,13 @@ def test_every_row_is_answered_by_a_model_that_had_not_seen_it_and_a_stopped_run
     told = capsys.readouterr().out
     assert trained == ["fold-1", "fold-2", "fold-2", "out"]
     assert f"fold 1 of 2: done before, in {out / 'fold-1'}" in told
+    second = told.split("\nfold 2 of 2:\n")[1].split("\nall rows")[0]
+    assert "data: " in second  # of the first fold that runs, what is said of the data
+    assert "trained in" not in second
+    assert re.search(r"\n  accuracy 0\.\d+ on the \d\d rows left out, \d+ s; .*log\.txt has what it said$", second)
+    assert "trained in" in (out / "fold-2/log.txt").read_text()
+    assert "interval (95 %, Nadeau and Bengio, 2003) is of the mean of 2 trainings" in told
+    assert "try it: " not in second
 
     folds = [rows_of(out / f"fold-{n}/predictions-test.csv") for n in (1, 2)]
     ids = [{row["id"] for row in fold} for fold in folds]

@@ -16,7 +16,10 @@ from typing import Any
 from scipy.stats import t
 
 from ....data.regular import read_json
+from ....run.aside import LOG
 from . import left
+
+FEW = 5  # folds, of whose mean a t interval says little
 
 
 def corrected(values: Sequence[float], *, test: float, train: float) -> dict[str, float]:
@@ -60,6 +63,18 @@ def _each(figures: Sequence[dict[str, Any]], sizes: dict[str, float]) -> dict[st
     return {name: corrected([one[name] for one in figures], **sizes) for name in names}
 
 
+def line_of(folder: Path) -> str:
+    """What is said of the run of a fold that has ended."""
+    from ....report.names import metric_name
+    from ....report.verdict.numbers import number
+
+    run = read_json(folder / "run.json", "record of a run")
+    name = ((run.get("verdict") or {}).get("claim") or {}).get("figure") or next(iter(run["metrics"]["test"]))
+    value, rows = run["metrics"]["test"].get(name), left.of_fold(folder)["test"]
+    figure = "no figure" if value is None else f"{metric_name(name)} {number(name, value)}"
+    return f"  {figure} on the {rows:,} rows left out, {run['seconds']:.0f} s; {folder / LOG} has what it said"
+
+
 def lines(found: dict[str, Any], name: str) -> list[str]:
     """What is to be said of them, the figure of that `name` first."""
     from ....report.names import metric_name
@@ -79,5 +94,7 @@ def lines(found: dict[str, Any], name: str) -> list[str]:
     return [
         f"folds: {said} over {found['of']} folds, every row by a model that had not seen it{against}",
         f"  by fold {by_fold}; sd {found['figures'][name]['sd']:.3f}",
-        "  95 % intervals of the mean after Nadeau and Bengio (2003): folds share most of their train rows",
+        f"  this interval (95 %, Nadeau and Bengio, 2003) is of the mean of {found['of']} trainings, which",
+        "  other trainings might give; the verdict's is of the rows, each answered once.",
+        *(["  Of so few folds this one is wide: take the verdict's."] if found["of"] < FEW else []),
     ]

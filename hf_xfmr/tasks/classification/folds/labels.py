@@ -14,7 +14,7 @@ from ....plain import harmless
 from ....report import page
 from ....report.language import say as words
 from ....report.language import speaking
-from ....run.console import this_program
+from ....run.recipes import pasted
 from ....writing import whole
 from .. import predictions
 from ..calibration import scale
@@ -153,9 +153,7 @@ def _again(folder: Path, record: dict[str, Any]) -> str:
             skip = True
         elif not word.startswith(("--output_dir=", "--fixed_labels=")):
             kept.append(word)
-    if kept[:1] == ["hf_xfmr"]:
-        kept[:1] = this_program()
-    return shlex.join([*kept, "--fixed_labels", str(folder / CSV), "--output_dir", out])
+    return shlex.join([*pasted(kept), "--fixed_labels", str(folder / CSV), "--output_dir", out])
 
 
 def _table(found: Findings) -> list[list[Any]]:

@@ -64,14 +64,16 @@ def _best(trainer: XfmrTrainer) -> dict[str, float | None]:
 
 def facts(folder: Path, of: int) -> list[dict[str, Any]]:
     """What each fold left of itself. Raises `UserError` for a file that is missing or damaged."""
-    found = []
-    for number in range(1, of + 1):
-        path = folder / f"fold-{number}" / FACTS
-        try:
-            found.append(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path} can't be read ({error}): remove {path.parent}, and run the same again") from None
-    return found
+    return [of_fold(folder / f"fold-{number}") for number in range(1, of + 1)]
+
+
+def of_fold(folder: Path) -> dict[str, Any]:
+    """The same of the fold whose run is there."""
+    path = folder / FACTS
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} can't be read ({error}): remove {path.parent}, and run the same again") from None
 
 
 def length(left: Sequence[dict[str, Any]], settings: dict[str, Any]) -> dict[str, Any]:
