@@ -73,7 +73,7 @@ def test_of_few_rows_a_default_run_learns_more_than_at_one_rate_for_all(name, tm
     old = [f"--{key}={value}" for key, value in OF_TRAINER.items()]
     before = recipe.main([*words, *old, "--output_dir", str(tmp_path / "before")])
     now = recipe.main([*words, "--output_dir", str(tmp_path / "now")])
-    said = capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())  # lines end at 80 columns
     assert (
         "chosen: learning_rate 0.0006 (new weights, 192 wide), warmup_steps 0.1, batches of 16, num_train_epochs"
         in said
