@@ -56,7 +56,7 @@ class Cell:
         return words + (MINILM if self.model == "MiniLM" else SMALL)
 
 
-NEW = "from new weights (4 x 256)"
+NEW = "new weights (4 x 256)"
 CELLS = (
     Cell("sample:movie-reviews", 500, "MiniLM", "accuracy"),
     Cell("sample:movie-reviews", 2_000, "MiniLM", "accuracy"),
