@@ -89,7 +89,7 @@ def test_the_block_on_top_takes_the_mean_of_the_tokens(family, checkpoints):
 def test_a_few_rows_make_a_classifier_that_stock_loads(checkpoints, tmp_path, capsys):
     data = table(tmp_path / "rows.csv", rows())
     model = checkpoints["words"]
-    found = run(tmp_path / "run", model, data, rows_per_label=40, learning_rate=1e-3)
+    found = run(tmp_path / "run", model, data, rows_per_label=40, learning_rate=1e-3, max_steps=20)
     said = capsys.readouterr().out
     assert "rows_per_label: 80 of" in said
     assert "few labels: the encoder learns from pairs of 80 rows; a block more, 3 in all" in said
