@@ -53,6 +53,8 @@ class Cell:
             words += ["--baseline", "crf"]
         elif self.data == "sample:reviews-zh":
             words += ["--tokenizer", "unigram"]
+        elif self.data == "sample:movie-reviews":
+            words += ["--label_column", "label"]  # it has ratings, too
         return words + (MINILM if self.model == "MiniLM" else SMALL)
 
 
