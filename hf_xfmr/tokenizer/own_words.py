@@ -79,8 +79,9 @@ def add(tokenizer: Any, words: Sequence[str]) -> OwnWords:
     new = [(word, ids) for word, ids in zip(words, pieces, strict=True) if len(ids) > 1 and not unknown & {*ids}]
     whole = sum(len(ids) == 1 and not unknown & {*ids} for ids in pieces)
     strange = [word for word, ids in zip(words, pieces, strict=True) if unknown & {*ids}]
+    gone = [word for word, ids in zip(words, pieces, strict=True) if not ids]
     if not new:
-        raise UserError(_why_none(whole, strange))
+        raise UserError(_why_none(whole, strange, gone))
     (_as_tokens if kind == "WordPiece" else _as_merges)(tokenizer, new, found)
     whole_now = sum(len(ids) == 1 for ids in _pieces([word for word, _ in new], tokenizer))
     more = f", with {len(found.parts) - len(new):,} tokens on the way" if len(found.parts) > len(new) else ""
@@ -88,6 +89,7 @@ def add(tokenizer: Any, words: Sequence[str]) -> OwnWords:
     left += (
         f"{',' if whole else ';'} {len(strange):,} have characters that the tokenizer does not know" if strange else ""
     )
+    left += f"; of {len(gone):,} the tokenizer leaves nothing" if gone else ""
     shown = ", ".join(f'"{word}"' for word, _ in new[:5])
     number = f"{len(new):,} words are" if len(new) > 1 else "1 word is"
     number = number if whole_now == len(new) else f"{whole_now:,} of {len(new):,} words are"
@@ -95,8 +97,14 @@ def add(tokenizer: Any, words: Sequence[str]) -> OwnWords:
     return found
 
 
-def _why_none(whole: int, strange: Sequence[str]) -> str:
-    """What is to be said where none is left of so many words that are one token, and of those that can't be written."""
+def _why_none(whole: int, strange: Sequence[str], gone: Sequence[str]) -> str:
+    """What is to be said where none is left of so many words that are one token, of those that can't be written, and
+    of those that a tokenizer normalizes to nothing."""
+    if gone and not strange:
+        words = f"the other {len(gone):,} words" if whole else "the word" if len(gone) == 1 else "all words"
+        begins = f"{whole:,} are one token already, and " if whole else ""
+        shown = ", ".join(repr(word[:30]) for word in gone[:3])
+        return f"add_words: {begins}the tokenizer leaves nothing of {words} ({shown}): give others"
     if not strange:
         words = "the word is" if whole == 1 else f"all {whole:,} words are"
         return f"add_words: {words} one token already: leave it out, or give others"

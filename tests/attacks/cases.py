@@ -356,7 +356,7 @@ def data() -> Iterator[Case]:
         ("nothing", "", "words.txt: the file is empty"),
         ("a sentence", "a word and more\n", "line 1 is .*not one word"),
         ("a word of 1 MB", "x" * 10**6, "line 1 is .*not one word"),
-        ("a bell", "\x07\n", "none is in several pieces"),
+        ("a bell", "\x07\n", "the tokenizer leaves nothing of the word"),
     ):
         yield Case(
             "data",
