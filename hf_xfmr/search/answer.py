@@ -12,7 +12,7 @@ from ..run import beginnings
 from ..run.console import say
 from ..writing import folder as make
 from ..writing import place
-from . import asked, given, page, refit, said, space, study, trials
+from . import asked, bests, given, page, refit, said, space, study, trials
 
 
 def search(
@@ -57,19 +57,21 @@ def search(
         return not no_refit and refit.train_one(folder, script, "own", seeds)
 
     _try_all(found, script, told, facts, own, trials=trials, until=_end(minutes), meanwhile=meanwhile)
-    best = found.best()
-    if best is None:
-        raise UserError(f"no trial ran to its end; {folder}/trial-*/log.txt tell why")
-    best_settings = space.as_settings(found.drawn(best), facts)
-    chosen = {**kept, **dict(_pairs(_evaluating(settings))), **best_settings}
-    if best_settings and judged_by != "loss":
-        chosen.setdefault("metric_for_best_model", judged_by)
-    count, value = len(found.trials()), f"{best.value:.4f}, trial {best.number + 1}"
-    about = f"The best of {count} trials by {judged_by} on validation ({value})."
-    given.write(folder / "best.yaml", script, chosen, about)
-    record = said.record(found, facts, judged_by, own=own, folder=folder, script=script)
-    if not no_refit:
-        record["refit"] = refit.refit(folder, script, seeds, best_is_own=record["best_is_own"])
+    record = None
+    while record is None:  # again where another process has found better settings meanwhile, by more trials
+        best = found.best()
+        if best is None:
+            raise UserError(f"no trial ran to its end; {folder}/trial-*/log.txt tell why")
+        best_settings = space.as_settings(found.drawn(best), facts)
+        chosen = {**kept, **dict(_pairs(_evaluating(settings))), **best_settings}
+        if best_settings and judged_by != "loss":
+            chosen.setdefault("metric_for_best_model", judged_by)
+        count, value = len(found.trials()), f"{best.value:.4f}, trial {best.number + 1}"
+        about = f"The best of {count} trials by {judged_by} on validation ({value})."
+        bests.put(folder, script, chosen, about)
+        record = said.record(found, facts, judged_by, own=own, folder=folder, script=script)
+        if not no_refit:
+            record = refit.refit(folder, script, seeds, record, chosen)
     page.write(folder, record, language)
     say(*said.ending(record))
     return record
@@ -136,7 +138,7 @@ def _try_all(
             if not waits:
                 say("other processes run the last trials: waiting for them")
             waits = True
-            time.sleep(refit.WAIT)
+            time.sleep(bests.WAIT)
 
 
 def _try(found: study.Study, trial: Any, script: Path, told: list[str], facts: Mapping[str, Any], most: int) -> None:

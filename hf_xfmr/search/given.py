@@ -83,12 +83,16 @@ def of_flags(words: Sequence[str], of: str = "search") -> dict[str, Any]:
     return settings
 
 
+def text(settings: Mapping[str, Any]) -> str:
+    """The lines of a configuration."""
+    kept = {name: value for name, value in settings.items() if value is not None and name not in NOT_OF_A_TRIAL}
+    return yaml.safe_dump(kept, allow_unicode=True, sort_keys=False, width=10**6)
+
+
 def write(path: Path, script: Path, settings: Mapping[str, Any], about: str) -> None:
     """A configuration that `train` takes, with a line of what it is."""
-    kept = {name: value for name, value in settings.items() if value is not None and name not in NOT_OF_A_TRIAL}
-    text = yaml.safe_dump(kept, allow_unicode=True, sort_keys=False, width=10**6)
     with whole(path) as aside:
-        aside.write_text(f"# {command(path, script)}\n# {about}\n{text}", encoding="utf-8")
+        aside.write_text(f"# {command(path, script)}\n# {about}\n{text(settings)}", encoding="utf-8")
 
 
 def command(path: Path, script: Path) -> str:

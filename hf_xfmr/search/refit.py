@@ -6,8 +6,8 @@ The trainings, one for each side and seed, are shared by the processes of a sear
 
 import json
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -16,30 +16,43 @@ from ..errors import UserError
 from ..run import seeds as of_seeds
 from ..run.console import say
 from ..training import lock
+from . import bests, study
 from .trials import Failed, runs_of
 
 SIDES = ("own", "best")
-WAIT = 1.0  # seconds between two looks whether another process has ended what it runs
 
 
-def refit(folder: Path, script: Path, seeds: Sequence[int], *, best_is_own: bool) -> dict[str, Any]:
+def refit(
+    folder: Path, script: Path, seeds: Sequence[int], record: Mapping[str, Any], best: Mapping[str, Any]
+) -> dict[str, Any] | None:
     """Train with FOLDER/own.yaml and, unless these are the same settings, FOLDER/best.yaml into FOLDER/own and
     FOLDER/best, a run for each seed, which are normal runs and gone on with. What other processes train is waited for.
-    Returns, of each side, what seeds.json has as `summary` and by seed. Raises `UserError`."""
-    sides = SIDES[:1] if best_is_own else SIDES
+    Returns the record with, as `refit`, what seeds.json of each side has as `summary` and by seed; None where another
+    process has put other settings than `best` into FOLDER/best.yaml meanwhile. Raises `UserError`."""
+    sides = SIDES[:1] if record["best_is_own"] else SIDES
+    found: dict[str, Any] = {}
     while any(not _is_done(folder, side, seed) for side in sides for seed in seeds):
+        if not bests.are(folder, best):
+            return None
         if not any(train_one(folder, script, side, seeds) for side in sides):
-            time.sleep(WAIT)
-    found = {side: _together(folder, script, side, seeds) for side in sides}
-    return {side: found.get(side, found["own"]) for side in SIDES}
+            time.sleep(bests.WAIT)
+    for side in sides:
+        with _held(bests.mark(folder, side)):
+            if not bests.are(folder, best):
+                return None
+            found[side] = _together(folder, script, side, seeds)
+    return {**record, "refit": {side: found.get(side, found["own"]) for side in SIDES}}
 
 
 def train_one(folder: Path, script: Path, side: str, seeds: Sequence[int]) -> bool:
     """Train with one of the seeds that no process has trained with or is training with; whether there was one."""
     for seed in seeds:
-        mark = folder / "refit" / f"{side}-{seed}"
-        if _is_done(folder, side, seed) or not _taken(mark):
+        mark = bests.mark(folder, side, seed)
+        if _is_done(folder, side, seed):
             continue
+        with study.alone(folder):
+            if not bests.taken(mark):
+                continue
         try:
             if _is_done(folder, side, seed):  # by who held it until now
                 continue
@@ -54,19 +67,24 @@ def train_one(folder: Path, script: Path, side: str, seeds: Sequence[int]) -> bo
     return False
 
 
-def _together(folder: Path, script: Path, side: str, seeds: Sequence[int]) -> dict[str, Any]:
-    """The record of a side's seeds, which the recipe itself makes of runs that are done."""
-    mark, file = folder / "refit" / side, folder / side / of_seeds.NAME
-    while not _taken(mark):
-        time.sleep(WAIT)
+@contextmanager
+def _held(mark: Path) -> Iterator[None]:
+    while not bests.taken(mark):
+        time.sleep(bests.WAIT)
     try:
-        found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-        if set(found.get("seeds", {})) != set(map(str, seeds)):
-            words = ["--seeds", *map(str, seeds), f"--output_dir={folder / side}"]
-            _run(folder, script, side, words, folder / f"{side}.log")
-            found = json.loads(file.read_text(encoding="utf-8"))
+        yield
     finally:
         lock.release(mark)
+
+
+def _together(folder: Path, script: Path, side: str, seeds: Sequence[int]) -> dict[str, Any]:
+    """The record of a side's seeds, which the recipe itself makes of runs that are done."""
+    file = folder / side / of_seeds.NAME
+    found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    if set(found.get("seeds", {})) != set(map(str, seeds)):
+        words = ["--seeds", *map(str, seeds), f"--output_dir={folder / side}"]
+        _run(folder, script, side, words, folder / f"{side}.log")
+        found = json.loads(file.read_text(encoding="utf-8"))
     return {"summary": found["summary"], "seeds": found["seeds"]}
 
 
@@ -80,13 +98,6 @@ def _run(folder: Path, script: Path, side: str, words: list[str], log: Path) -> 
 
 def _is_done(folder: Path, side: str, seed: int) -> bool:
     return of_seeds.is_done(folder / side / f"seed-{seed}")
-
-
-def _taken(mark: Path) -> bool:
-    """Whether this process could lock it."""
-    with suppress(UserError):
-        return lock.acquire(mark)
-    return False
 
 
 def gain(found: Mapping[str, Any], split: str, figure: str, *, lower: bool) -> dict[str, Any] | None:

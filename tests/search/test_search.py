@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,8 @@ from transformers import BertTokenizer
 
 import hf_xfmr
 from hf_xfmr.errors import UserError
-from hf_xfmr.search import page, search, study
+from hf_xfmr.run import recipes
+from hf_xfmr.search import bests, page, search, study
 from hf_xfmr.search.study import optuna
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghij", "good", "bad"]
@@ -192,6 +194,51 @@ def test_processes_share_trials_and_trainings_also_when_one_is_killed(found, pla
     record = json.loads((folder / "result.json").read_text())
     assert record["refit"]["own"]["summary"] == found["refit"]["own"]["summary"]
     assert {one["state"] for one in record["trials"]} <= {"complete", "pruned"}
+
+
+@pytest.mark.slow
+def test_more_trials_that_find_better_settings_train_with_these(found, place, capsys):
+    folder, better = place / "more", 2e-2
+    shutil.copytree(place / "found", folder)
+    begun = study.Study(folder, {"space": found["space"]}, 0, lower=False)
+    known = begun.best()
+    trial = optuna.create_trial(params={**known.params, "learning_rate": better}, value=0.99,
+                                distributions=known.distributions)  # fmt: skip
+    begun.optuna.add_trial(trial)
+    more = search(str(place / "data.yaml"), trials=6, ranges=TRIED, over=["learning_rate"], seeds=[1, 2],
+                  output_dir=folder)  # fmt: skip
+    assert more["best"] == {**found["best"], "learning_rate": better}
+    assert f"the trainings with the former best ones are in {folder / 'best-before'}" in capsys.readouterr().out
+    for name, one in (("best", more), ("best-before", found)):
+        arguments = json.loads((folder / name / "seed-1" / "run.json").read_text())["arguments"]
+        assert arguments["learning_rate"] == one["best"]["learning_rate"]
+        summary = json.loads((folder / name / "seeds.json").read_text())["summary"]
+        assert one["refit"]["best"]["summary"] == summary
+    assert more["refit"]["own"] == found["refit"]["own"]
+
+
+def test_trainings_with_former_best_settings_are_put_aside_when_none_runs(tmp_path):
+    script, first, other = recipes.script("classify"), {"dataset": "a.csv", "learning_rate": 1e-4}, {"dataset": "a.csv"}
+    (tmp_path / "best" / "seed-1").mkdir(parents=True)
+    for _ in range(2):
+        bests.put(tmp_path, script, first, "The best of 2 trials.")
+        assert (tmp_path / "best" / "seed-1").exists()
+    held = bests.mark(tmp_path, "best", 1)
+    held.mkdir(parents=True)
+    code = f"from hf_xfmr.training import lock; lock.acquire({str(held)!r}); print(); input()"
+    trains = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    trains.stdout.readline()
+    assert not bests._put(tmp_path, script, other, "The best of 3 trials.")
+    assert bests.are(tmp_path, first)
+    trains.communicate(b"\n")
+    bests.put(tmp_path, script, other, "The best of 3 trials.")
+    assert bests.are(tmp_path, other)
+    assert not (tmp_path / "best").exists()
+    assert (tmp_path / "best-before" / "seed-1").exists()
+    assert "learning_rate" in (tmp_path / "best-before" / "best.yaml").read_text()
+    (tmp_path / "best").mkdir()
+    bests.put(tmp_path, script, first, "The best of 4 trials.")
+    assert (tmp_path / "best-before-2" / "best.yaml").exists()
 
 
 @pytest.mark.slow
