@@ -3,8 +3,9 @@
     python recipes/distill.py --teacher runs/movie-reviews --dataset sample:movie-reviews [--key value ...]
 
 What a teacher answers is known from its config.json; the flags of data are those of `tag` and `gpt2` where it is one,
-and here are a classifier's. Ends with what these end with, and the student beside its teacher on the same rows: the
-share of accuracy, entity F1 or perplexity kept, rows or tokens a second of both, taken in turns, and their sizes.
+and here are a classifier's, of one label, several or a rating. Ends with what these end with, and the student beside
+its teacher on the same rows: the figure by which the task is judged (accuracy, F1, the error of ratings, perplexity)
+and how much of it is kept, rows or tokens a second of both, taken in turns, and their sizes.
 """
 
 from dataclasses import dataclass, field
@@ -49,7 +50,7 @@ def main(argv: Given = None) -> dict[str, dict[str, float]]:
 
 def classify(argv: Given) -> dict[str, dict[str, float]]:
     settings, args = parse(Settings, argv=argv)
-    distill.check(settings)
+    distill.check(settings, args)
     large = teacher.Teacher(settings.teacher)
     corpus, model = distill.prepare(settings.dataset, settings, large, args.seed)
     trainer, splits = distill.make_trainer(settings, args, model, corpus, large)
@@ -65,7 +66,7 @@ def classify(argv: Given) -> dict[str, dict[str, float]]:
 
 def tag(argv: Given) -> dict[str, dict[str, float]]:
     settings, args = parse(TaggerSettings, argv=argv)
-    tagger.check(settings)
+    tagger.check(settings, args)
     large = tagger.Teacher(settings.teacher)
     corpus, model = tagger.prepare(settings.dataset, settings, large)
     trainer = tagger.make_trainer(settings, args, model, corpus, large)

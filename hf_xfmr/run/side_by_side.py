@@ -25,11 +25,13 @@ def beside(
     drawn: Drawn | None = None,
     unit: str = "rows",
     lower: bool = False,
+    more: Mapping[str, Mapping[str, float]] | None = None,
 ) -> dict[str, Any]:
     """What run.json keeps as `distilled` of `student` and `teacher`: the score of each and the share kept (of one that
     is better `lower` the teacher's by the student's), `count` rows or tokens a second of both in float32 (medians of
-    TURNS, taken in turns), and their sizes. `about`: name, split, rows, figure. `drawn` gives the scores of student and
-    teacher [b] each of rows drawn `weights` [b, rows] times: `kept_low` and `kept_high` are the 95 % interval by it."""
+    TURNS, taken in turns), and their sizes. `about`: name, split, rows, figure; `more`: further figures, of each the
+    score of both. `drawn` gives the scores of student and teacher [b] each of rows drawn `weights` [b, rows] times:
+    `kept_low` and `kept_high` are the 95 % interval by it."""
     speeds = {who: count / seconds for who, seconds in _medians(turns).items()}
     over, under = ("teacher", "student") if lower else ("student", "teacher")
     low, high = (None, None) if drawn is None else _interval(drawn, about["rows"], lower)
@@ -38,9 +40,16 @@ def beside(
         **about,
         "unit": unit,
         **{
-            who: {about["figure"]: scores[who], "per_second": speeds[who], "parameters": sizes[who]}
+            who: {
+                about["figure"]: scores[who],
+                **{name: both[who] for name, both in (more or {}).items()},
+                "per_second": speeds[who],
+                "parameters": sizes[who],
+            }
             for who in ("student", "teacher")
         },
+        "lower": lower,
+        "more": list(more or {}),
         "kept": scores[over] / scores[under] if scores[under] else None,
         "kept_low": low,
         "kept_high": high,
@@ -82,17 +91,21 @@ def lines(found: Mapping[str, Any] | None) -> Iterable[str]:
     if found is None:
         return ["student beside teacher: nothing is held out to compare them on; give --test_fraction 0.1"]
     small, large, name = found["student"], found["teacher"], found["figure"]
+    low, high = found["kept_low"], found["kept_high"]
     if found["kept"] is None:
         kept = ""
-    elif found.get("kept_low") is not None:
-        kept = f", {found['kept']:.1%} kept ({found['kept_low']:.0%} to {found['kept_high']:.0%})"
-    elif found["rows"] < bootstrap.FEWEST and found["unit"] == "rows":
+    elif low is None and found["rows"] < bootstrap.FEWEST and found["unit"] == "rows":
         kept = ", too few rows to say which share is kept"
+    elif found["lower"]:  # of an error nothing is kept: it grows
+        kept = f", {1 / found['kept']:.2f} times the teacher's"
+        kept += f" ({1 / high:.2f} to {1 / low:.2f}; less is better)" if low else " (less is better)"
     else:
-        kept = f", {found['kept']:.1%} kept"
+        kept = f", {found['kept']:.1%} kept" + ("" if low is None else f" ({low:.0%} to {high:.0%})")
+    further = ", ".join(f"{other} {small[other]:.3f} and {large[other]:.3f}" for other in found["more"])
     return [
         f"student beside teacher ({found['split']}, {found['rows']:,} rows): {name} {small[name]:.3f} and "
         f"{large[name]:.3f}{kept}",
+        *([f"  {further}"] if further else []),
         f"  {found['times']:.2f} times as fast: {small['per_second']:,.0f} and {large['per_second']:,.0f} "
         f"{found['unit']}/s (float32, threads: {found['threads']}, medians of {found['turns']} turns)",
         f"  parameters: {small['parameters'] / 1e6:,.1f} and {large['parameters'] / 1e6:,.1f} million",

@@ -2,6 +2,7 @@
 answers on disk. What it ends with: `side_by_side.py`."""
 
 import hashlib
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,12 +29,18 @@ class TeachingSettings:
     """Who teaches whom, and what."""
 
     teacher: str = field(
-        metadata={"help": "The trained classifier, tagger or GPT-2: a run's folder, any stock checkpoint, a Hub name"}
+        metadata={
+            "help": "The trained classifier (of one label, several or a rating), tagger or GPT-2: a run's folder, any "
+            "stock checkpoint, a Hub name"
+        }
     )
     student_layers: int = field(
         default=2, metadata={"help": "The student is the teacher with so many of its blocks, spread evenly"}
     )
-    temperature: float = field(default=2.0, metadata={"help": "Softens the answers of both before they are compared"})
+    temperature: float = field(
+        default=2.0,
+        metadata={"help": "Softens the answers of both before they are compared; not of ratings, which have none"},
+    )
     label_share: float = field(
         default=0.1, metadata={"help": "Share of the rows' own labels in the loss; the rest is the teacher's answers"}
     )
@@ -52,17 +59,26 @@ class UnlabelledSettings(TeachingSettings):
     )
 
 
-def check(settings: Any, *without: str) -> None:
-    """Refuse numbers that can't be, and the settings that distilling is `without`. Raises `UserError`."""
+def check(settings: Any, args: Any, *without: str) -> None:
+    """Refuse numbers that can't be, the settings that distilling is `without`, and what would go unread. Raises
+    `UserError`."""
     for name in without:
         if getattr(settings, name):
             raise UserError(f"distill has no {name}: leave it out")
-    if not settings.temperature > 0:
-        raise UserError(f"temperature is {settings.temperature}; it must be above 0")
+    if args.label_smoothing_factor:
+        raise UserError("distill has no label_smoothing_factor, since the teacher's answers are soft: leave it out")
+    if not of_teacher(settings) and "student_layers" in (args.given or ()):
+        told = "model" if settings.model else "model_config"
+        raise UserError(
+            f"student_layers is of a student that is made of its teacher's blocks, and {told} says another: leave one "
+            "of them out"
+        )
+    if not 0 < settings.temperature < math.inf:
+        raise UserError(f"temperature is {settings.temperature}; it must be above 0, and finite")
     if not 0 <= settings.label_share <= 1:
         raise UserError(f"label_share is {settings.label_share}; it must be from 0 to 1")
-    if not settings.hidden_weight >= 0:
-        raise UserError(f"hidden_weight is {settings.hidden_weight}; it must be at least 0")
+    if not 0 <= settings.hidden_weight < math.inf:
+        raise UserError(f"hidden_weight is {settings.hidden_weight}; it must be at least 0, and finite")
 
 
 TASKS = {"ForTokenClassification": "tagging", "LMHeadModel": "language_modeling", "ForCausalLM": "language_modeling"}
@@ -100,6 +116,11 @@ def of_teacher(settings: Any) -> bool:
 
 def check_layers(settings: Any, config: Any) -> None:
     """Raises `UserError` for more blocks than a teacher of this config can lend."""
+    if config.num_hidden_layers < 2:
+        raise UserError(
+            f"student_layers is {settings.student_layers}; the teacher has one block, and a student of its blocks has "
+            "less: give the student's checkpoint by --model"
+        )
     if not 1 <= settings.student_layers < config.num_hidden_layers:
         raise UserError(
             f"student_layers is {settings.student_layers}; the teacher has {config.num_hidden_layers}, so it must be "

@@ -38,6 +38,20 @@ def soft_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     return F.kl_div(own, wanted, reduction="batchmean", log_target=True) * temperature**2
 
 
+def soft_labels_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """Hinton et al. (2015), section 2, applied to each label alone: the binary cross-entropy of the student's sigmoid
+    at T against the teacher's, times T²; its gradients are those of the divergence, from which it differs by the
+    teacher's own entropy. Logits (B, K) each; the mean over rows and labels, as the loss of the labels themselves."""
+    wanted = (teacher.float() / temperature).sigmoid()
+    return F.binary_cross_entropy_with_logits(student.float() / temperature, wanted) * temperature**2
+
+
+def numbers_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """Ba and Caruana (2014), section 2: the mean squared difference of what both say, here ratings (B, 1), which no
+    `temperature` softens."""
+    return F.mse_loss(student.float(), teacher.float())
+
+
 def states_loss(student: Sequence[Tensor], teacher: Sequence[Tensor], layers: Sequence[int], mask: Any) -> Tensor:
     """Jiao et al. (2020), equation 8, without a projection, since both are as wide: the mean squared difference of the
     states after each of the student's blocks from those after the teacher's that it was made of, over real tokens.

@@ -9,6 +9,7 @@ from .distillation import soft_loss, states_loss
 from .trainer import XfmrTrainer
 
 LOGITS, TAUGHT = "teacher_logits", "taught"  # what was said, and of which of a row's tokens
+LABELLED = "labelled"  # whether a row has labels of its own
 
 
 class DistillTrainer(XfmrTrainer):
@@ -20,7 +21,7 @@ class DistillTrainer(XfmrTrainer):
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         inputs = dict(inputs)
-        wanted, taught = inputs.pop(LOGITS, None), inputs.pop(TAUGHT, None)
+        wanted, taught, labelled = (inputs.pop(name, None) for name in (LOGITS, TAUGHT, LABELLED))
         if not model.training or wanted is None:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         labels = inputs.pop("labels")
@@ -28,14 +29,23 @@ class DistillTrainer(XfmrTrainer):
         out = model(**inputs, output_hidden_states=bool(layers))
         own = out.logits if taught is None else out.logits[taught]
         share = self.settings.label_share
-        loss = (1 - share) * soft_loss(own, wanted if taught is None else wanted[taught], self.settings.temperature)
+        loss = (1 - share) * self.softened(own, wanted if taught is None else wanted[taught])
         if share:
-            loss = loss + share * cross_entropy(out.logits, labels)
+            own = out.logits if labelled is None else out.logits[labelled]
+            loss = loss + share * self.of_labels(own, labels if labelled is None else labels[labelled])
         if layers:
             states = self.taught({name: one for name, one in inputs.items() if name != "window_row"}, states=True)
             loss = loss + self.of_states(out.hidden_states, states.hidden_states, layers, inputs)
         loss = self.part(loss)
         return (loss, out) if return_outputs else loss
+
+    def softened(self, own: Any, wanted: Any) -> Any:
+        """The loss of what the student says, against what its teacher says: logits [..., K] both."""
+        return soft_loss(own, wanted, self.settings.temperature)
+
+    def of_labels(self, logits: Any, labels: Any) -> Any:
+        """The loss of the labels."""
+        return cross_entropy(logits, labels)
 
     def layers(self, model: Any) -> list[int] | None:
         """Which of the teacher's blocks the student's were, where their states are learned."""

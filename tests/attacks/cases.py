@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from conversions import CONVERSIONS
+from distill_cases import distillations
 from exports import exports
 from more_cases import MORE
 from place import Case, Place, replace_file, reseal
@@ -984,6 +985,7 @@ CASES = [
     *runs(),
     *exports(),
     *questions(),
+    *distillations(),
     *MORE,
     *CONVERSIONS,
 ]

@@ -43,6 +43,9 @@ class MultiLabel(Problem):
     def encode(self, values: list) -> list[list[float]]:
         return [[float(one in row) for one in self.labels] for row in values]
 
+    def no_label(self) -> list:
+        return self.encode([[]])[0]
+
     def named(self, encoded: Iterable) -> list[list[str]]:
         return [[name for name, holds in zip(self.label_names, row, strict=True) if holds] for row in encoded]
 

@@ -70,6 +70,10 @@ class Problem(Judged):
         """Values as `feature` has them."""
 
     @abstractmethod
+    def no_label(self) -> Any:
+        """What stands in the place of what `encode` gives, of a row that has no label and of which none is learned."""
+
+    @abstractmethod
     def named(self, encoded: Iterable) -> list:
         """What `encode` made, by name again: a name, a list of names, or a number."""
 

@@ -44,6 +44,9 @@ class Regression(Problem):
     def encode(self, values: list) -> list[float]:
         return values
 
+    def no_label(self) -> float:
+        return math.nan
+
     def named(self, encoded: Iterable) -> list[float]:
         return list(encoded)
 

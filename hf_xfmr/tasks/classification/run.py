@@ -207,7 +207,9 @@ def make_trainer(
         args.include_num_input_tokens_seen = "no"
         model = probe.Probe(model)
     problem = corpus.problem
-    kind = few.prepare(settings, model, corpus) or (ManyLabelsTrainer if isinstance(problem, ManyLabels) else made)
+    kind = few.prepare(settings, model, corpus) or (
+        ManyLabelsTrainer if isinstance(problem, ManyLabels) and made is XfmrTrainer else made
+    )
     trainer = kind(
         model,
         args,

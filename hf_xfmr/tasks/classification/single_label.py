@@ -10,6 +10,7 @@ from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
+from ...models.losses import IGNORE
 from ...report import bootstrap, contests
 from . import metrics, tables
 from .judged import ByLabel
@@ -31,6 +32,9 @@ class SingleLabel(Problem):
     def encode(self, values: list) -> list[int]:
         ids = {value: number for number, value in enumerate(self.labels)}
         return [ids[value] for value in values]
+
+    def no_label(self) -> int:
+        return IGNORE
 
     def named(self, encoded: Iterable) -> list[str]:
         return [self.label_names[label] for label in encoded]

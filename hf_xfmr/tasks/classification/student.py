@@ -5,9 +5,11 @@ from typing import Any
 import numpy as np
 
 from ...engines.pytorch import Rows
+from ...report.names import is_lower
 from ...run import side_by_side
 from .classifier import Classifier
 from .data import ClassificationData
+from .many_labels import ManyLabels
 from .teacher import Teacher
 
 ROWS = 256  # whose reading is timed
@@ -22,18 +24,27 @@ def beside_teacher(trainer: Any, model: Any, corpus: ClassificationData, teacher
     rows, problem = corpus.splits[split], corpus.problem
     pairs = rows["text_pair"][:] if "text_pair" in rows.column_names else None
     gold = problem.array(rows["labels"][:])
-    name = "accuracy"
+    name = problem.judged_by(problem.gold_of(gold))
+    said: Any = teacher.logits(rows["text"][:], pairs, problem, bf16=bool(trainer.args.bf16))
     answers = {
         "student": problem.outputs(trainer.predictions(rows)),
-        "teacher": teacher.logits(rows["text"][:], pairs, problem, bf16=bool(trainer.args.bf16)),
+        "teacher": problem.of_logits(said) if isinstance(problem, ManyLabels) else said,
     }
-    scores = {who: float(problem.figures(np.asarray(one), gold)[name]) for who, one in answers.items()}
-    right = [np.asarray(problem.decided(np.asarray(answers[who])) == gold, float) for who in ("student", "teacher")]
+    found = {who: problem.figures(one, gold) for who, one in answers.items()}
+    scores = {who: float(one[name]) for who, one in found.items()}
+    more = [figure for figure in problem.headline_names if figure != name and figure in found["student"]]
+    place, there = problem.headline_names.index(name), problem.gold_of(gold)
+    decided = [problem.decided(answers[who]) for who in ("student", "teacher")]
+
+    def drawn(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        student, teacher = (problem.headline_of_weights(there, one, weights)[:, place] for one in decided)
+        return student, teacher
+
     student = Classifier(str(trainer.args.output_dir), engine=Rows.of(model, corpus.tokenizer), temperature=1.0)
     was = model.training
     model.eval()
     texts, beside = rows["text"][:ROWS], None if pairs is None else pairs[:ROWS]
-    found = side_by_side.beside(
+    told = side_by_side.beside(
         {"name": teacher.name, "split": split, "rows": len(rows), "figure": name},
         scores,
         {"student": model, "teacher": teacher.model},
@@ -44,7 +55,9 @@ def beside_teacher(trainer: Any, model: Any, corpus: ClassificationData, teacher
             ),
         },
         len(texts),
-        drawn=lambda weights: (weights @ right[0] / len(rows), weights @ right[1] / len(rows)),
+        drawn=drawn,
+        lower=is_lower(name),
+        more={figure: {who: float(one[figure]) for who, one in found.items()} for figure in more},
     )
     model.train(was)
-    return found
+    return told

@@ -16,6 +16,12 @@ from .problem import Problem
 
 CHUNK = 1024  # rows of an entry on disk: what a killed run loses at most
 
+SAYS = {
+    "single_label_classification": "one label a row",
+    "multi_label_classification": "any number of labels a row",
+    "regression": "a rating of each row",
+}
+
 
 class Teacher:
     """A trained classifier by a folder's or a Hub name, asked for its logits."""
@@ -26,12 +32,27 @@ class Teacher:
         self.model: Any = self.classifier.engine.model  # type: ignore[attr-defined]
         self.answers = Answers(name, self.model)
 
+    @property
+    def kind(self) -> str:
+        """Of which kind of problem it is: as its config says, or, where that is silent, as stock's classes take it."""
+        told = self.classifier.engine.config.get("problem_type")
+        return told or ("regression" if len(self.classifier.names) == 1 else "single_label_classification")
+
     def check(self, problem: Problem) -> None:
-        """Raises `UserError` unless it answers with one of the data's labels."""
-        if problem.problem_type != "single_label_classification":
-            kind = problem.problem_type.replace("_", " ")
-            raise UserError(f"distill is for one label a row, and this is {kind}: train a small model by classify")
-        if sorted(self.classifier.names) != sorted(problem.label_names):
+        """Raises `UserError` unless it answers as the data are labelled: by as many labels a row, and these, or by a
+        rating."""
+        if self.kind != problem.problem_type:
+            raise UserError(
+                f"teacher: {self.name} answers with {SAYS[self.kind]}, and the data have "
+                f"{SAYS[problem.problem_type]}: give a teacher that answers so, or, if the labels can be read as the "
+                f"teacher's, --problem_type {self.kind}"
+            )
+        if not problem.has_names and len(self.classifier.names) != 1:
+            raise UserError(
+                f"teacher: {self.name} answers with {len(self.classifier.names)} numbers a row, and the data have one: "
+                "give a teacher of one number"
+            )
+        if problem.has_names and sorted(self.classifier.names) != sorted(problem.label_names):
             raise UserError(
                 f"teacher: {self.name} answers with {listed(sorted(self.classifier.names))}, and the data have "
                 f"{listed(problem.label_names)}: give a teacher of these labels, or its labels in the data"
@@ -39,6 +60,8 @@ class Teacher:
 
     def order(self, problem: Problem) -> list[int]:
         """Where each of the data's labels stands among the teacher's."""
+        if not problem.has_names:
+            return [0]
         return [self.classifier.names.index(name) for name in problem.label_names]
 
     def logits(self, texts: Sequence[str], pairs: Sequence[str] | None, problem: Problem, *, bf16: bool) -> np.ndarray:

@@ -49,7 +49,7 @@ class Teacher:
 
 def check(settings: DistillSettings, args: XfmrTrainingArguments) -> None:
     """Refuse settings that contradict one another. Raises `UserError`."""
-    teaching.check(settings, "lora_rank", "add_words", "tokenizer")
+    teaching.check(settings, args, "lora_rank", "add_words", "tokenizer")
     run.check(settings, settings, args)
 
 

@@ -38,9 +38,9 @@ class DistillSettings(TaggingSettings, run.ModelSettings, teaching.UnlabelledSet
     """Who teaches whom, and what."""
 
 
-def check(settings: DistillSettings) -> None:
+def check(settings: DistillSettings, args: XfmrTrainingArguments) -> None:
     """Refuse settings that contradict one another. Raises `UserError`."""
-    teaching.check(settings, "lora_rank")
+    teaching.check(settings, args, "lora_rank")
     run.check(settings)
 
 
