@@ -4,7 +4,8 @@ answers on disk. What it ends with: `side_by_side.py`."""
 import hashlib
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,17 @@ def _flag(words: Sequence[str], flag: str) -> str | None:
         if word == flag or word.startswith(f"{flag}="):
             return value if word == flag else word.partition("=")[2]
     return None
+
+
+@contextmanager
+def naming_teacher() -> Iterator[None]:
+    """What is wrong with the checkpoint that is loaded within is said of the flag that named it, as `teacher: …`."""
+    try:
+        yield
+    except UserError as error:
+        if (said := str(error)).startswith("model: "):
+            raise UserError(f"teacher: {said.removeprefix('model: ')}") from error
+        raise
 
 
 def of_teacher(settings: Any) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from place import Case, Place
 
 SHORT = ["--output_dir", "out", "--max_steps", "2", "--report_to", "none", "--disable_tqdm", "true", "--bf16", "false"]
-SHORT += ["--eval_strategy", "no", "--baseline", "false"]
+SHORT += ["--eval_strategy", "no"]
 
 
 def words(p: Place, *flags: str, teacher: str = "bert", dataset: str = "good.csv") -> list:
@@ -19,16 +19,16 @@ def distillations() -> Iterator[Case]:
         return Case("distillations", name, make, says)
 
     for name, says in (
-        ("masked", "teacher.*masked|not trained for this"),
-        ("answers", "not trained for this|teacher"),
-        ("translator", "another kind|translator"),
+        ("masked", "teacher: masked lacks .*not trained for this"),
+        ("answers", "teacher: answers lacks .*not trained for this"),
+        ("translator", "teacher: translator can't be loaded.*another kind"),
         ("tagger", "tags|label"),
         ("gpt2", "model|text"),
     ):
         yield case(f"a teacher that is {name}", lambda p, n=name: words(p, teacher=p.use(n)), says)
     for name, teacher, says in (
         ("no teacher", None, "teacher is not given.*--teacher"),
-        ("an empty teacher", lambda p: "", "no name is given"),
+        ("an empty teacher", lambda p: "", "teacher: no name is given"),
         ("a teacher that is nowhere", lambda p: "./nowhere", "there is no folder"),
         ("a teacher that is a file", lambda p: "good.csv", "good.csv"),
         ("a teacher without weights", lambda p: p.spoil("bert", "model.safetensors", None), "bert"),

@@ -10,7 +10,7 @@ import torch
 from ...data.wording import listed
 from ...errors import UserError
 from ...progress import progress
-from ...run.teaching import Answers
+from ...run.teaching import Answers, naming_teacher
 from .classifier import Classifier
 from .problem import Problem
 
@@ -28,7 +28,8 @@ class Teacher:
 
     def __init__(self, name: str):
         self.name = name
-        self.classifier = Classifier(name, engine="torch", temperature=1.0)
+        with naming_teacher():
+            self.classifier = Classifier(name, engine="torch", temperature=1.0)
         self.model: Any = self.classifier.engine.model  # type: ignore[attr-defined]
         self.answers = Answers(name, self.model)
 

@@ -42,9 +42,11 @@ class Teacher:
 
     def __init__(self, name: str):
         self.name = name
-        self.config, tokenizer = of_checkpoint(XfmrGPT2Config, name)
+        with teaching.naming_teacher():
+            self.config, tokenizer = of_checkpoint(XfmrGPT2Config, name)
+            model = loading.to_train(XfmrGPT2ForCausalLM, name, whole=True)
         self.tokenizer = run.for_documents(tokenizer)
-        self.model = loading.to_train(XfmrGPT2ForCausalLM, name, whole=True).eval().requires_grad_(False)
+        self.model = model.eval().requires_grad_(False)
 
 
 def check(settings: DistillSettings, args: XfmrTrainingArguments) -> None:

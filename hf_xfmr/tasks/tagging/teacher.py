@@ -13,7 +13,7 @@ from ...engines.batches import by_length
 from ...engines.pytorch import Rows
 from ...errors import UserError
 from ...progress import progress
-from ...run.teaching import Answers
+from ...run.teaching import Answers, naming_teacher
 from .tagger import HEAD, Tagger
 
 CHUNK = 256  # rows of an entry on disk: what a killed run loses at most
@@ -24,7 +24,8 @@ class Teacher:
 
     def __init__(self, name: str):
         self.name = name
-        self.tagger = Tagger(name, engine="torch")
+        with naming_teacher():
+            self.tagger = Tagger(name, engine="torch")
         self.engine: Any = self.tagger.engine
         self.model: Any = self.engine.model  # type: ignore[attr-defined]
         self.tokenizer: Any = self.tagger.tokenizer

@@ -44,7 +44,9 @@ def home(tmp_path_factory) -> Path:
 
 def student(home: Path, folder: Path, **settings) -> dict:
     given = {"teacher": home / "teacher", "dataset": home / "texts.txt", "learning_rate": 1e-2, "max_steps": 60}
-    distill.main(flags(**{**given, "student_layers": 1, "output_dir": folder, **settings}))
+    if not {"model", "model_config"} & settings.keys():
+        given["student_layers"] = 1
+    distill.main(flags(**{**given, "output_dir": folder, **settings}))
     return json.loads((folder / "run.json").read_text(encoding="utf-8"))
 
 
