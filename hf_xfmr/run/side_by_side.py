@@ -92,7 +92,7 @@ def lines(found: Mapping[str, Any] | None) -> Iterable[str]:
         return ["student beside teacher: nothing is held out to compare them on; give --test_fraction 0.1"]
     small, large, name = found["student"], found["teacher"], found["figure"]
     low, high = found["kept_low"], found["kept_high"]
-    if found["kept"] is None:
+    if found["kept"] is None or (found["lower"] and not found["kept"]):
         kept = ""
     elif low is None and found["rows"] < bootstrap.FEWEST and found["unit"] == "rows":
         kept = ", too few rows to say which share is kept"
