@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 
 import hf_xfmr.run.early  # noqa: F401  answers --help before what takes seconds to import
 from hf_xfmr import check
+from hf_xfmr.errors import UserError
 from hf_xfmr.run import program, seeds, side_by_side, teaching
 from hf_xfmr.run.console import say
+from hf_xfmr.run.folds import SeveralFolds
 from hf_xfmr.run.settings import Given, parse
 from hf_xfmr.run.training import train
 from hf_xfmr.tasks.classification import baseline as baseline_model
@@ -45,7 +47,11 @@ class LanguageSettings(language.DistillSettings, check.Settings):
 @seeds.each
 def main(argv: Given = None) -> dict[str, dict[str, float]]:
     """Run the recipe. Returns the metrics of each split and of the baseline."""
-    return {"tagging": tag, "language_modeling": write}.get(teaching.task_of(argv), classify)(argv)
+    taught = {"tagging": tag, "language_modeling": write}.get(teaching.task_of(argv), classify)
+    try:
+        return taught(argv)
+    except SeveralFolds:
+        raise UserError("distill has no folds: leave it out") from None
 
 
 def classify(argv: Given) -> dict[str, dict[str, float]]:

@@ -18,6 +18,7 @@ from .. import keeping
 from ..data.columns import find_text_column
 from ..data.sources import load_dataset_dict
 from ..errors import UserError
+from ..models.stock import CheckpointError
 from ..training.distillation import evenly, take_layers
 from . import help, loading, yaml_text
 from .call import Call
@@ -68,18 +69,19 @@ def check(settings: Any, args: Any, *without: str) -> None:
             raise UserError(f"distill has no {name}: leave it out")
     if args.label_smoothing_factor:
         raise UserError("distill has no label_smoothing_factor, since the teacher's answers are soft: leave it out")
-    if not of_teacher(settings) and "student_layers" in (args.given or ()):
-        told = "model" if settings.model else "model_config"
-        raise UserError(
-            f"student_layers is of a student that is made of its teacher's blocks, and {told} says another: leave one "
-            "of them out"
-        )
     if not 0 < settings.temperature < math.inf:
         raise UserError(f"temperature is {settings.temperature}; it must be above 0, and finite")
     if not 0 <= settings.label_share <= 1:
         raise UserError(f"label_share is {settings.label_share}; it must be from 0 to 1")
     if not 0 <= settings.hidden_weight < math.inf:
         raise UserError(f"hidden_weight is {settings.hidden_weight}; it must be at least 0, and finite")
+    told = "model" if settings.model else "model_config"
+    for name in ("student_layers", "hidden_weight") if not of_teacher(settings) else ():
+        if name in (args.given or ()) and (name == "student_layers" or settings.hidden_weight):
+            raise UserError(
+                f"{name} is of a student that is made of its teacher's blocks, and {told} says another: leave one of "
+                "them out"
+            )
 
 
 TASKS = {"ForTokenClassification": "tagging", "LMHeadModel": "language_modeling", "ForCausalLM": "language_modeling"}
@@ -115,10 +117,9 @@ def naming_teacher() -> Iterator[None]:
     """What is wrong with the checkpoint that is loaded within is said of the flag that named it, as `teacher: …`."""
     try:
         yield
-    except UserError as error:
-        if (said := str(error)).startswith("model: "):
-            raise UserError(f"teacher: {said.removeprefix('model: ')}") from error
-        raise
+    except (UserError, CheckpointError) as error:
+        said = str(error).removeprefix("model: ")
+        raise UserError(said if said.startswith("teacher") else f"teacher: {said}") from error
 
 
 def of_teacher(settings: Any) -> bool:
@@ -176,7 +177,10 @@ def unlabelled(settings: Any, column: str | None, held: set[str]) -> list[str]:
     loaded = load_dataset_dict(settings.unlabelled, table=settings)
     split = "train" if "train" in loaded else next(iter(loaded))
     told = column if column in loaded[split].column_names else None  # another's, else
-    given = loaded[split][find_text_column(loaded[split], told)][:]
+    try:
+        given = loaded[split][find_text_column(loaded[split], told)][:]
+    except UserError as error:
+        raise UserError(f"unlabelled: {settings.unlabelled}: {error}") from None
     texts = list(dict.fromkeys(text for text in given if text and text.strip() and text not in held))
     if not texts:
         raise UserError(f"unlabelled: {settings.unlabelled} has no text that the data do not have: leave it out")

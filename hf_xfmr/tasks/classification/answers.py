@@ -96,12 +96,14 @@ KINDS = {
 }
 
 
-def of_kind(problem_type: str | None, names: Sequence[str], *, all_probabilities: bool = False) -> OneLabel:
+def of_kind(problem_type: str | None, names: Sequence[str], *, model: str, all_probabilities: bool = False) -> OneLabel:
     """What answers for a kind of problem, as transformers' configs name it (None: one label a row). Raises `UserError`
-    for another name."""
+    for another name, which is told of the `model`."""
     kind = KINDS.get(problem_type or "single_label_classification")
     if kind is None:
-        raise UserError(f"the problem type '{problem_type}' is none of {', '.join(KINDS)}")
+        raise UserError(
+            f"{model}: its config has the problem type '{problem_type}', which is none of {', '.join(KINDS)}"
+        )
     return kind(names, all_probabilities or len(names) <= WHOLE)
 
 

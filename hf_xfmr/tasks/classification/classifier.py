@@ -44,7 +44,9 @@ class Classifier:
         )
         self.tokenizer, config = self.engine.tokenizer, self.engine.config
         self.names = engines.labels(config)
-        self.answers = of_kind(config.get("problem_type"), self.names, all_probabilities=all_probabilities)
+        self.answers = of_kind(
+            config.get("problem_type"), self.names, model=str(model), all_probabilities=all_probabilities
+        )
         self.text_window = config.get("text_window") or {
             "max_length": min(engines.positions(config), self.tokenizer.model_max_length)
         }
