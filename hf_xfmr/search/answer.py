@@ -90,7 +90,7 @@ def _begun(folder: Path, script: Path, told: list[str], settings: Mapping[str, A
             return before
         say(f"search: looking at the data and at the first step of {script.stem}")
         facts = _looked(script, told, folder, wished["figure"])
-        tried = space.chosen(space.of_facts(facts), wished["over"], wished["ranges"], space.own(facts))
+        tried = space.chosen(space.of_facts(facts), wished["over"], wished["ranges"], facts)
         if not tried:
             raise UserError("nothing is left to try: leave --over out, or add --range NAME=LOW:HIGH")
         return study.begin(folder, same, facts, tried)

@@ -8,6 +8,7 @@ import math
 import os
 import sys
 import threading
+from dataclasses import fields
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -146,4 +147,5 @@ def _facts(args: Any, state: Any, model: Any, loader: Any, optimizer: Any) -> di
         "lora": bool(settings.get("lora_rank")),
         "eval_strategy": str(getattr(args.eval_strategy, "value", args.eval_strategy)),
         "threads": torch.get_num_threads(),
+        "settings": sorted({*settings, *(one.name for one in fields(args) if one.init)}),
     }

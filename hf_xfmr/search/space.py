@@ -107,14 +107,24 @@ def _with(one: Range, value: Any) -> Range:
 
 
 def chosen(
-    space: Mapping[str, Range], over: Sequence[str], ranges: Sequence[str], own: Mapping[str, Any]
+    space: Mapping[str, Range], over: Sequence[str], ranges: Sequence[str], facts: Mapping[str, Any]
 ) -> dict[str, Range]:
     """The ranges that a user asks for: `over` are names, `ranges` are as NAME=LOW:HIGH or NAME=A,B,C. Raises
-    `UserError` for a setting that can't be tried here, and a range that is none."""
+    `UserError` for a setting that can't be tried here, and a range that is none, or of no setting."""
     given = parsed(ranges)
     check_names(over, given, space)
+    known = {*space, *facts["settings"]}
+    for name in given:
+        if name not in known:
+            why = (
+                "; here a model keeps its own"
+                if name in KNOWN
+                else nearest(name, known, listed="--help all lists them")
+            )
+            raise UserError(f"--range {name}: {facts['recipe']} has no such setting{why}")
+    own_values = own(facts)
     kept = {name: one for name, one in space.items() if not over or name in over}
-    return kept | {name: _with(one, own.get(name)) for name, one in given.items()}
+    return kept | {name: _with(one, own_values.get(name)) for name, one in given.items()}
 
 
 def check_names(over: Sequence[str], given: Mapping[str, Range], known: Collection[str]) -> None:

@@ -283,6 +283,7 @@ def test_from_python_it_searches_with_any_rows_and_leaves_a_configuration_to_tra
         (["--check_only"], {}, "^check_only is given, which ends before a trial could begin"),
         ([], {"over": ["batch"]}, "--over batch: not among what can be tried here"),
         ([], {"figure": "acuracy"}, "^--figure is 'acuracy'; it can be loss, accuracy"),
+        ([], {"ranges": ["weight_decai=0:0.1"]}, "--range weight_decai: .* did you mean 'weight_decay'"),
         ([], {"ranges": ["learning_rate=1:x"]}, "give NAME=LOW:HIGH"),
         ([], {"ranges": ["learning_rate=2:1"]}, "the lower end must be below the higher"),
         ([], {"trials": 0}, "--trials is 0; it must be at least 1"),

@@ -11,6 +11,7 @@ FACTS = {
     "learning_rate": 1e-4, "num_train_epochs": 1.0, "per_device_train_batch_size": 32, "tokens_per_batch": None,
     "warmup_steps": 0.1, "layer_decay": 1.0, "dropout": 0.1, "max_length": 128, "model_config": None,
     "from_checkpoint": True, "frozen": False, "lora": False,
+    "settings": ["label_smoothing_factor", "learning_rate", "model", "weight_decay"],
 }  # fmt: skip
 
 
@@ -59,11 +60,21 @@ def test_a_range_of_ones_own():
         space.of_facts(FACTS),
         [],
         ["weight_decay=0:0.1", "num_train_epochs=1:9", "learning_rate=1e-5:1e-2"],
-        space.own(FACTS),
+        FACTS,
     )
     assert found["weight_decay"] == {"kind": "float", "low": 0.0, "high": 0.1}
     assert found["num_train_epochs"] == {"kind": "int", "low": 1, "high": 9}
     assert found["learning_rate"]["kind"] == "log"
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("weight_decai", "did you mean 'weight_decay'"), ("zzz", "--help all lists them"), ("dropout", "keeps its own")],
+)
+def test_a_range_of_no_setting_is_refused_before_the_first_trial(name, says):
+    facts = {**FACTS, "recipe": "tag_bert"}
+    with pytest.raises(UserError, match=f"--range {name}: tag_bert has no such setting; .*{says}"):
+        space.chosen(space.of_facts(facts), [], [f"{name}=0:0.1"], facts)
 
 
 def test_the_words_of_train_are_the_words_of_a_search():
