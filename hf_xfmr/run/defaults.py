@@ -16,10 +16,10 @@ WARMUP = 0.1  # share of the run
 OF_BASE = 768  # the width of BERT-base, whose papers try 2e-5 to 5e-5
 
 
-def settle(args: Any, model: Any, rows: int | None, *, lora: bool = False) -> None:
+def settle(args: Any, model: Any, rows: int | None, *, lora: bool = False, steps: int = STEPS) -> None:
     """Put the settings that a user did not give into `args`, and what was chosen, a line, into `args.settled`, which is
-    said where training begins. What was given stays. `rows` of the train split; None: not known. Arguments that
-    `run.settings.parse` did not make stay as they are.
+    said where training begins. What was given stays. `rows` of the train split; None: not known. So many `steps` it is
+    to take at least. Arguments that `run.settings.parse` did not make stay as they are.
     """
     given = args.given
     if given is None:
@@ -38,7 +38,7 @@ def settle(args: Any, model: Any, rows: int | None, *, lora: bool = False) -> No
         args.warmup_steps = WARMUP
         said.append(f"warmup_steps {WARMUP}")
     if rows and args.max_steps <= 0:
-        said += _length(args, rows, given)
+        said += _length(args, rows, given, steps)
     if said:
         args.settled = [*getattr(args, "settled", ()), f"chosen: {', '.join(said)}; a flag of yours goes first"]
 
@@ -53,7 +53,7 @@ def rate(width: int, *, trained: bool, frozen: bool = False, lora: bool = False)
     return float(f"{min(found, 1e-3):.2g}")
 
 
-def _length(args: Any, rows: int, given: frozenset[str]) -> list[str]:
+def _length(args: Any, rows: int, given: frozenset[str], steps: int) -> list[str]:
     said = []
     if "per_device_train_batch_size" not in given and rows <= FEW:
         args.per_device_train_batch_size = SMALL
@@ -61,7 +61,7 @@ def _length(args: Any, rows: int, given: frozenset[str]) -> list[str]:
     if "num_train_epochs" not in given:
         batch = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
         least, most = EPOCHS
-        args.num_train_epochs = float(min(most, max(least, math.ceil(STEPS / math.ceil(rows / batch)))))
+        args.num_train_epochs = float(min(most, max(least, math.ceil(steps / math.ceil(rows / batch)))))
         said.append(f"num_train_epochs {args.num_train_epochs:g} ({rows:,} rows)")
     return said
 

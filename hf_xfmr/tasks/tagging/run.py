@@ -26,6 +26,7 @@ from .alignment import word_tags
 from .data import TaggingData
 from .encode import TaggingCollator
 from .metrics import TYPES, WHOLE, format_table, most, per_type, tagging_metrics
+from .new_weights import STEPS, new_model
 from .schemes import entities
 
 WORST = 50  # sentences that the report shows
@@ -58,7 +59,7 @@ def build_model(settings: ModelSettings, config: Any, corpus: TaggingData):
         model = loading.to_train(tagger, settings.model, config=config, head="classifier")
         return lora.adapt(model, settings, targets=("query", "key", "value"), task="TOKEN_CLS")
     config.update({"vocab_size": len(corpus.tokenizer), "pad_token_id": corpus.tokenizer.pad_token_id})
-    return tagger(config)
+    return new_model(tagger, config)
 
 
 def make_trainer(
@@ -66,7 +67,8 @@ def make_trainer(
 ) -> XfmrTrainer:
     """A trainer that keeps predicted labels, not logits, and evaluates whole sentences."""
     args.remove_unused_columns = False  # the collator leaves behind what the model does not read
-    defaults.settle(args, model, len(corpus.splits["train"]), lora=lora.is_adapted(model))
+    steps = {"steps": STEPS} if (getattr(args, "recipe_settings", None) or {}).get("model_config") else {}
+    defaults.settle(args, model, len(corpus.splits["train"]), lora=lora.is_adapted(model), **steps)
     defaults.best_by(args, "f1", lower=False)
     ranges.check_best(args, tagging_metrics([["B-X"]], [["B-X"]]))
     ranges.check_held_out(args, corpus.splits)
