@@ -4,10 +4,11 @@ Who sets one of `eval_strategy` and `save_strategy` has rarely heard of the othe
 is not given follows what is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..errors import UserError
+from ..report.names import is_lower
 
 ASKED = "load_best_model_at_end"
 
@@ -44,6 +45,18 @@ def settle(values: dict[str, Any], defaults: Mapping[str, Any]) -> list[str]:
     if given and next(iter(given.values())) == "steps":
         _settle_steps(values)
     return said
+
+
+def settle_direction(args: Any, given: Collection[str]) -> None:
+    """Of a figure of which less is better, as the error of ratings or perplexity, keep the checkpoint with the least:
+    Trainer takes the most of whatever is no loss. Raises `UserError` where `greater_is_better` was `given` against it.
+    """
+    name = args.metric_for_best_model
+    if not name or not is_lower(name):
+        return
+    if "greater_is_better" in given and args.greater_is_better:
+        raise UserError(f"greater_is_better is true, and of {name} less is better: leave greater_is_better out")
+    args.greater_is_better = False
 
 
 def _settle_steps(values: dict[str, Any]) -> None:

@@ -108,6 +108,7 @@ def parse(settings_class: type, arguments_class: type = XfmrTrainingArguments, *
     args.settled = decided  # said where training begins
     # What the file and the flags say; all else is a default. Names alone: it is saved, and a token may be among them.
     args.given = frozenset(name for name, value in values.items() if value is not None)
+    best.settle_direction(args, args.given)
     args.recipe = Path(str(sys.modules[settings_class.__module__].__file__)).stem
     args.call = str(call) if call else None
     args.recipe_settings = dataclasses.asdict(settings)  # for the checkpoints, which a run with others can't go on from

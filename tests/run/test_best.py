@@ -55,3 +55,21 @@ def test_what_excludes_one_another_is_named_with_the_setting_that_nobody_gave(tm
     with pytest.raises(UserError) as caught:
         parsed(tmp_path, *words.split())
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("figure", "greater"),
+    [("rmse", False), ("eval_mae", False), ("perplexity", False), ("bits_per_byte", False), ("loss", False),
+     ("accuracy", True), ("eval_f1_macro", True), ("pearson", True)],
+)  # fmt: skip
+def test_the_best_checkpoint_has_the_least_of_what_is_better_low(tmp_path, figure, greater):
+    """Trainer alone would take the most of whatever does not end with "loss": of ratings the worst checkpoint."""
+    args = parsed(tmp_path, "--metric_for_best_model", figure)
+    assert args.greater_is_better == greater
+
+
+def test_a_direction_against_the_figure_is_refused(tmp_path):
+    with pytest.raises(UserError, match="greater_is_better is true, and of rmse less is better: leave"):
+        parsed(tmp_path, "--metric_for_best_model", "rmse", "--greater_is_better", "true")
+    other = parsed(tmp_path, "--metric_for_best_model", "accuracy", "--greater_is_better", "false")
+    assert other.greater_is_better is False
