@@ -172,6 +172,15 @@ def test_a_stock_folder_teaches(kind, home, tmp_path):
     assert Teacher(str(tmp_path / "stock")).kind == KINDS[kind]
 
 
+def test_who_names_the_error_ends_with_the_least_of_it(home, tmp_path):
+    by_epoch = {"eval_strategy": "epoch", "learning_rate": 3e-2}
+    distilled(home, "ratings", tmp_path / "run", student_layers=1, metric_for_best_model="rmse", **by_epoch)
+    told = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    errors = [one["eval_rmse"] for one in told["log_history"] if "eval_rmse" in one]
+    assert min(errors) < max(errors)
+    assert told["metrics"]["validation"]["rmse"] == pytest.approx(min(errors), rel=1e-4)
+
+
 def test_many_labels_are_taught_as_few_are(home, tmp_path):
     """Of more than 100 a row has the ids of its labels, and a batch what they stand for."""
     names = [f"l{number}" for number in range(101)]
