@@ -51,7 +51,7 @@ def settle_direction(args: Any, given: Collection[str]) -> None:
     """Of a figure of which less is better, as the error of ratings or perplexity, keep the checkpoint with the least:
     Trainer takes the most of whatever is no loss. Raises `UserError` where `greater_is_better` was `given` against it.
     """
-    name = args.metric_for_best_model
+    name = getattr(args, "metric_for_best_model", None)  # a tokenizer is trained without
     if not name or not is_lower(name):
         return
     if "greater_is_better" in given and args.greater_is_better:
