@@ -141,7 +141,7 @@ def test_a_student_of_one_block_keeps_what_its_teacher_knows(kind, home, tmp_pat
     assert "teacher: 0 answers computed, " in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["several", pytest.param("ratings", marks=pytest.mark.slow)])
 def test_a_run_that_was_stopped_ends_as_one_that_was_not(kind, home, tmp_path, capsys):
     steps = {"max_steps": 4, "save_strategy": "steps", "save_steps": 2, "student_layers": 2}
     distilled(home, kind, tmp_path / "run", **steps)
