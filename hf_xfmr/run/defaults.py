@@ -16,10 +16,10 @@ WARMUP = 0.1  # share of the run
 OF_BASE = 768  # the width of BERT-base, whose papers try 2e-5 to 5e-5
 
 
-def settle(args: Any, model: Any, rows: int | None, *, lora: bool = False, steps: int = STEPS) -> None:
+def settle(args: Any, model: Any, rows: int | None, *, lora: bool = False, new_steps: int = STEPS) -> None:
     """Put the settings that a user did not give into `args`, and what was chosen, a line, into `args.settled`, which is
-    said where training begins. What was given stays. `rows` of the train split; None: not known. So many `steps` it is
-    to take at least. Arguments that `run.settings.parse` did not make stay as they are.
+    said where training begins. What was given stays. `rows` of the train split; None: not known. New weights are to
+    take at least `new_steps`. Arguments that `run.settings.parse` did not make stay as they are.
     """
     given = args.given
     if given is None:
@@ -38,7 +38,7 @@ def settle(args: Any, model: Any, rows: int | None, *, lora: bool = False, steps
         args.warmup_steps = WARMUP
         said.append(f"warmup_steps {WARMUP}")
     if rows and args.max_steps <= 0:
-        said += _length(args, rows, given, steps)
+        said += _length(args, rows, given, STEPS if trained else new_steps)
     if said:
         args.settled = [*getattr(args, "settled", ()), f"chosen: {', '.join(said)}; a flag of yours goes first"]
 

@@ -118,8 +118,7 @@ def naming_teacher() -> Iterator[None]:
     try:
         yield
     except (UserError, CheckpointError) as error:
-        said = str(error).removeprefix("model: ")
-        raise UserError(said if said.startswith("teacher") else f"teacher: {said}") from error
+        raise UserError(f"teacher: {str(error).removeprefix('model: ')}") from error
 
 
 def of_teacher(settings: Any) -> bool:

@@ -48,6 +48,8 @@ def test_a_narrow_model_learns_at_a_higher_rate_and_new_weights_at_a_higher_one_
 def test_few_rows_are_read_more_often():
     epochs = [settled(32, rows).num_train_epochs for rows in (100, 1_500, 5_000, 100_000)]
     assert epochs == [20, 7, 4, 3]
+    assert settled(32, 1_500, new_steps=1_500).num_train_epochs == 16
+    assert settled(32, 1_500, new_steps=1_500, checkpoint=True).num_train_epochs == 7
     assert settled(32, 1_500).per_device_train_batch_size == 16
     assert settled(32, 5_000).per_device_train_batch_size == 32
 

@@ -6,7 +6,7 @@ import torch
 
 from ...models.blocks import sinusoids
 
-POSITIONS = 0.14  # an amplitude: five times the deviation of the word vectors; a fifth of it and the double help less
+POSITIONS = 0.14  # an amplitude: five times the deviation of the word vectors; a fifth and 2.5 times of it help less
 STEPS = 1_500  # that it is to take: with 600, as a checkpoint takes, it was still learning
 
 

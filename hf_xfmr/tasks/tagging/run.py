@@ -67,8 +67,7 @@ def make_trainer(
 ) -> XfmrTrainer:
     """A trainer that keeps predicted labels, not logits, and evaluates whole sentences."""
     args.remove_unused_columns = False  # the collator leaves behind what the model does not read
-    steps = {"steps": STEPS} if (getattr(args, "recipe_settings", None) or {}).get("model_config") else {}
-    defaults.settle(args, model, len(corpus.splits["train"]), lora=lora.is_adapted(model), **steps)
+    defaults.settle(args, model, len(corpus.splits["train"]), lora=lora.is_adapted(model), new_steps=STEPS)
     defaults.best_by(args, "f1", lower=False)
     ranges.check_best(args, tagging_metrics([["B-X"]], [["B-X"]]))
     ranges.check_held_out(args, corpus.splits)
