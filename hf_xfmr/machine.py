@@ -119,6 +119,22 @@ def give_back_memory() -> None:
         trim(0)
 
 
+# glibc's numbers of `mallopt`, and what each is set to: bytes from which memory is asked of the system by itself, bytes
+# that may lie unused at the end of the heap, and bytes that it grows by.
+_KEEP = {-3: 2**30, -1: 2**31 - 1, -2: 2**26}
+
+
+def keep_memory() -> None:
+    """Have the C library keep what is freed for what is allocated next, where it can (glibc).
+
+    A training step frees all it took, and the next takes as much again. What went back to the system meanwhile comes
+    page by page, and is filled with zeros: of BERT-base 0.2 s of a step of 1.6 s.
+    """
+    option = getattr(_c_library(), "mallopt", None)
+    for name, size in _KEEP.items() if option is not None else ():
+        option(name, size)
+
+
 @functools.cache
 def _c_library() -> ctypes.CDLL | None:
     try:

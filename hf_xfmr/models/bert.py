@@ -31,6 +31,7 @@ from .losses import IGNORE, cross_entropy, mean_loss, sequence_classification_lo
 from .packing import Packing, Spans, is_asked, is_packable, packed_rows, positions, within
 from .recording import recorded, records
 from .stock import LoadOnlyRename, StockConfig, StockModel, register, renamings
+from .tied import look_up, one_matrix
 from .vocabulary import vocabulary_loss
 
 
@@ -91,7 +92,7 @@ class Embeddings(nn.Module):
 
     def forward(self, given: Tensor, position_ids: Tensor, token_type_ids: Tensor) -> Tensor:
         """given: ids (B, T) int64, or their word vectors (B, T, E); the others (B, T) or (1, T), int64."""
-        words = given if given.is_floating_point() else self.word(given)
+        words = given if given.is_floating_point() else look_up(self.word, given)
         x = words + self.segment(token_type_ids) + self.position(position_ids)
         return self.dropout(self.norm(x))
 
@@ -273,6 +274,7 @@ class XfmrBertForPreTraining(XfmrBertPreTrainedModel):
         self.mlm_head.decoder, self.mlm_head.bias = new_embeddings, new_embeddings.bias
 
     @can_return_tuple
+    @one_matrix
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -323,6 +325,7 @@ class XfmrBertForMaskedLM(XfmrBertPreTrainedModel):
     set_output_embeddings = XfmrBertForPreTraining.set_output_embeddings
 
     @can_return_tuple
+    @one_matrix
     def forward(
         self,
         input_ids: Tensor | None = None,

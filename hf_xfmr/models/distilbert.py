@@ -25,6 +25,7 @@ from .blocks import Attention, FeedForward, activation, sinusoids
 from .dropout import Dropout
 from .packing import Spans, positions
 from .stock import StockConfig, StockModel, register, renamings
+from .tied import look_up
 
 EPS = 1e-12  # of every norm; no field of the config
 
@@ -77,7 +78,7 @@ class Embeddings(nn.Module):
 
     def forward(self, given: Tensor, position_ids: Tensor, token_type_ids: Tensor) -> Tensor:
         """given: ids (B, T) int64, or their word vectors (B, T, E); position_ids (B, T) or (1, T), int64."""
-        words = given if given.is_floating_point() else self.word(given)
+        words = given if given.is_floating_point() else look_up(self.word, given)
         return self.dropout(self.norm(words + self.position(position_ids)))
 
     def places(self, given: Tensor, rows: Tensor | None, past: int = 0) -> Tensor:

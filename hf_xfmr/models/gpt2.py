@@ -30,6 +30,7 @@ from .losses import cross_entropy, next_tokens, sequence_classification_loss
 from .packing import Packing, Spans, is_packable, packed_rows, positions, within
 from .recording import recorded, records
 from .stock import StockConfig, StockModel, register, renamings
+from .tied import look_up, one_matrix
 from .versions import CACHE, CACHE_NAMES, slice_logits_to_keep, takes_cache
 from .vocabulary import vocabulary_loss
 
@@ -188,7 +189,7 @@ class XfmrGPT2Model(XfmrGPT2PreTrainedModel):
             given, position_ids = packing.pack(given), packing.pack(position_ids)  # (1, N) each
             token_type_ids = packing.pack(token_type_ids)
         check_positions(position_ids, self.config.n_positions)
-        words = given if given.is_floating_point() else self.word(given)
+        words = given if given.is_floating_point() else look_up(self.word, given)
         x = words + self.position(position_ids)
         if token_type_ids is not None:
             x = x + self.word(token_type_ids)
@@ -220,6 +221,7 @@ class XfmrGPT2ForCausalLM(XfmrGPT2PreTrainedModel, FastGenerationMixin):
 
     @takes_cache
     @can_return_tuple
+    @one_matrix
     def forward(  # `generate` reads this signature: what it should prepare has to be named here
         self,
         input_ids: Tensor | None = None,

@@ -33,6 +33,7 @@ from .losses import IGNORE, cross_entropy
 from .packing import Packing, Spans, check_pairs, is_packable, packed_rows, positions, sequence_starts, within
 from .recording import recorded, records
 from .stock import StockConfig, StockModel, register, renamings
+from .tied import look_up, one_matrix
 from .versions import CACHE, CACHE_NAMES, takes_cache
 from .vocabulary import vocabulary_loss
 
@@ -130,7 +131,7 @@ class Embeddings(nn.Module):
 
     def forward(self, given: Tensor, position_ids: Tensor) -> Tensor:
         """given: ids (B, T) int64, or their word vectors (B, T, E), not yet scaled; position_ids (1, T) int64."""
-        words = given if given.is_floating_point() else self.word(given)
+        words = given if given.is_floating_point() else look_up(self.word, given)
         return self.dropout(words * self.scale + self.position[position_ids])  # (B, T, E)
 
 
@@ -445,6 +446,7 @@ class XfmrForConditionalGeneration(XfmrPreTrainedModel, FastGenerationMixin):
 
     @takes_cache
     @can_return_tuple
+    @one_matrix
     def forward(
         self,
         input_ids: Tensor | None = None,

@@ -9,6 +9,7 @@ from torch.autograd.function import once_differentiable
 
 from .linear import is_plain
 from .losses import IGNORE, cross_entropy, mean_loss
+from .tied import scoring
 
 
 def vocabulary_loss(
@@ -37,7 +38,7 @@ def vocabulary_loss(
     kind = rows.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else head.weight.dtype
     share = mean_loss(torch.ones((), device=rows.device), len(labels), num_items_in_batch)
-    return _ChunkedCrossEntropy.apply(rows, head.weight, bias, labels, share, label_smoothing, dtype)
+    return _ChunkedCrossEntropy.apply(rows, scoring(head.weight), bias, labels, share, label_smoothing, dtype)
 
 
 CHUNK = 2**26  # scores held at a time, 128 MiB in bfloat16: each further chunk adds to a gradient [vocab, E]

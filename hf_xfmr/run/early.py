@@ -1,9 +1,11 @@
-"""Imported first by a recipe's script: answers its `--help` before the imports below it, which take seconds.
+"""Imported first by a recipe's script: answers its `--help` before the imports below it, which take seconds, and says
+how memory is to be taken.
 
 What the script says of its flags is read from its source. Of a script that is not understood, and of any other program
 that imports a recipe, it does nothing: `settings.parse` answers then.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -25,3 +27,5 @@ def answer() -> None:
 
 
 answer()
+# Read by PyTorch when it first takes memory: large tensors lie in pages of 2 MB where Linux has them for the asking.
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")

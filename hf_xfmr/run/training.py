@@ -3,6 +3,7 @@
 import textwrap
 from typing import Any
 
+from ..machine import give_back_memory, keep_memory
 from ..training import many_processes
 from ..training.trainer import XfmrTrainer, XfmrTrainingArguments
 from .aside import hush
@@ -33,5 +34,8 @@ def train(trainer: XfmrTrainer) -> float:
         *(textwrap.fill(one, WIDTH, **WHOLE) for one in getattr(args, "settled", ())),
     )
     hush()
+    if args.device.type == "cpu":
+        keep_memory()
     trainer.train(resume_from_checkpoint=args.resume_from_checkpoint or args.resume)
+    give_back_memory()
     return trainer.seconds
