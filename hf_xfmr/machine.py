@@ -8,6 +8,7 @@ import platform
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,20 +120,28 @@ def give_back_memory() -> None:
         trim(0)
 
 
-# glibc's numbers of `mallopt`, and what each is set to: bytes from which memory is asked of the system by itself, bytes
-# that may lie unused at the end of the heap, and bytes that it grows by.
-_KEEP = {-3: 2**30, -1: 2**31 - 1, -2: 2**26}
+# By glibc's numbers for `mallopt`: from how many bytes on memory is asked of the system by itself, how many may lie
+# idle at the end of the heap, and by how many that grows. The second are those that glibc's own adjusting ends at.
+_KEPT = {-3: 2**30, -1: 2**31 - 1, -2: 2**26}
+_GIVEN_BACK = {-3: 2**25, -1: 2**26, -2: 2**17}
 
 
-def keep_memory() -> None:
-    """Have the C library keep what is freed for what is allocated next, where it can (glibc).
+@contextmanager
+def kept_memory() -> Iterator[None]:
+    """Within, the C library keeps what is freed for what is allocated next, where it can (glibc).
 
     A training step frees all it took, and the next takes as much again. What went back to the system meanwhile comes
-    page by page, and is filled with zeros: of BERT-base 0.2 s of a step of 1.6 s.
+    page by page, and filled with zeros: of BERT-base 0.2 s of a step of 1.6 s.
     """
-    option = getattr(_c_library(), "mallopt", None)
-    for name, size in _KEEP.items() if option is not None else ():
-        option(name, size)
+    option = getattr(_c_library(), "mallopt", None) or (lambda name, size: 0)
+    try:
+        for name, size in _KEPT.items():
+            option(name, size)
+        yield
+    finally:
+        for name, size in _GIVEN_BACK.items():
+            option(name, size)
+        give_back_memory()
 
 
 @functools.cache

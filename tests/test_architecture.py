@@ -1,6 +1,7 @@
 """Dependencies point one way, what travels to a hub can travel, and the tree that the pages show is the tree."""
 
 import ast
+import functools
 import os
 import re
 import shutil
@@ -25,6 +26,7 @@ SHARED_PARTS = {
     "linear",
     "dropout",
     "stock",
+    "tied",
     "versions",
     "vocabulary",
 }
@@ -46,9 +48,15 @@ def module_name(file: Path) -> str:
     return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
+@functools.cache
+def known_modules() -> frozenset[str]:
+    return frozenset(module_name(other) for other in PACKAGE.rglob("*.py"))
+
+
+@functools.cache
 def imported_files(file: Path) -> set[str]:
     """The modules of hf_xfmr that a file imports."""
-    known = {module_name(other) for other in PACKAGE.rglob("*.py")}
+    known = known_modules()
     package = list(file.relative_to(ROOT).parent.parts)
     found = set()
     for level, module, names in imports(file):

@@ -113,12 +113,12 @@ def is_packable(model, kwargs: dict, *masks: Tensor | None) -> bool:
     own attention where the device has a kernel for it, by the written-out one where the weights are asked for, outside
     torch.compile and torch.export. `model` has its layers as `blocks`.
 
-    Hidden states and weights that are asked for while gradients are recorded keep a batch's padding: what would be put
-    back for the caller is a copy beside the way to the loss, and had no gradient of its own."""
+    Hidden states and weights that are asked for under gradient checkpointing keep a batch's padding: a block that is
+    computed anew would not know what was put back of the one before (`recording.py`)."""
     recorded = is_asked(model, kwargs, "output_hidden_states", "output_attentions")
     return (
         not torch.compiler.is_compiling()
-        and not (recorded and torch.is_grad_enabled())
+        and not (recorded and torch.is_grad_enabled() and getattr(model, "is_gradient_checkpointing", False))
         and not keeps_rows()  # which a compiler can't read
         and all(mask is None or mask.dim() == 2 for mask in masks)
         and packed_kernel(model, is_asked(model, kwargs, "output_attentions")) is not None

@@ -1,9 +1,10 @@
 """The training itself: from the newest whole checkpoint, in the precision that is said."""
 
 import textwrap
+from contextlib import nullcontext
 from typing import Any
 
-from ..machine import give_back_memory, keep_memory
+from ..machine import kept_memory
 from ..training import many_processes
 from ..training.trainer import XfmrTrainer, XfmrTrainingArguments
 from .aside import hush
@@ -34,8 +35,6 @@ def train(trainer: XfmrTrainer) -> float:
         *(textwrap.fill(one, WIDTH, **WHOLE) for one in getattr(args, "settled", ())),
     )
     hush()
-    if args.device.type == "cpu":
-        keep_memory()
-    trainer.train(resume_from_checkpoint=args.resume_from_checkpoint or args.resume)
-    give_back_memory()
+    with kept_memory() if args.device.type == "cpu" else nullcontext():
+        trainer.train(resume_from_checkpoint=args.resume_from_checkpoint or args.resume)
     return trainer.seconds

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from cases import CASES
 
 SLOW = ("checkpoints",)  # a training each
-QUICK = 3  # cases of a kind in the default suite, spread over it
+QUICK = 2  # cases of a kind in the default suite, spread over it
 
 
 def chosen() -> list[str]:

@@ -81,6 +81,7 @@ def readme_says(out) -> str:
     return fresh_process(f"import os; os.chdir({str(out)!r})\n{code}", without_package=True).strip()
 
 
+@pytest.mark.slow
 def test_a_gpt2_classifier_becomes_a_graph_of_any_number_of_rows(tmp_path):
     """A rater, whose graph was of one batch size only."""
     tokenizer = char_tokenizer()

@@ -119,7 +119,9 @@ def test_more_loss_than_was_asked_for_is_an_error_and_leaves_no_folder(tmp_path,
     ("options", "name"),
     [
         ({"problem_type": "regression", "num_labels": 1}, "rmse"),
-        ({"problem_type": "multi_label_classification", "num_labels": 3}, "f1_micro"),
+        pytest.param(
+            {"problem_type": "multi_label_classification", "num_labels": 3}, "f1_micro", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_ratings_and_several_labels_are_compared_by_their_own_figures(options, name, tmp_path):

@@ -208,6 +208,7 @@ for auto_class, (folder, name) in {folders!r}.items():
 """
 
 
+@pytest.mark.slow
 def test_loads_in_a_process_with_and_without_the_package(tmp_path):
     """By the code that a folder carries along, where hf_xfmr can't be imported; and by name, where it is imported."""
     folders, expected = {}, []

@@ -25,13 +25,9 @@ DEVICES = {  # the device's kind and compute capability, whether it is AMD's, an
 }
 MODES = {  # attention, what is asked for, in training, compiled, and the rows as given
     "evaluation, training": {},
-    "`output_hidden_states`, under `torch.no_grad`": {"asked": {"output_hidden_states": True}, "gradients": False},
-    "`eager`, `output_attentions`, under `torch.no_grad`": {
-        "implementation": "eager",
-        "asked": {"output_attentions": True},
-        "gradients": False,
-    },
-    "either of them, gradients recorded": {"asked": {"output_hidden_states": True}},
+    "`output_hidden_states`": {"asked": {"output_hidden_states": True}},
+    "`eager`, `output_attentions`": {"implementation": "eager", "asked": {"output_attentions": True}},
+    "either of them, under gradient checkpointing": {"asked": {"output_hidden_states": True}, "checkpointing": True},
     "`eager` otherwise": {"implementation": "eager"},
     "`flash_attention_2`, `flex_attention`": {"implementation": "flex_attention"},
     "a mask of four dimensions": {"mask": torch.ones(1, 1, 2, 2)},
@@ -63,7 +59,7 @@ def decided(
     by_row=False,
     compiled=False,
     dropout=0.0,
-    gradients=True,
+    checkpointing=False,
 ):
     """What a forward pass does: the kernel's name, or "padded"."""
     attention = SimpleNamespace(head_dim=HEAD, dropout=dropout)
@@ -72,11 +68,12 @@ def decided(
         device=torch.device(kind, 0) if kind in ("cuda", "xpu", "xla") else torch.device(kind),
         dtype=getattr(torch, precision),
         training=dropout > 0,
+        is_gradient_checkpointing=checkpointing,
         blocks=[SimpleNamespace(attention=attention)],
     )
     asked = asked or {}
     mask = torch.ones(2, 3) if mask is None else mask
-    with mock.patch.object(torch.compiler, "is_compiling", return_value=compiled), torch.set_grad_enabled(gradients):
+    with mock.patch.object(torch.compiler, "is_compiling", return_value=compiled):
         if by_row:
             with packing.rows_as_given():
                 packs = packing.is_packable(model, asked, mask)

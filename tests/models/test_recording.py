@@ -81,10 +81,19 @@ def test_what_is_recorded_equals_stock_and_is_zero_at_padding(family, padding, t
         assert not one[~real].any(), name
 
 
+@pytest.mark.parametrize("checkpointing", [False, True], ids=["", "checkpointing"])
 @pytest.mark.parametrize("family", ["bert", "gpt2", "marian"])
-def test_gradients_of_and_through_what_is_recorded_are_stock_s(family):
-    """A state or weight that is asked for while gradients are recorded lies on the way to the output, as in stock."""
+def test_gradients_of_and_through_what_is_recorded_are_stock_s(family, checkpointing):
+    """A state or weight that is asked for while gradients are recorded lies on the way to the output, as in stock; no
+    padding token is computed there, but under gradient checkpointing."""
     stock, ours = twins(family, "eager")
+    if checkpointing:
+        for model in (stock.train(), ours.train()):
+            model.gradient_checkpointing_enable({"use_reentrant": False})
+    tokens = []
+    for name, block in ours.named_modules():
+        if name.endswith("blocks.1"):
+            block.register_forward_hook(lambda _, args, __: tokens.append(args[0].shape[:2].numel()))
     batch = batch_of(family, "left")
     side = "decoder_" if family == "marian" else ""
     names = [f"{side}hidden_states", f"{side}attentions"]
@@ -97,10 +106,26 @@ def test_gradients_of_and_through_what_is_recorded_are_stock_s(family):
             total = total + (layer * torch.randn(layer.shape, generator=generator))[words].sum()
         (total / 100).backward(retain_graph=True)
         state, weights = torch.autograd.grad(out[0][real].sin().sum(), [out[name][0] for name in names])
-        found.append((state[real], weights.transpose(1, 2)[real]))
+        pairs = real[:, :, None] & real[:, None]  # what stock gives for a look at padding means nothing
+        found.append((state[real], weights.permute(0, 2, 3, 1)[pairs]))
     same_gradients(ours, stock)
     for mine, theirs in zip(found[1], found[0], strict=True):
         same_as_stock(mine, theirs)
+    if not checkpointing:
+        assert tokens == ([sum(SOURCES)] if family != "marian" else [sum(SOURCES), sum(TARGETS)])
+    assert not any(block._forward_pre_hooks for name, block in ours.named_modules() if name.endswith("blocks.0"))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_loss_on_hidden_states_by_fused_attention_trains_as_stock_s(family):
+    """As a student's who is to have its teacher's states."""
+    stock, ours = twins(family, "sdpa")
+    stock.train(), ours.train()
+    batch = batch_of(family, "right")
+    for model in (stock, ours):
+        states = recorded(model(**batch, output_hidden_states=True), batch)
+        sum(layer[words].square().mean() for _, layer, words in states).backward()
+    same_gradients(ours, stock)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -103,12 +103,12 @@ def texts(row):
 def test_corpora_are_whole_and_clean(name):
     splits = samples.load(f"sample:{name}")
     assert {split: len(rows) for split, rows in splits.items()} == ROWS[name]
-    ids = Counter(identifier for rows in splits.values() for identifier in rows["id"])
+    ids = Counter(identifier for rows in splits.values() for identifier in rows["id"][:])
     assert max(ids.values()) == 1
     some = [
         text
         for rows in splits.values()
-        for row in rows.select(range(0, len(rows), 1 + len(rows) // 2000))
+        for row in rows.select(range(0, len(rows), 1 + len(rows) // 2000)).to_list()
         for text in texts(row)
     ]
     assert all(text == text.strip("\n\r\t ") or name.startswith("shakespeare") for text in some)

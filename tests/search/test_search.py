@@ -57,8 +57,8 @@ def place(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def found(place):
-    """A search of five trials with its refits, and what it said of them."""
-    return search(str(place / "data.yaml"), trials=5, ranges=TRIED, over=["learning_rate"], seeds=[1, 2],
+    """A search of three trials with its refits, and what it said of them."""
+    return search(str(place / "data.yaml"), trials=3, ranges=TRIED, over=["learning_rate"], seeds=[1, 2],
                   output_dir=place / "found")  # fmt: skip
 
 
@@ -119,15 +119,15 @@ def test_where_no_trial_is_better_the_own_settings_are_trained_once(place, capsy
 
 def test_the_same_command_goes_on_and_other_settings_are_refused(found, place, capsys):
     folder = place / "found"
-    again = search(str(place / "data.yaml"), trials=5, ranges=TRIED, over=["learning_rate"], seeds=[1, 2],
+    again = search(str(place / "data.yaml"), trials=3, ranges=TRIED, over=["learning_rate"], seeds=[1, 2],
                    output_dir=folder)  # fmt: skip
     assert again["best"] == found["best"]
     assert again["trials"] == found["trials"]
     assert "training with" not in capsys.readouterr().out
     with pytest.raises(UserError, match=r"holds a search with --range .*, not \[\]: go back to what it was"):
-        search(str(place / "data.yaml"), trials=5, over=["learning_rate"], output_dir=folder)
+        search(str(place / "data.yaml"), trials=3, over=["learning_rate"], output_dir=folder)
     with pytest.raises(UserError, match=r"holds a search with weight_decay None, not 0\.1"):
-        search(str(place / "data.yaml"), ["--weight_decay", "0.1"], trials=5, ranges=TRIED, over=["learning_rate"],
+        search(str(place / "data.yaml"), ["--weight_decay", "0.1"], trials=3, ranges=TRIED, over=["learning_rate"],
                output_dir=folder)  # fmt: skip
 
 
@@ -205,7 +205,7 @@ def test_more_trials_that_find_better_settings_train_with_these(found, place, ca
     trial = optuna.create_trial(params={**known.params, "learning_rate": better}, value=0.99,
                                 distributions=known.distributions)  # fmt: skip
     begun.optuna.add_trial(trial)
-    more = search(str(place / "data.yaml"), trials=6, ranges=TRIED, over=["learning_rate"], seeds=[1, 2],
+    more = search(str(place / "data.yaml"), trials=4, ranges=TRIED, over=["learning_rate"], seeds=[1, 2],
                   output_dir=folder)  # fmt: skip
     assert more["best"] == {**found["best"], "learning_rate": better}
     assert f"the trainings with the former best ones are in {folder / 'best-before'}" in capsys.readouterr().out

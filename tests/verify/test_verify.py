@@ -16,10 +16,7 @@ from hf_xfmr.verify import forward, generation, outcome, rows, saving, subject, 
 OTHERS = ("GPT2LMHeadModel", "GPT2ForSequenceClassification", "GPT2ForTokenClassification", "MarianMTModel")
 KIN_CLASSES = [kin_classes(family, suffix)[0].__name__ for family in KIN for suffix in KIN_SUFFIXES]
 CLASSES = [stock.__name__ for stock, _ in BERT_HEADS.values()] + list(OTHERS) + KIN_CLASSES
-QUICK = (
-    "BertForSequenceClassification",
-    "MarianMTModel",
-)
+QUICK = ("BertForSequenceClassification",)
 SAVED = "saved, loaded in a new process = before"
 PACKED, CUT, EVALUATED = (
     "packed = each row alone",

@@ -105,7 +105,7 @@ def test_the_loss_and_its_gradients_are_those_written_out_in_torch(kind, labelle
             torch.testing.assert_close(found[name], one.grad, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["several", pytest.param("ratings", marks=pytest.mark.slow)])
 def test_a_student_of_one_block_keeps_what_its_teacher_knows(kind, home, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HOME", str(tmp_path / "cache"))
     more = lines(tmp_path / "more.jsonl", [{"text": one["text"]} for one in rows(kind, 50, 7)])
