@@ -8,6 +8,7 @@ zeros (stock classes return noise there).
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
+from itertools import groupby
 
 import torch
 from torch import Tensor
@@ -216,8 +217,8 @@ def packed_attention(module, query, key, value, attention_mask: Spans, scaling, 
     """Attention within each sequence of a packed row, on views: no mask, no padding.
 
     query [1, H, N, D], key and value [1, H, M, D] to ([1, N, H, D], None). With dropout, which torch's kernel does not
-    know on a CPU, it is `dropout_attention`. Half precision is computed in float32 there: for matrices as small as
-    these a CPU's bfloat16 kernels are slower, and less exact. GPUs have kernels of their own (`kernels.py`).
+    know on a CPU, it is `dropout_attention`. Half precision is computed in float32 there where gradients are recorded,
+    since a CPU's bfloat16 kernel takes twice as long on the way back. GPUs have kernels of their own (`kernels.py`).
     """
     spans, dtype = attention_mask, query.dtype
     kernel = kernel_on(query.device, dtype, query.size(-1)) or Kernel.LENGTHS
@@ -226,16 +227,33 @@ def packed_attention(module, query, key, value, attention_mask: Spans, scaling, 
     if is_cheap(query, dropout):
         options = {"is_causal": module.is_causal, "scaling": scaling, "p": dropout}
         return dropout_attention(query, key, value, spans.query, spans.key, **options), None
-    if dtype in (torch.bfloat16, torch.float16):
+    recorded = torch.is_grad_enabled() and any(t.requires_grad for t in (query, key, value))
+    if dtype == torch.float16 or (dtype == torch.bfloat16 and recorded):
         query, key, value = query.float(), key.float(), value.float()
     options = {"dropout_p": dropout, "is_causal": module.is_causal, "scale": scaling}
     with torch.autocast("cpu", enabled=False) if torch.is_autocast_enabled("cpu") else nullcontext():
         if len(spans.query) == 1:  # of one short text what follows would cost as much as its attention
-            attended = F.scaled_dot_product_attention(query, key, value, **options)
+            attended = F.scaled_dot_product_attention(query, key, value, **options).transpose(1, 2)
         else:
-            parts = zip(query.split(spans.query, 2), key.split(spans.key, 2), value.split(spans.key, 2), strict=True)
-            attended = torch.cat([F.scaled_dot_product_attention(*part, **options) for part in parts], dim=2)
-    return attended.transpose(1, 2).to(dtype), None
+            attended = _runs_of_equal_lengths(query, key, value, spans, options)
+    return attended.to(dtype), None
+
+
+def _runs_of_equal_lengths(query: Tensor, key: Tensor, value: Tensor, spans: Spans, options: dict) -> Tensor:
+    """One call for sequences of one length that follow one another, as in batches sorted by length: all of them views.
+    query [1, H, N, D], key and value [1, H, M, D] to [1, N, H, D]."""
+    runs = [(len(list(run)), *lengths) for lengths, run in groupby(zip(spans.query, spans.key, strict=True))]
+    read = [count * length for count, length, _ in runs], *([count * memory for count, _, memory in runs],) * 2
+    rows = (t.squeeze(0).transpose(0, 1) for t in (query, key, value))  # (N, H, D) and twice (M, H, D)
+    outs = []
+    for (count, length, memory), *parts in zip(
+        runs, *(t.split(sizes) for t, sizes in zip(rows, read, strict=True)), strict=True
+    ):
+        q, k, v = (
+            t.unflatten(0, (count, n)).transpose(1, 2) for t, n in zip(parts, (length, memory, memory), strict=True)
+        )
+        outs.append(F.scaled_dot_product_attention(q, k, v, **options).transpose(1, 2).flatten(0, 1))
+    return torch.cat(outs).unsqueeze(0)
 
 
 def unpadded_attention(module, query, key, value, attention_mask: None, scaling, dropout=0.0, **_):

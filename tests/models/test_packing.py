@@ -1,5 +1,7 @@
 """Dropping padding changes no number, and sequences packed into one row do not see one another."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from oracles import BERT_HEADS, loop_attention, same_to_rounding, tiny_stock, twin
@@ -275,3 +277,37 @@ def test_a_row_longer_than_the_model_s_positions_is_refused_in_one_sentence(atte
     assert bert(ids, position_ids=two).last_hidden_state.shape == (1, 41, 32)
     if attention == "sdpa":
         assert bert(ids, (torch.arange(41) < 40).long().unsqueeze(0)).last_hidden_state.shape == (1, 41, 32)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("is_causal", [False, True])
+def test_sequences_of_one_length_that_follow_one_another_are_one_call(monkeypatch, is_causal, dtype):
+    """Each of them as alone, among others of other lengths and of none; in training too."""
+    lengths = [3, 3, 3, 5, 0, 0, 1, 1, 3]
+    generator = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(1, 2, sum(lengths), 8, generator=generator).to(dtype).requires_grad_() for _ in range(3))
+    spans, module = Spans(lengths, lengths), SimpleNamespace(is_causal=is_causal)
+    alone = [
+        torch.nn.functional.scaled_dot_product_attention(*(t.float() for t in part), is_causal=is_causal)
+        for part in zip(q.split(lengths, 2), k.split(lengths, 2), v.split(lengths, 2), strict=True)
+    ]
+    expected = torch.cat(alone, dim=2).transpose(1, 2)
+    calls, attention = [], torch.nn.functional.scaled_dot_product_attention
+    monkeypatch.setattr(
+        "hf_xfmr.models.packing.F.scaled_dot_product_attention",
+        lambda q, *rest, **options: (calls.append(len(q)), attention(q, *rest, **options))[1],
+    )
+    out, _ = packed_attention(module, q, k, v, spans, 8**-0.5)
+    assert calls == [3, 1, 2, 2, 1]
+    assert out.dtype == dtype
+    roundings = {"rtol": 1e-5, "atol": 1e-6} if dtype is torch.float32 else {"rtol": 0.02, "atol": 0.02}
+    torch.testing.assert_close(out.float(), expected, **roundings)
+    upstream = torch.randn(out.shape, generator=generator)
+    for mine, theirs in zip(
+        torch.autograd.grad(out.float(), (q, k, v), upstream),
+        torch.autograd.grad(expected, (q, k, v), upstream),
+        strict=True,
+    ):
+        torch.testing.assert_close(mine.float(), theirs.float(), **roundings)
+    with torch.no_grad():
+        torch.testing.assert_close(packed_attention(module, q, k, v, spans, 8**-0.5)[0].float(), expected, **roundings)
