@@ -4,7 +4,7 @@ import textwrap
 from contextlib import nullcontext
 from typing import Any
 
-from ..machine import kept_memory
+from ..machine import free_memory, kept_memory
 from ..training import many_processes
 from ..training.trainer import XfmrTrainer, XfmrTrainingArguments
 from .aside import hush
@@ -25,6 +25,16 @@ def precision(args: XfmrTrainingArguments) -> str:
     )
 
 
+ROOM = (
+    8  # times the weights; a training holds 4 times, with gradients and the optimizer, and the activations of a batch
+)
+
+
+def _has_room(model) -> bool:
+    """Whether memory that is kept between steps, up to a third of what a training holds, will not be missed."""
+    return free_memory() > ROOM * sum(p.numel() * p.element_size() for p in model.parameters())
+
+
 def train(trainer: XfmrTrainer) -> float:
     """Train, from the newest whole checkpoint if there is any and `resume` is on. Returns the seconds it took, those
     before it was resumed too."""
@@ -35,6 +45,6 @@ def train(trainer: XfmrTrainer) -> float:
         *(textwrap.fill(one, WIDTH, **WHOLE) for one in getattr(args, "settled", ())),
     )
     hush()
-    with kept_memory() if args.device.type == "cpu" else nullcontext():
+    with kept_memory() if args.device.type == "cpu" and _has_room(trainer.model) else nullcontext():
         trainer.train(resume_from_checkpoint=args.resume_from_checkpoint or args.resume)
     return trainer.seconds
