@@ -2,7 +2,6 @@
 
 import ctypes
 import sys
-from pathlib import Path
 
 import pytest
 from oracles import fresh_process
@@ -43,16 +42,14 @@ print("faults", trainer.faults)
 """
 
 
-@pytest.mark.parametrize(("free", "keeps"), [(2**40, True), (1000, False)])
-def test_a_step_on_a_cpu_is_handed_few_pages_where_there_is_room(free, keeps):
+def test_a_step_on_a_cpu_is_handed_few_pages():
     pages = (2**20 + 2**22 + 2**24) * 4 // 4096
-    faults = int(fresh_process(STEPS.replace("FREE", str(free))).split("faults ")[1])
-    assert faults < pages / 20 or not keeps
-    if not keeps and _pages_are_small():
-        assert faults > pages / 20
+    assert int(fresh_process(STEPS.replace("FREE", str(2**40))).split("faults ")[1]) < pages / 20
 
 
-def _pages_are_small() -> bool:
-    """Whether Linux hands out pages of 4 KB, unasked."""
-    path = Path("/sys/kernel/mm/transparent_hugepage/enabled")
-    return path.exists() and "[always]" not in path.read_text()
+def test_where_there_is_little_room_nothing_is_kept():
+    """Said by what the C library is told: how many pages it is handed then is its own and the system's business."""
+    told = "from hf_xfmr import machine\nmachine._KEPT = {0: 0.5}  # which no C library can be told\n"
+    assert "faults " in fresh_process(told + STEPS.replace("FREE", "1000"))
+    with pytest.raises(AssertionError, match="ArgumentError"):
+        fresh_process(told + STEPS.replace("FREE", str(2**40)))
