@@ -19,6 +19,17 @@ from .kernel_checks import kernel_on
 from .kernels import Kernel, Spans, attend
 
 
+def taken(x: Tensor, keep: Tensor) -> Tensor:
+    """Of [B, T, ...] the places `keep` [N] of the flattened grid: [1, N, ...]."""
+    return x.flatten(0, 1).index_select(0, keep).unsqueeze(0)
+
+
+def put_back(x: Tensor, keep: Tensor, shape: tuple[int, int] | torch.Size) -> Tensor:
+    """[1, N, ...] to [B, T, ...] of this `shape`, zeros elsewhere."""
+    full = x.new_zeros(shape[0] * shape[1], *x.shape[2:])
+    return full.index_copy(0, keep, x.squeeze(0)).unflatten(0, tuple(shape))
+
+
 class Packing:
     """Where the real tokens of a batch are: `keep` [N] indexes the flattened [B * T] grid, `lengths` are those of the
     sequences that follow one another there. A row holds one sequence, or several if the caller packed it."""
@@ -73,12 +84,11 @@ class Packing:
         """[B, T, ...] (or [1, T, ...], the same for every row) to [1, N, ...]; None stays None."""
         if x is None:
             return None
-        return x.expand(*self.shape, *x.shape[2:]).flatten(0, 1).index_select(0, self.keep).unsqueeze(0)
+        return taken(x.expand(*self.shape, *x.shape[2:]), self.keep)
 
     def unpack(self, x: Tensor) -> Tensor:
         """[1, N, ...] to [B, T, ...], zeros where there was padding."""
-        full = x.new_zeros(self.shape.numel(), *x.shape[2:])
-        return full.index_copy(0, self.keep, x.squeeze(0)).unflatten(0, self.shape)
+        return put_back(x, self.keep, self.shape)
 
     def only(self, few: "Packing", x: Tensor) -> Tensor:
         """[1, N, ...] to [1, M, ...]: of these tokens those that are also in `few`, a packing of the same batch."""

@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers.utils.output_capturing import capture_outputs
 
 from .kernels import Spans
-from .packing import Packing, is_asked
+from .packing import Packing, is_asked, put_back, taken
 
 logger = logging.getLogger(__name__)
 
@@ -57,8 +57,8 @@ def _on_the_way(model, kwargs: dict) -> Iterator[dict[int, tuple[Tensor, Tensor]
             return None
         assert mask.kept is not None
         places, _, (rows, length, _) = mask.kept
-        batch = x.new_zeros(rows * length, x.size(-1)).index_copy(0, places, x[0]).unflatten(0, (rows, length))
-        again = batch.flatten(0, 1).index_select(0, places).unsqueeze(0)
+        batch = put_back(x, places, (rows, length))
+        again = taken(batch, places)
         given[id(x)], given[id(again)] = (x, batch), (again, batch)
         return again
 

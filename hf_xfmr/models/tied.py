@@ -50,10 +50,10 @@ def one_matrix(forward):
 def look_up(words: nn.Embedding, ids: Tensor) -> Tensor:
     """`words(ids)`: ids (B, T) int64 to vectors (B, T, E)."""
     uses = None if torch.compiler.is_compiling() else _uses.get()
-    is_plain = type(words) is nn.Embedding and not (
-        words._forward_hooks or words._forward_pre_hooks or words._backward_hooks or words._backward_pre_hooks
-    )
-    if uses is None or not is_plain or words.weight is not uses.weight or words.max_norm is not None:
+    if uses is None or words.weight is not uses.weight:
+        return words(ids)
+    hooks = words._forward_hooks or words._forward_pre_hooks or words._backward_hooks or words._backward_pre_hooks
+    if type(words) is not nn.Embedding or hooks or words.max_norm is not None:
         return words(ids)
     return F.embedding(ids, uses.of_words(), words.padding_idx, sparse=True)
 

@@ -25,9 +25,8 @@ def precision(args: XfmrTrainingArguments) -> str:
     )
 
 
-ROOM = (
-    8  # times the weights; a training holds 4 times, with gradients and the optimizer, and the activations of a batch
-)
+# Times a model's weights: a training holds four times, with gradients and the optimizer, and a batch's activations.
+ROOM = 8
 
 
 def _has_room(model) -> bool:

@@ -453,9 +453,8 @@ def test_the_program_itself_exits_with_2_and_without_a_traceback(tmp_path):
     assert re.search(r"error: model: 'google-bert/bert-base-chinese' .*can't be had from the Hub", done.stderr)
 
 
-@pytest.mark.parametrize(
-    "config", [pytest.param(one, marks=pytest.mark.slow) for one in ("movie-reviews", "movie-ratings", "reviews-zh")]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("config", ["movie-reviews", "movie-ratings", "reviews-zh"])
 def test_every_config_that_needs_no_hub_runs(tmp_path, config):
     shrunk = {
         "max_train_rows": 48,
