@@ -22,6 +22,7 @@ SHARED_PARTS = {
     "kernels",
     "packing",
     "recording",
+    "sizes",
     "losses",
     "linear",
     "dropout",

@@ -28,7 +28,7 @@ from transformers.utils.output_capturing import OutputRecorder
 from .blocks import Attention, FeedForward, activation, check_positions, either
 from .dropout import Dropout
 from .losses import IGNORE, cross_entropy, mean_loss, sequence_classification_loss
-from .packing import Packing, Spans, is_asked, is_packable, packed_rows, positions, within
+from .packing import Packing, Spans, is_asked, is_filled, is_packable, packed_rows, positions, within
 from .recording import recorded, records
 from .stock import LoadOnlyRename, StockConfig, StockModel, register, renamings
 from .tied import look_up, one_matrix
@@ -183,13 +183,14 @@ class XfmrBertModel(XfmrBertPreTrainedModel):
 
         packing, last = None, None  # of all tokens, and of those that leave the last block
         if pack and past_key_values is None and is_packable(self, kwargs, attention_mask):
-            packing = last = Packing.of(attention_mask, rows)
+            fill = is_filled(self, kwargs)
+            packing = last = Packing.of(attention_mask, rows, fill)
             if read is not True and not is_asked(self, kwargs, "output_hidden_states", "output_attentions"):
                 real = real_tokens(given, attention_mask)
-                packing = Packing(real, rows) if packing is None else packing
+                packing = Packing(real, rows, fill) if packing is None else packing
                 if read is False or self.pooler is not None:
                     read = read | F.one_hot(first(real), real.size(1)).bool()
-                last = Packing(real * read, rows)
+                last = Packing(real * read, rows, fill)
         if packing is not None:
             given, position_ids = packing.pack(given), packing.pack(position_ids)  # (1, N) each
             token_type_ids = packing.pack(token_type_ids)

@@ -27,7 +27,7 @@ from .decoding import FastGenerationMixin, PackedPrefill, grows, is_prefill, is_
 from .dropout import Dropout
 from .linear import project
 from .losses import cross_entropy, next_tokens, sequence_classification_loss
-from .packing import Packing, Spans, is_packable, packed_rows, positions, within
+from .packing import Packing, Spans, is_filled, is_packable, packed_rows, positions, within
 from .recording import recorded, records
 from .stock import StockConfig, StockModel, register, renamings
 from .tied import look_up, one_matrix
@@ -177,9 +177,9 @@ class XfmrGPT2Model(XfmrGPT2PreTrainedModel):
             if use_cache and rows is None:
                 cache = past_key_values = DynamicCache(config=self.config)
             elif pack and is_packable(self, kwargs, attention_mask):
-                packing = Packing.of(attention_mask, rows)
+                packing = Packing.of(attention_mask, rows, is_filled(self, kwargs))
         elif pack and is_prefill(cache, attention_mask) and is_packable(self, kwargs, attention_mask):
-            packing = Packing.of(attention_mask, rows)
+            packing = Packing.of(attention_mask, rows, is_filled(self, kwargs))
             cache = cache if packing is None else PackedPrefill(cache, packing)
         if position_ids is None:
             past = 0 if past_key_values is None else past_key_values.get_seq_length()

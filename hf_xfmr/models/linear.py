@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# For so many rows of bfloat16 W x^T may be quicker than x W^T: a processor's kernels read each weight once, whatever
-# the shape, but some spread few rows badly over the cores. In float32 neither way is clearly quicker, so that the
-# library's is taken, and a text's numbers never depend on a clock.
-MOST = 64
+# For so many rows W x^T may be quicker than x W^T: a processor's kernels read each weight once, whatever the shape, but
+# some spread few rows badly over the cores. In float32 neither way is clearly quicker for several rows, so that the
+# library's is taken; of one row it is a product of a matrix and a vector, which costs fewer steps. So a text's numbers
+# in float32 never depend on a clock.
+MOST = {torch.bfloat16: 64, torch.float32: 1}
 CLEARLY = 0.9  # of the plain way's time: with less to win the library's way stays
 PART = 4096  # rows of a weight that are timed: of a vocabulary some tell what all would
 TIMES = 7  # each way is timed, in turns
@@ -24,13 +25,13 @@ _lock = Lock()
 
 
 def project(layer, x: Tensor) -> Tensor:
-    """`layer(x)`, (..., in_features) to (..., out_features). A few rows of bfloat16 are multiplied to an `nn.Linear`
-    from the other side where no gradient is asked for and this processor is quicker at it, which a few milliseconds at
-    the first such product find out: the same numbers but for rounding."""
+    """`layer(x)`, (..., in_features) to (..., out_features). Where no gradient is asked for, a row of float32 is
+    multiplied to an `nn.Linear` from the other side, and so are a few rows of bfloat16 if this processor is quicker at
+    it, which a few milliseconds at the first such product find out: the same numbers but for rounding."""
     if not _may_be_few(layer, x):
         return layer(x)
     rows = x.reshape(-1, layer.in_features)
-    if not is_quicker(rows, layer.weight):
+    if x.dtype == torch.bfloat16 and not is_quicker(rows, layer.weight):
         return layer(x)
     return few_rows(rows, layer.weight, layer.bias).unflatten(0, x.shape[:-1])
 
@@ -43,10 +44,9 @@ def is_plain(layer) -> bool:
 def _may_be_few(layer, x: Tensor) -> bool:
     return (
         not torch.compiler.is_compiling()  # where sizes may not be known
-        and x.dtype == torch.bfloat16
         and x.device.type == "cpu"
         and not torch.is_grad_enabled()
-        and 0 < x.numel() // x.size(-1) <= MOST
+        and 0 < x.numel() // x.size(-1) <= MOST.get(x.dtype, 0)
         and is_plain(layer)
         and "forward" not in layer.__dict__  # accelerate puts one there
         and type(layer.weight) is nn.Parameter  # quantized and sharded weights know F.linear alone

@@ -1,4 +1,4 @@
-"""No padding token is ever computed: a batch [B, T] is packed to its N real tokens [1, N] and put back at the end.
+"""A batch's padding is not computed: [B, T] is packed to its N real tokens [1, N] and put back at the end.
 
 A model packs the ids, runs every block on [1, N], and unpacks the last hidden state. In the blocks a batch without
 padding is known by its `Spans`, which travel where the attention mask travels. Hidden states of padding come back as
@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from .dropout import dropout_attention, is_cheap
 from .kernel_checks import kernel_on
 from .kernels import Kernel, Spans, attend
+from .sizes import filler, is_to_fill
 
 
 def taken(x: Tensor, keep: Tensor) -> Tensor:
@@ -32,9 +33,10 @@ def put_back(x: Tensor, keep: Tensor, shape: tuple[int, int] | torch.Size) -> Te
 
 class Packing:
     """Where the real tokens of a batch are: `keep` [N] indexes the flattened [B * T] grid, `lengths` are those of the
-    sequences that follow one another there. A row holds one sequence, or several if the caller packed it."""
+    sequences that follow one another there. A row holds one sequence, or several if the caller packed it. Where a CPU
+    wants it (`sizes.py`) a few `filler` tokens stand behind them, a sequence of their own that nothing comes of."""
 
-    def __init__(self, attention_mask: Tensor, rows: Tensor | None = None):
+    def __init__(self, attention_mask: Tensor, rows: Tensor | None = None, fill: bool = False):
         """attention_mask [B, T], 0 at padding; rows [B, T] int64: which sequence of its row a token is in."""
         self.shape = attention_mask.shape
         real = attention_mask != 0
@@ -50,13 +52,15 @@ class Packing:
             self.ends = F.pad(lengths.cumsum(0), (1, 0)).int()
         else:
             self.keep, self.ends = real.flatten().nonzero().squeeze(1), None
+        self.filler = filler(len(self.keep)) if fill and len(self.keep) else 0
+        self.read = F.pad(self.keep, (0, self.filler))  # (N + filler,)
 
     @classmethod
-    def of(cls, attention_mask: Tensor | None, rows: Tensor | None) -> "Packing | None":
+    def of(cls, attention_mask: Tensor | None, rows: Tensor | None, fill: bool = False) -> "Packing | None":
         """None if every row is one sequence without padding, so that there is nothing to drop."""
         if attention_mask is None:
-            return None if rows is None else cls(torch.ones_like(rows), rows)
-        packing = cls(attention_mask, rows)
+            return None if rows is None else cls(torch.ones_like(rows), rows, fill)
+        packing = cls(attention_mask, rows, fill)
         return None if rows is None and len(packing.keep) == attention_mask.numel() else packing
 
     @classmethod
@@ -68,6 +72,7 @@ class Packing:
         memory: Tensor,
         memory_mask: Tensor | None,
         memory_rows: Tensor | None,
+        fill: bool = False,
     ) -> "tuple[Packing, Packing] | tuple[None, None]":
         """For attention from x [B, T, ...] to memory [B, S, ...], sequence by sequence; None twice if every row is one
         of each without padding. `check_pairs` has to hold."""
@@ -75,30 +80,35 @@ class Packing:
             return None, None
         sides = (x, mask, rows), (memory, memory_mask, memory_rows)
         first, second = [
-            cls(torch.ones(t.shape[:2], device=t.device) if given is None else given, numbers)
+            cls(torch.ones(t.shape[:2], device=t.device) if given is None else given, numbers, fill)
             for t, given, numbers in sides
         ]
         return first, second
 
     def pack(self, x: Tensor | None) -> Tensor | None:
-        """[B, T, ...] (or [1, T, ...], the same for every row) to [1, N, ...]; None stays None."""
+        """[B, T, ...] (or [1, T, ...], the same for every row) to [1, N, ...], N with the filler; None stays None."""
         if x is None:
             return None
-        return taken(x.expand(*self.shape, *x.shape[2:]), self.keep)
+        return taken(x.expand(*self.shape, *x.shape[2:]), self.read)
 
     def unpack(self, x: Tensor) -> Tensor:
         """[1, N, ...] to [B, T, ...], zeros where there was padding."""
-        return put_back(x, self.keep, self.shape)
+        return put_back(x[:, : len(self.keep)], self.keep, self.shape)
 
     def only(self, few: "Packing", x: Tensor) -> Tensor:
         """[1, N, ...] to [1, M, ...]: of these tokens those that are also in `few`, a packing of the same batch."""
-        return x.index_select(1, torch.searchsorted(self.keep, few.keep))
+        return x.index_select(1, torch.searchsorted(self.keep, few.read))
 
     def spans(self, memory: "Packing | None" = None) -> Spans:
         """For self-attention, or for attention to the sequences of `memory`, one for each of these."""
         memory = self if memory is None else memory
         kept = self.keep, memory.keep, (*self.shape, memory.shape[1])
-        return Spans(self.lengths, memory.lengths, self.ends, memory.ends, kept)
+        query, key = self.lengths, memory.lengths
+        if memory.filler:
+            query, key = [*query, self.filler], [*key, memory.filler]
+        elif self.filler:  # they see the last memory: what they see goes nowhere
+            query = [*query[:-1], query[-1] + self.filler]
+        return Spans(query, key, self.ends, memory.ends, kept)
 
 
 _rows_as_given: ContextVar[bool] = ContextVar("rows_as_given", default=False)
@@ -134,6 +144,12 @@ def is_packable(model, kwargs: dict, *masks: Tensor | None) -> bool:
         and all(mask is None or mask.dim() == 2 for mask in masks)
         and packed_kernel(model, is_asked(model, kwargs, "output_attentions")) is not None
     )
+
+
+def is_filled(model, kwargs: dict) -> bool:
+    """Whether a packed row is to be filled up (`sizes.py`): not where blocks' outputs are put back one by one."""
+    recorded = is_asked(model, kwargs, "output_hidden_states", "output_attentions")
+    return not recorded and is_to_fill(model.device, model.dtype)
 
 
 def is_asked(model, kwargs: dict, *names: str) -> bool:

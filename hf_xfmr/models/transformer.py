@@ -30,7 +30,17 @@ from .decoding import FastGenerationMixin, grows, is_step, step_mask
 from .dropout import Dropout
 from .linear import project
 from .losses import IGNORE, cross_entropy
-from .packing import Packing, Spans, check_pairs, is_packable, packed_rows, positions, sequence_starts, within
+from .packing import (
+    Packing,
+    Spans,
+    check_pairs,
+    is_filled,
+    is_packable,
+    packed_rows,
+    positions,
+    sequence_starts,
+    within,
+)
 from .recording import recorded, records
 from .stock import StockConfig, StockModel, register, renamings
 from .tied import look_up, one_matrix
@@ -236,7 +246,9 @@ class Encoder(XfmrPreTrainedModel):
         if position_ids is None:
             position_ids = positions(given, rows)
 
-        packing = Packing.of(attention_mask, rows) if pack and is_packable(self, kwargs, attention_mask) else None
+        packing = None
+        if pack and is_packable(self, kwargs, attention_mask):
+            packing = Packing.of(attention_mask, rows, is_filled(self, kwargs))
         if packing is not None:
             given, position_ids = packing.pack(given), packing.pack(position_ids)  # (1, N) each
         check_positions(position_ids, self.config.max_position_embeddings)
@@ -297,7 +309,8 @@ class Decoder(XfmrPreTrainedModel):
 
         packing = None
         if pack and past_key_values is None and is_packable(self, kwargs, attention_mask, memory_mask):
-            packing, memory_packing = Packing.pair(given, attention_mask, rows, memory, memory_mask, memory_rows)
+            fill = is_filled(self, kwargs)
+            packing, memory_packing = Packing.pair(given, attention_mask, rows, memory, memory_mask, memory_rows, fill)
         if packing is not None:
             given, position_ids = packing.pack(given), packing.pack(position_ids)  # (1, N) each
             memory = memory_packing.pack(memory)  # (1, M, E)

@@ -6,9 +6,11 @@ from threading import local
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 
 from .linear import is_plain
 from .losses import IGNORE, cross_entropy, mean_loss
+from .sizes import filler, is_to_fill
 from .tied import scoring
 
 
@@ -30,8 +32,11 @@ def vocabulary_loss(
     labels = labels.to(hidden.device)
     labelled = labels != IGNORE  # (B, T)
     rows, labels = hidden[labelled], labels[labelled]
+    plain = not torch.compiler.is_compiling() and is_plain(head)
+    if plain and is_to_fill(rows.device, head.weight.dtype):
+        rows = F.pad(rows, (0, 0, 0, filler(len(rows))))
     rows = rows if before is None else before(rows)
-    if torch.compiler.is_compiling() or not is_plain(head):  # an adapter on it, or hooks that gather its weights
+    if not plain:  # an adapter on it, or hooks that gather its weights
         scores = head(rows) if bias is None else head(rows) + bias
         return cross_entropy(scores, labels, num_items_in_batch, label_smoothing=label_smoothing)
     bias = head.bias if bias is None else bias.flatten()
@@ -50,7 +55,8 @@ COLUMNS = 64  # a CPU's kernels want a multiple of it: 50,257 words are filled u
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
-    """`share` times the summed cross-entropy of hidden [N, E] @ weight [V, E]^T + bias [V], some rows at a time.
+    """`share` times the summed cross-entropy of hidden [N, E] @ weight [V, E]^T + bias [V], some rows at a time. Rows
+    beyond the labels count for nothing (`sizes.py`).
 
     A chunk's scores are known once, in the forward pass, so its part of the gradients is computed there too: of [N, V]
     nothing is kept. Products are computed in `dtype`, softmax and sums at least in float32.
@@ -85,14 +91,15 @@ def _loss_and_gradients(given, options, needed):
         of_bias = torch.zeros_like(bias, dtype=exact) if bias is not None and needed[2] else None
         rows = max(1, CHUNK // len(weight))
         kept = _in_columns(weight, dtype) if _has_room(weight) else None  # in memory that stays
-        for start in range(0, len(labels), rows):
+        for start in range(0, len(hidden), rows):
             x, label = hidden[start : start + rows].to(dtype), labels[start : start + rows].unsqueeze(1)
             matrix = weight.to(dtype) if kept is None else kept
             # (chunk, V, and what the columns were filled up with), turned block by block into d, the loss's derivative
             whole = _scores(x, matrix)
             scores = whole[:, : len(weight)]
+            whole[len(label) :] = 0
             few = max(1, BLOCK // len(weight)) if x.device.type == "cpu" else len(x)
-            for block, target in zip(scores.split(few), label.split(few), strict=True):
+            for block, target in zip(scores[: len(label)].split(few), label.split(few), strict=True):
                 d = block.to(exact)  # the very block, if it is of this type
                 if bias is not None:
                     d += bias
