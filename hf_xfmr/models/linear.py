@@ -28,12 +28,15 @@ def project(layer, x: Tensor) -> Tensor:
     """`layer(x)`, (..., in_features) to (..., out_features). Where no gradient is asked for, a row of float32 is
     multiplied to an `nn.Linear` from the other side, and so are a few rows of bfloat16 if this processor is quicker at
     it, which a few milliseconds at the first such product find out: the same numbers but for rounding."""
-    if not _may_be_few(layer, x):
+    if torch.is_grad_enabled() or torch.compiler.is_compiling():  # there sizes may not be known
         return layer(x)
-    rows = x.reshape(-1, layer.in_features)
-    if x.dtype == torch.bfloat16 and not is_quicker(rows, layer.weight):
+    weight = _few(layer, x)
+    if weight is None:
         return layer(x)
-    return few_rows(rows, layer.weight, layer.bias).unflatten(0, x.shape[:-1])
+    rows = x.reshape(-1, x.size(-1))
+    if x.dtype == torch.bfloat16 and not is_quicker(rows, weight):
+        return layer(x)
+    return few_rows(rows, weight, layer.bias).view(*x.shape[:-1], -1)
 
 
 def is_plain(layer) -> bool:
@@ -41,20 +44,20 @@ def is_plain(layer) -> bool:
     return type(layer) is nn.Linear and not layer._forward_hooks and not layer._forward_pre_hooks
 
 
-def _may_be_few(layer, x: Tensor) -> bool:
-    return (
-        not torch.compiler.is_compiling()  # where sizes may not be known
-        and x.device.type == "cpu"
-        and not torch.is_grad_enabled()
-        and 0 < x.numel() // x.size(-1) <= MOST.get(x.dtype, 0)
-        and is_plain(layer)
-        and "forward" not in layer.__dict__  # accelerate puts one there
-        and type(layer.weight) is nn.Parameter  # quantized and sharded weights know F.linear alone
-        and layer.weight.dtype == x.dtype
+def _few(layer, x: Tensor) -> Tensor | None:
+    """The layer's weight, if it is that of an `nn.Linear` and x so few rows that the other side may be quicker."""
+    if not 0 < x.numel() // x.size(-1) <= MOST.get(x.dtype, 0) or not is_plain(layer) or x.device.type != "cpu":
+        return None
+    weight = layer.weight
+    is_usual = (
+        "forward" not in layer.__dict__  # accelerate puts one there
+        and type(weight) is nn.Parameter  # quantized and sharded weights know F.linear alone
+        and weight.dtype == x.dtype
         and type(x) is Tensor  # and not one of those that only record or pretend
         and not torch.jit.is_tracing()
         and not torch.is_autocast_enabled("cpu")
     )
+    return weight if is_usual else None
 
 
 def is_quicker(x: Tensor, weight: Tensor) -> bool:
@@ -84,8 +87,8 @@ def _times(products, x: Tensor, weight: Tensor) -> list[list[float]]:
 
 def few_rows(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """x (N, in) W^T + b, computed as (W x^T)^T + b: (N, out)."""
-    if len(x) == 1:
-        y = torch.mv(weight, x[0]) if bias is None else torch.addmv(bias, weight, x[0])
-        return y.unsqueeze(0)
+    if x.size(0) == 1:
+        row = x.view(-1)
+        return (torch.mv(weight, row) if bias is None else torch.addmv(bias, weight, row)).view(1, -1)
     y = weight @ x.t() if bias is None else torch.addmm(bias.unsqueeze(1), weight, x.t())
     return y.t().contiguous()

@@ -71,6 +71,42 @@ def test_ten_batches_of_packed_rows_are_one_graph(family):
     assert counter.frame_count == 1
 
 
+class Pairs(torch.nn.Module):
+    """The Transformer with its packed rows' arguments by name, as an exporter wants them."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids, position_ids, decoder_input_ids, decoder_position_ids):
+        places = {"position_ids": position_ids, "decoder_position_ids": decoder_position_ids}
+        return self.model(input_ids, decoder_input_ids=decoder_input_ids, use_cache=False, **places)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_exported_packed_rows_of_any_lengths_stay_apart(family):
+    """One graph for sequences of any lengths, known by their positions: eager's numbers, which attends text by text."""
+    stock_class, our_class = FAMILIES[family]
+    ours = twin(our_class, tiny_stock(stock_class))
+    ours = Pairs(ours) if family == "transformer" else ours
+    names = {"bert": (), "gpt2": ("use_cache",), "transformer": ()}[family]
+
+    def batch_of(lengths: list[int], seed: int) -> dict:
+        batch = packed(family, lengths, seed)
+        if family == "transformer":
+            batch["decoder_input_ids"] = batch.pop("labels").clamp(min=1)
+        kept = ("input_ids", "position_ids", "decoder_input_ids", "decoder_position_ids")
+        return {name: batch[name] for name in kept if name in batch} | dict.fromkeys(names, False)
+
+    example = batch_of(LENGTHS[1], 0)
+    sides = {"": torch.export.Dim("length", min=3, max=40), "decoder_": torch.export.Dim("target", min=3, max=40)}
+    shapes = {name: None if name in names else {1: sides["decoder_" * name.startswith("decoder")]} for name in example}
+    exported = torch.export.export(ours, (), example, dynamic_shapes=shapes).module()
+    for number, lengths in enumerate(LENGTHS):
+        batch = batch_of(lengths, number)
+        same_to_rounding(exported(**batch).logits, ours(**batch).logits)
+
+
 @pytest.mark.slow
 def test_the_compiled_code_computes_the_same():
     """By PyTorch's own compiler, which writes C++ on a CPU."""
