@@ -1,5 +1,6 @@
 """Measuring: contestants that take turns, and the most memory one of them held."""
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ def peak_bytes(work: Callable[[], object], on: torch.device) -> int:
         before = torch.cuda.memory_allocated(on)
         work()
         return torch.cuda.max_memory_allocated(on) - before
+    os.environ.setdefault("KINETO_LOG_LEVEL", "9")  # it tells of its own stages among our lines
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as run:
         work()
     events = [event for event in run.profiler.kineto_results.events() if event.name() == "[memory]"]

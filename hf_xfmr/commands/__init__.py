@@ -70,8 +70,9 @@ def parser_of(*names: str, called: str = "") -> program.Parser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name in names:
         module = module_of(name)
-        description = (module.__doc__ or "").strip().replace("%", "%%").replace(MODULE, called)
-        command = commands.add_parser(name, help=description.splitlines()[0], description=description)
+        description = (module.__doc__ or "").strip().replace(MODULE, called)
+        short = description.splitlines()[0].replace("%", "%%")  # in a description argparse takes it for itself
+        command = commands.add_parser(name, help=short, description=description, formatter_class=program.Paragraphs)
         module.add_arguments(command)
         command.add_argument(
             program.TRACEBACK, action="store_true", help=program.TRACEBACK_HELP

@@ -14,7 +14,6 @@ import argparse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("model", help="a folder, sample:minilm, or a model on the Hub")
     parser.add_argument("sentence", nargs="?", help="what the model reads")
     parser.add_argument("target", nargs="?", help="its translation (default: the model's own)")

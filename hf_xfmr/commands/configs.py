@@ -10,7 +10,6 @@ import argparse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("what", nargs="?", choices=("list", "copy"), default="list", help="default: %(default)s")
     parser.add_argument("named", nargs="?", metavar="NAME", help="of which recipe to list, or which to copy")
     parser.add_argument("--out", dest="to", help="copy: the file or folder to write (default: here)")

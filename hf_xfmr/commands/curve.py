@@ -15,7 +15,6 @@ from ..run import program
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("config", help="a config file, the name of a ready one, or classify with flags")
     _add_options(parser, None)
     parser.add_argument("words", nargs=argparse.REMAINDER, help="the recipe's own --key value")

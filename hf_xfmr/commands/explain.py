@@ -17,7 +17,6 @@ from ..run.console import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("chapters", nargs="*", metavar="CHAPTER", help=f"{', '.join(CHAPTERS)} (default: all)")
     parser.add_argument(
         "--language", choices=("en", "zh"), default="en", help="English or Chinese (default: %(default)s)"

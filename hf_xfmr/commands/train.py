@@ -14,7 +14,6 @@ from ..run.train import train
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("name", metavar="WHAT", help=", ".join(NAMES))
     parser.add_argument("words", nargs=argparse.REMAINDER, help="[--config CONFIG] [--key value ...]")
 

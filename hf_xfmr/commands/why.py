@@ -14,7 +14,6 @@ from ..engines import ENGINES
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("model", help="a run's folder, one that export wrote, or a model on the Hub")
     parser.add_argument("text", help="the text")
     parser.add_argument("text_pair", nargs="?", help="the second text, for a model that reads pairs")

@@ -8,6 +8,7 @@ import re
 import select
 import signal
 import sys
+import textwrap
 import threading
 import traceback
 import warnings
@@ -82,6 +83,20 @@ def _choices(chosen: re.Match) -> str:
         return f"is none of its {len(known)} choices; did you mean '{near[0]}'?"
     more = f" and {len(known) - CHOICES} more" if len(known) > CHOICES else ""
     return f"is none of its choices, {', '.join(known[:CHOICES])}{more}"
+
+
+class Paragraphs(argparse.HelpFormatter):
+    """A help whose description keeps its paragraphs: these are wrapped, and lines that are indented stay as they are,
+    commands to be pasted."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        paragraphs = [
+            part.rstrip()
+            if part.startswith(" ")
+            else textwrap.fill(" ".join(part.split()), width, break_long_words=False, break_on_hyphens=False)
+            for part in text.strip("\n").split("\n\n")
+        ]
+        return "\n\n".join(paragraphs)
 
 
 class Parser(OneLine, argparse.ArgumentParser):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hf_xfmr.commands import COMMANDS, module_of
+from hf_xfmr.commands import COMMANDS, module_of, parser_of
 from hf_xfmr.data.table.settings import TableSettings
 
 FUNCTIONS = {
@@ -133,3 +133,18 @@ def test_without_a_command_the_commands_are_listed(words):
     assert max(map(len, lines)) <= 80
     assert len(lines) < 40
     assert [line.split()[0] for line in lines if line.startswith("  ")] == list(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_help_keeps_its_paragraphs_and_its_commands_to_be_pasted(command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    choices = parser_of(command, called="hf_xfmr")._subparsers._group_actions[0].choices
+    _usage, *shown = choices[command].format_help().split("\n\n")
+    described = inspect.getdoc(module_of(command)).replace("python -m hf_xfmr", "hf_xfmr").split("\n\n")
+    for paragraph, said in zip(shown, described, strict=False):
+        if said.startswith("    "):
+            assert paragraph == said
+        else:
+            assert paragraph.split() == said.split()
+            assert all(len(line) <= 80 for line in paragraph.splitlines())
+    assert len(shown) > len(described)
