@@ -1,6 +1,7 @@
 """Where the words of Chinese end: by jieba, an extra."""
 
 from collections.abc import Callable, Iterable
+from importlib import metadata
 
 
 def cutter() -> Callable[[str], Iterable[str]] | None:
@@ -11,3 +12,11 @@ def cutter() -> Callable[[str], Iterable[str]] | None:
         return None
     jieba.setLogLevel("WARNING")
     return jieba.cut
+
+
+def version() -> str | None:
+    """Of jieba; None where it is not installed."""
+    try:
+        return metadata.version("jieba")
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,8 +1,9 @@
 """The tokens of many texts as a table, which is how they are kept on disk."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,26 @@ def kept_tokens(texts: Iterable[str], tokenizer: Any, kept: Any, *, offsets: boo
         code=(sys.modules[__name__], long_texts, cuts, chunks),
     )
     return None if table is None else tokens_in(table)
+
+
+def kept_numbers(
+    texts: Iterable[str],
+    tokenizer: Any,
+    kept: Any,
+    settings: Mapping[str, Any],
+    make: Callable[[], Iterable[np.ndarray]],
+    *,
+    code: Iterable[ModuleType],
+) -> Iterator[np.ndarray] | None:
+    """What else is made of each text's tokens, int32 numbers [n] by `make`, found or left by `kept` as above."""
+    table = kept.of_texts(
+        texts,
+        [tokenizer],
+        settings,
+        lambda: table_of(Tokens(numbers.tolist(), (), ()) for numbers in make()),
+        code=(sys.modules[__name__], *code),
+    )
+    return None if table is None else (np.asarray(one.ids) for one in tokens_in(table))
 
 
 def table_of(tokens: Iterable[Tokens]) -> pa.Table:

@@ -254,6 +254,7 @@ def test_tokens_of_documents_and_sentences_are_found_again(task, file, home, min
     count = len(keeping.entries())
     for room in (token_table, alignment, language_modeling, sentences):
         monkeypatch.setattr(room, "tokens_of", None)  # nothing is tokenized any more
+    monkeypatch.setattr(sentences.Segmenter, "__call__", None)  # nor cut into words
     second, found = of_corpus(task, tmp_path, words)
     assert any(line.startswith("tokens: as an earlier start kept them") for line in found.report)
     assert plain == first == second

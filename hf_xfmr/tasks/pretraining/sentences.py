@@ -1,6 +1,7 @@
 """Documents -> their sentences in token ids, with the places where whole words begin."""
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import tee
 
@@ -8,9 +9,10 @@ import numpy as np
 
 from ...data.kept_columns import Kept
 from ...errors import UserError
+from ...tokenizer import chinese
 from ...tokenizer.chinese import cutter
 from ...tokenizer.long_texts import tokens_of
-from ...tokenizer.token_table import kept_tokens
+from ...tokenizer.token_table import kept_numbers, kept_tokens
 
 # A sentence ends behind its full stop (with closing quotes), or at the end of a line; a clause at a comma too.
 SENTENCE = re.compile(r"[。！？!?；;…]+[”’」』\"')）]*|(?<=[^\W\d_])\.+[”’\"')]*(?=\s)|\n+")
@@ -42,20 +44,49 @@ def tokenize(texts: Iterable[str], tokenizer, *, whole_words: bool, kept: Kept |
         raise UserError(f"{type(tokenizer).__name__} has no offsets; save it with a tokenizer.json")
     segment = Segmenter() if whole_words else None
     given: Iterable[str] = texts
+    begins: Iterator[np.ndarray] | None = None
     encoded = None if kept is None else kept_tokens(texts, tokenizer, kept, offsets=True)
     if encoded is None:
         given, read = tee(texts)  # as many are held as are tokenized at a time
         encoded = tokens_of(read, tokenizer, offsets=True)
+    elif kept is not None and segment is not None:
+        begins = _kept_begins(texts, tokenizer, kept, segment)
     for text, (ids, _, stops) in zip(given, encoded, strict=True):
+        last = _last_characters(stops)
+        if begins is not None:
+            starts = next(begins)
+        else:
+            starts = np.ones(len(ids), np.int32) if segment is None else _word_begins(segment(text), last)
         if not len(ids):
             continue
-        last = np.maximum(np.array(stops) - 1, 0)  # a piece is where its last character is
-        starts = np.ones(len(ids), np.int32)
-        if segment is not None:
-            starts[1:] = np.diff(segment(text)[last]) != 0
         tokens = np.stack([np.array(ids, np.int32), starts])
         cuts = np.searchsorted(last, ends(text)[:-1])
         yield [part for part in np.split(tokens, cuts, axis=1) if part.shape[1]]
+
+
+def _last_characters(stops) -> np.ndarray:
+    """Where a piece is: at its last character."""
+    return np.maximum(np.array(stops, np.int64) - 1, 0)
+
+
+def _word_begins(words: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """1 for the pieces that begin a word, [n] int32, by the word's number of each character, and where pieces are."""
+    begins = np.ones(len(last), np.int32)
+    begins[1:] = np.diff(words[last]) != 0
+    return begins
+
+
+def _kept_begins(texts: Iterable[str], tokenizer, kept: Kept, segment: "Segmenter") -> Iterator[np.ndarray] | None:
+    """`_word_begins` of each text, found on disk or left there, where `kept` keeps tokens of these."""
+
+    def make() -> Iterator[np.ndarray]:
+        encoded = kept_tokens(texts, tokenizer, kept, offsets=True)
+        assert encoded is not None
+        for text, (_, _, stops) in zip(texts, encoded, strict=True):
+            yield _word_begins(segment(text), _last_characters(stops))
+
+    settings = {"words": "whole", "jieba": chinese.version()}
+    return kept_numbers(texts, tokenizer, kept, settings, make, code=(sys.modules[__name__], chinese))
 
 
 class Segmenter:
