@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from cases import CASES
 
 SLOW = ("checkpoints",)  # a training each
-QUICK = 2  # cases of a kind in the default suite, spread over it
+QUICK = 1  # cases of a kind in the default suite, spread over it
 
 
 def chosen() -> list[str]:
@@ -23,7 +23,7 @@ def chosen() -> list[str]:
         kinds[case.kind].append(case.name)
     picked = []
     for kind, names in kinds.items():
-        count = 3 if kind in SLOW else QUICK
+        count = 2 if kind in SLOW else QUICK
         picked += islice(names, 0, None, max(1, len(names) // count))
     return picked
 

@@ -12,6 +12,7 @@ NEEDED = ("sphinx", "myst_parser", "furo")
 MISSING = [name for name in NEEDED if importlib.util.find_spec(name) is None]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(MISSING), reason=f"{', '.join(MISSING)} not installed: pip install 'hf_xfmr[docs]'")
 def test_the_pages_build_without_a_warning(tmp_path):
     done = subprocess.run(

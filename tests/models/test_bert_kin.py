@@ -322,6 +322,7 @@ print("fine")
 """
 
 
+@pytest.mark.slow  # of BERT itself in test_checkpoints.py
 def test_auto_classes_with_the_package_and_the_files_alone_without_it(tmp_path):
     cases = []
     for family in KIN:

@@ -99,7 +99,11 @@ def texts(row):
     return [row["question"], row["context"]] if "question" in row else [row.get("text") or "".join(row["tokens"])]
 
 
-@pytest.mark.parametrize("name", ROWS)
+# Made of other corpora here, each of which is read whole.
+DERIVED = {"translate-instructions", "entities-instructions-zh", "msra-questions"}
+
+
+@pytest.mark.parametrize("name", [pytest.param(one, marks=pytest.mark.slow) if one in DERIVED else one for one in ROWS])
 def test_corpora_are_whole_and_clean(name):
     splits = samples.load(f"sample:{name}")
     assert {split: len(rows) for split, rows in splits.items()} == ROWS[name]
