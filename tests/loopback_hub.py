@@ -484,7 +484,7 @@ def _unlz4_block(block: bytes, out: bytearray) -> None:
 
 
 class Request(BaseHTTPRequestHandler):
-    protocol_version, timeout = "HTTP/1.1", 60
+    protocol_version, timeout = "HTTP/1.1", 300  # longer than clients keep a connection for the next request
     hub: LoopbackHub
     host: str
 
