@@ -15,9 +15,9 @@ from .long_texts import Tokens, tokens_of
 TOGETHER = 2_000  # texts that are turned into Arrow at a time
 
 
-def kept_tokens(texts: Iterable[str], tokenizer: Any, kept: Any, *, offsets: bool = False) -> Iterator[Tokens] | None:
+def kept_tokens(texts: Iterable[str], tokenizer: Any, kept: Any, *, offsets: bool = False) -> Iterable[Tokens] | None:
     """The tokens of each text, as `tokens_of`, found or left by `kept` (`data.kept_columns.Kept`); None where it keeps
-    none of these. `texts` can be read several times."""
+    none of these. `texts` can be read several times, and so can what is returned."""
     table = kept.of_texts(
         texts,
         [tokenizer],
@@ -25,7 +25,17 @@ def kept_tokens(texts: Iterable[str], tokenizer: Any, kept: Any, *, offsets: boo
         lambda: table_of(tokens_of(texts, tokenizer, offsets=offsets)),
         code=(sys.modules[__name__], long_texts, cuts, chunks),
     )
-    return None if table is None else tokens_in(table)
+    return None if table is None else _Rows(table)
+
+
+class _Rows:
+    """A table of tokens that can be read several times."""
+
+    def __init__(self, table: pa.Table):
+        self.table = table
+
+    def __iter__(self) -> Iterator[Tokens]:
+        return tokens_in(self.table)
 
 
 def kept_numbers(

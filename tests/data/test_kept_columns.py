@@ -268,3 +268,13 @@ def test_tokens_of_few_and_of_long_texts_are_as_without():
         expected = list(long_texts.tokens_of(texts, words, offsets=offsets))
         found = list(token_table.tokens_in(token_table.table_of(iter(expected))))
         assert [[list(part) for part in one] for one in found] == [[list(part) for part in one] for one in expected]
+
+
+def test_what_cannot_be_kept_is_tokenized_once(home, minilm, tmp_path, monkeypatch):
+    """Where whole words begin is made of the tokens in memory."""
+    monkeypatch.setattr(keeping, "keep", lambda name, write: "the disk is full")
+    plain, made = token_table.tokens_of, []
+    monkeypatch.setattr(token_table, "tokens_of", lambda *args, **how: made.append(1) or plain(*args, **how))
+    found, told = of_corpus("pretrain", tmp_path, minilm)
+    assert any("the disk is full" in line for line in told.report)
+    assert len(made) == len(found)

@@ -50,7 +50,7 @@ def tokenize(texts: Iterable[str], tokenizer, *, whole_words: bool, kept: Kept |
         given, read = tee(texts)  # as many are held as are tokenized at a time
         encoded = tokens_of(read, tokenizer, offsets=True)
     elif kept is not None and segment is not None:
-        begins = _kept_begins(texts, tokenizer, kept, segment)
+        begins = _kept_begins(texts, encoded, tokenizer, kept, segment)
     for text, (ids, _, stops) in zip(given, encoded, strict=True):
         last = _last_characters(stops)
         if begins is not None:
@@ -76,12 +76,12 @@ def _word_begins(words: np.ndarray, last: np.ndarray) -> np.ndarray:
     return begins
 
 
-def _kept_begins(texts: Iterable[str], tokenizer, kept: Kept, segment: "Segmenter") -> Iterator[np.ndarray] | None:
-    """`_word_begins` of each text, found on disk or left there, where `kept` keeps tokens of these."""
+def _kept_begins(
+    texts: Iterable[str], encoded: Iterable, tokenizer, kept: Kept, segment: "Segmenter"
+) -> Iterator[np.ndarray] | None:
+    """`_word_begins` of each text and its tokens, found on disk or left there."""
 
     def make() -> Iterator[np.ndarray]:
-        encoded = kept_tokens(texts, tokenizer, kept, offsets=True)
-        assert encoded is not None
         for text, (_, _, stops) in zip(texts, encoded, strict=True):
             yield _word_begins(segment(text), _last_characters(stops))
 

@@ -51,7 +51,8 @@ def encode_sentences(
 
 
 def _aligned(sentences: Dataset, tokenizer, kept: Kept) -> Iterator[Aligned]:
-    tokens = kept_tokens(sentences["text"][:], tokenizer, kept, offsets=True)
+    known = kept_tokens(sentences["text"][:], tokenizer, kept, offsets=True)
+    tokens = None if known is None else iter(known)
     for start in range(0, len(sentences), 1000):
         some = sentences[start : start + 1000]
         yield from align(some["text"], some["starts"], tokenizer, tokens)
