@@ -108,10 +108,19 @@ def tick_names(names: Sequence[str], *, longest: int = 24) -> list[str] | None:
     return list(names) if max(map(len, names), default=0) <= longest and fonts_for(names) else None
 
 
+def _lay_out(figure: Figure) -> None:
+    """Give every part its place. `savefig` would draw all of the figure for that, and then once more."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine(None)
+
+
 def as_svg(figure: Figure) -> str:
     """An `<svg>` element for an HTML page: its ids are its own, its font the page's, its colours `var(--plot-...)`."""
     out = io.StringIO()
     with matplotlib.rc_context(_STYLE):
+        _lay_out(figure)
         metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(out, format="svg", transparent=True, metadata=metadata)
     svg = out.getvalue()
@@ -138,5 +147,6 @@ def save(figure: Figure, path: str | Path) -> Path:
     path = Path(path)
     transparent = path.suffix in (".svg", ".pdf")
     with matplotlib.rc_context(_STYLE), whole(path) as aside:
+        _lay_out(figure)
         figure.savefig(aside, dpi=200, transparent=transparent, facecolor="none" if transparent else "white")
     return path
