@@ -5,6 +5,7 @@ nothing else, reads without its script, and prints.
 """
 
 import base64
+import functools
 import hashlib
 import json
 import math
@@ -91,7 +92,9 @@ def other(
     return found.render(style=Markup(style()), html_language=LANGUAGES[current()], **words)
 
 
+@functools.cache
 def _environment(room: Path | None = None) -> jinja2.Environment:
+    """One for a room and the process, so that no template is compiled twice."""
     loader = jinja2.FileSystemLoader([*([] if room is None else [room]), _HERE / "parts"])
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=loader)
     environment.filters |= {"figure": figure, "name": metric_name, "value": _value, "is_lower": is_lower}
