@@ -4,6 +4,7 @@ import json
 import socket
 from pathlib import Path
 
+import process_runs
 import pytest
 import torch
 import transformers
@@ -36,11 +37,13 @@ def same_curves(one: Path, other: Path) -> None:
         assert b[name] == pytest.approx(a[name], rel=TOLERANCE), name
 
 
-def test_two_processes_train_as_one_does(tmp_path):
+def test_two_processes_train_as_one_does(tmp_path, monkeypatch):
     """The short last batch of an epoch, and evaluations whose rows do not come out even, too."""
-    for processes in (1, 2):
-        done = launch("plain", tmp_path / str(processes), processes)
-        assert done.returncode == 0, done.stderr[-3000:]
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    (tmp_path / "1").mkdir()
+    process_runs.main("plain", str(tmp_path / "1"))
+    done = launch("plain", tmp_path / "2", 2)
+    assert done.returncode == 0, done.stderr[-3000:]
     same_curves(tmp_path / "1", tmp_path / "2")
     assert done.stdout.count("training in float32") == 1
     assert "processes: 2 (DDP, cpu, gloo)" in done.stdout
