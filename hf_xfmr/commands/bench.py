@@ -37,7 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         choices=("models", "data", "epoch", "scale", "lora", "serve", "gpu", "quality"),
         default="models",
-        help="default: models",
+        metavar="KIND",
+        help="models (the default), data, epoch, scale, lora, serve, gpu or quality",
     )
     parser.add_argument("--quick", action="store_true", help="2 layers in place of 12, fewer turns, one precision")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="only these contests")
@@ -45,7 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--precision",
         nargs="+",
         choices=("float32", "bfloat16"),
-        help="default: both where bfloat16 is fast; with --quick that alone",
+        metavar="PRECISION",
+        help="float32, bfloat16 or both (default: both where bfloat16 is fast; with --quick that alone)",
     )
     parser.add_argument("--turns", type=int, default=15, help="most turns a contest (default 15)")
     parser.add_argument("--trials", type=int, default=12, help="quality: of each search (default 12; 0: none)")

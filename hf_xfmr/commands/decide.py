@@ -6,8 +6,14 @@ effect: in the model's config, where predict and exports find them, in its predi
 
 import argparse
 
+# argparse would write the alternatives on one line, however long
+USAGE = """%(prog)s [-h] [--decision_labels A,B] folder
+       (--best_f1 | --target_precision P | --target_recall R | --costs FILE |
+        --likeliest) [--traceback]"""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.usage = USAGE
     parser.add_argument("folder", help="a finished classification run's folder")
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--best_f1", action="store_true", help="thresholds of highest F1")
