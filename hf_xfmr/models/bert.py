@@ -187,10 +187,10 @@ class XfmrBertModel(XfmrBertPreTrainedModel):
             packing = last = Packing.of(attention_mask, rows, fill)
             if read is not True and not is_asked(self, kwargs, "output_hidden_states", "output_attentions"):
                 real = real_tokens(given, attention_mask)
-                packing = Packing(real, rows, fill) if packing is None else packing
+                packing = Packing(real, rows, fill).arranged() if packing is None else packing
                 if read is False or self.pooler is not None:
                     read = read | F.one_hot(first(real), real.size(1)).bool()
-                last = Packing(real * read, rows, fill)
+                last = Packing(real * read, rows, fill).arranged(packing)
         if packing is not None:
             given, position_ids = packing.pack(given), packing.pack(position_ids)  # (1, N) each
             token_type_ids = packing.pack(token_type_ids)

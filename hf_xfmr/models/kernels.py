@@ -34,7 +34,7 @@ class Spans(NamedTuple):
 class Kernel(Enum):
     """How attention within sequences is computed."""
 
-    SEQUENCES = "sequence by sequence"  # packing.py and dropout.py: on views, which cost a CPU nothing
+    SEQUENCES = "sequence by sequence"  # packing.py and dropout.py: those of one length, side by side, in one call
     FLASH = "flash"
     MEMORY_EFFICIENT = "memory-efficient"
     LENGTHS = "equal lengths together"

@@ -31,10 +31,20 @@ def put_back(x: Tensor, keep: Tensor, shape: tuple[int, int] | torch.Size) -> Te
     return full.index_copy(0, keep, x.squeeze(0)).unflatten(0, tuple(shape))
 
 
+def side_by_side(*lengths: list[int]) -> list[int] | None:
+    """An order in which sequences that are as long as one another, by each of these lists, stand side by side; None if
+    they do."""
+    kinds = list(zip(*lengths, strict=True))
+    if sum(1 for _ in groupby(kinds)) == len(set(kinds)):
+        return None
+    return sorted(range(len(kinds)), key=kinds.__getitem__)
+
+
 class Packing:
     """Where the real tokens of a batch are: `keep` [N] indexes the flattened [B * T] grid, `lengths` are those of the
-    sequences that follow one another there. A row holds one sequence, or several if the caller packed it. Where a CPU
-    wants it (`sizes.py`) a few `filler` tokens stand behind them, a sequence of their own that nothing comes of."""
+    sequences that follow one another there: in the batch's order, or, on a CPU, with those of one length side by side,
+    which then attend in one call. A row holds one sequence, or several if the caller packed it. Where a CPU wants it
+    (`sizes.py`) a few `filler` tokens stand behind them, a sequence of their own that nothing comes of."""
 
     def __init__(self, attention_mask: Tensor, rows: Tensor | None = None, fill: bool = False):
         """attention_mask [B, T], 0 at padding; rows [B, T] int64: which sequence of its row a token is in."""
@@ -54,14 +64,15 @@ class Packing:
             self.keep, self.ends = real.flatten().nonzero().squeeze(1), None
         self.filler = filler(len(self.keep)) if fill and len(self.keep) else 0
         self.read = F.pad(self.keep, (0, self.filler))  # (N + filler,)
+        self.order: list[int] | None = None  # of the batch's sequences here, if it is another
 
     @classmethod
     def of(cls, attention_mask: Tensor | None, rows: Tensor | None, fill: bool = False) -> "Packing | None":
         """None if every row is one sequence without padding, so that there is nothing to drop."""
         if attention_mask is None:
-            return None if rows is None else cls(torch.ones_like(rows), rows, fill)
+            return None if rows is None else cls(torch.ones_like(rows), rows, fill).arranged()
         packing = cls(attention_mask, rows, fill)
-        return None if rows is None and len(packing.keep) == attention_mask.numel() else packing
+        return None if rows is None and len(packing.keep) == attention_mask.numel() else packing.arranged()
 
     @classmethod
     def pair(
@@ -83,7 +94,25 @@ class Packing:
             cls(torch.ones(t.shape[:2], device=t.device) if given is None else given, numbers, fill)
             for t, given, numbers in sides
         ]
+        if first.keep.device.type == "cpu":
+            order = side_by_side(first.lengths, second.lengths)
+            first._arrange(order)
+            second._arrange(order)
         return first, second
+
+    def arranged(self, like: "Packing | None" = None) -> "Packing":
+        """Itself, on a CPU with sequences of one length side by side, or in the order of `like`, which has the same."""
+        if self.keep.device.type == "cpu":
+            self._arrange(side_by_side(self.lengths) if like is None else like.order)
+        return self
+
+    def _arrange(self, order: list[int] | None) -> None:
+        self.order = order
+        if order is not None:
+            parts = self.keep.split(self.lengths)
+            self.keep = torch.cat([parts[place] for place in order])
+            self.lengths = [self.lengths[place] for place in order]
+            self.read = F.pad(self.keep, (0, self.filler))
 
     def pack(self, x: Tensor | None) -> Tensor | None:
         """[B, T, ...] (or [1, T, ...], the same for every row) to [1, N, ...], N with the filler; None stays None."""
@@ -97,7 +126,9 @@ class Packing:
 
     def only(self, few: "Packing", x: Tensor) -> Tensor:
         """[1, N, ...] to [1, M, ...]: of these tokens those that are also in `few`, a packing of the same batch."""
-        return x.index_select(1, torch.searchsorted(self.keep, few.read))
+        place = torch.zeros(self.shape.numel(), dtype=torch.int64, device=x.device)  # in x; 0 for the filler too
+        place[self.keep] = torch.arange(len(self.keep), device=x.device)
+        return x.index_select(1, place[few.read])
 
     def spans(self, memory: "Packing | None" = None) -> Spans:
         """For self-attention, or for attention to the sequences of `memory`, one for each of these."""
@@ -266,7 +297,7 @@ def packed_attention(module, query, key, value, attention_mask: Spans, scaling, 
 
 
 def _runs_of_equal_lengths(query: Tensor, key: Tensor, value: Tensor, spans: Spans, options: dict) -> Tensor:
-    """One call for sequences of one length that follow one another, as in batches sorted by length: all of them views.
+    """One call for sequences of one length that follow one another, as `Packing.arranged` has them: all of them views.
     query [1, H, N, D], key and value [1, H, M, D] to [1, N, H, D]."""
     runs = [(len(list(run)), *lengths) for lengths, run in groupby(zip(spans.query, spans.key, strict=True))]
     read = [count * length for count, length, _ in runs], *([count * memory for count, _, memory in runs],) * 2

@@ -5,6 +5,7 @@ import torch
 from oracles import loop_attention
 from torch.nn import functional as F
 
+from hf_xfmr.models import dropout
 from hf_xfmr.models.dropout import Dropout, dropout_attention, rounded
 
 
@@ -47,7 +48,13 @@ def make_heads(n: int, m: int):
 
 
 @pytest.mark.parametrize(
-    ("lengths", "key_lengths", "causal"), [([3, 0, 1, 140], None, True), ([2, 130], [3, 1], False)]
+    ("lengths", "key_lengths", "causal"),
+    [
+        ([3, 0, 1, 140], None, True),
+        ([2, 130], [3, 1], False),
+        ([5, 5, 5, 0, 0, 2, 130, 130, 2, 2], None, True),  # several of one length, side by side, are computed together
+        ([3, 3, 3, 1, 1, 4, 4], [2, 2, 5, 1, 1, 0, 0], False),
+    ],
 )
 def test_attention_with_next_to_no_dropout_is_attention(lengths, key_lengths, causal):
     """Against loops in float64 and torch's kernel, in more than one block of queries; gradients too."""
@@ -58,7 +65,7 @@ def test_attention_with_next_to_no_dropout_is_attention(lengths, key_lengths, ca
     expected = torch.cat([F.scaled_dot_product_attention(*part, is_causal=causal) for part in parts], 2).transpose(1, 2)
     torch.testing.assert_close(y, expected)
     if causal:
-        start = [0, 3, 3, 4]
+        start = [sum(lengths[:row]) for row in range(len(lengths))]
         of = [row for row, length in enumerate(lengths) for _ in range(length)]
         by_loops = loop_attention(q, k, v, lambda _, i, j: of[i] == of[j] and start[of[i]] <= j <= i)
         torch.testing.assert_close(y, by_loops)
@@ -76,6 +83,27 @@ def test_gradients_of_attention_with_dropout_by_finite_differences(causal):
         return dropout_attention(q, k, v, [3, 4], [3, 4], is_causal=causal, scaling=0.5, p=0.4)
 
     assert torch.autograd.gradcheck(attend, make_heads(7, 7))
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_sequences_computed_together_are_as_each_by_itself(causal, monkeypatch):
+    """With the same random numbers, to rounding; more of one length than go together at once."""
+    lengths = [9] * 40 + [3, 3, 7] + [12] * 5
+    heads, found = make_heads(sum(lengths), sum(lengths)), []
+    monkeypatch.setattr(dropout, "SCORES", 6 * 2 * 9 * 9)
+    for short in (2**15, 0):
+        monkeypatch.setattr(dropout, "SHORT", short)
+        torch.manual_seed(2)
+        y = dropout_attention(*heads, lengths, lengths, is_causal=causal, scaling=0.5, p=0.3)
+        up = torch.ones_like(y).cumsum(1)
+        found.append((y, *torch.autograd.grad(y, heads, up)))
+    for together, apart in zip(*found, strict=True):
+        torch.testing.assert_close(together, apart)
+    counts = [block.count for block in dropout._blocks(lengths, lengths, causal, torch.Size((2, 4)))]
+    assert counts == [1] * len(lengths)  # as it was set last
+    monkeypatch.setattr(dropout, "SHORT", 2**15)
+    counts = [block.count for block in dropout._blocks(lengths, lengths, causal, torch.Size((2, 4)))]
+    assert counts == [6, 6, 6, 6, 6, 6, 4, 2, 1, 3, 2]
 
 
 def test_each_weight_is_dropped_for_itself():

@@ -1,5 +1,7 @@
 """Whatever the mask: packed and unpacked, real tokens are as they were; whatever the labels: the loss is float64's."""
 
+from itertools import groupby
+
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +31,20 @@ def test_unpacked_real_tokens_are_those_that_were_packed(mask):
     assert (Packing.of(mask, None) is None) == bool(mask.all())
 
 
+@given(mask=MASKS)
+def test_sequences_of_one_length_stand_side_by_side_and_come_back_in_their_places(mask):
+    mask = torch.tensor(mask)
+    x = torch.randn(*mask.shape, 3)
+    packing = Packing(mask).arranged()
+    assert sorted(packing.lengths) == sorted(mask.sum(1).tolist())
+    assert len(list(groupby(packing.lengths))) == len(set(packing.lengths))
+    sequences = packing.pack(x).squeeze(0).split(packing.lengths)
+    rows = range(len(mask)) if packing.order is None else packing.order
+    for row, sequence in zip(rows, sequences, strict=True):
+        assert torch.equal(sequence, x[row][mask[row] != 0])
+    assert torch.equal(packing.unpack(packing.pack(x)), x * mask.unsqueeze(2))
+
+
 @given(mask=MASKS, data=st.data())
 def test_of_a_packing_a_part_is_the_packing_of_the_part(mask, data):
     mask = torch.tensor(mask)
@@ -36,6 +52,26 @@ def test_of_a_packing_a_part_is_the_packing_of_the_part(mask, data):
     x = torch.randn(*mask.shape, 2)
     whole, part = Packing(mask), Packing(few)
     assert torch.equal(whole.only(part, whole.pack(x)), part.pack(x))
+    whole, part = whole.arranged(), part.arranged(whole)
+    assert torch.equal(whole.only(part, whole.pack(x)), part.pack(x))
+    assert all(length <= of for length, of in zip(part.lengths, whole.lengths, strict=True))
+
+
+@given(masks=MASKS.flatmap(lambda mask: st.tuples(st.just(mask), st.permutations(mask))))
+def test_of_pairs_both_sides_have_one_order(masks):
+    x, memory = (torch.randn(len(mask), len(mask[0]), 2) for mask in masks)
+    mask, memory_mask = (torch.tensor(mask) for mask in masks)
+    packing, other = Packing.pair(x, mask, None, memory, memory_mask, None)
+    if packing is None:
+        assert mask.all()
+        assert memory_mask.all()
+        return
+    pairs = list(zip(packing.lengths, other.lengths, strict=True))
+    assert sorted(pairs) == sorted(zip(mask.sum(1).tolist(), memory_mask.sum(1).tolist(), strict=True))
+    assert len(list(groupby(pairs))) == len(set(pairs))
+    assert packing.order == other.order
+    assert torch.equal(packing.unpack(packing.pack(x)), x * mask.unsqueeze(2))
+    assert torch.equal(other.unpack(other.pack(memory)), memory * memory_mask.unsqueeze(2))
 
 
 @given(lengths=SEVERAL)
