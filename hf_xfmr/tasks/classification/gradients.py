@@ -20,7 +20,7 @@ from .classifier import Classifier
 from .words import Row, Span
 
 ENOUGH = 0.005  # of a probability, 1 being sure, or of a rating's distance
-STEPS = (16, 32, 64, 128, 256)
+STEPS = (16, 32, 64, 128, 256, 512)
 TOGETHER = 4096  # tokens computed at a time
 
 
