@@ -77,7 +77,7 @@ class _Block(NamedTuple):
         return self.by_head(x[self.keys])
 
     def by_head(self, rows: Tensor) -> Tensor:
-        return rows.transpose(0, 1) if self.count == 1 else self.apart(rows).flatten(0, 1)
+        return self.apart(rows) if self.count == 1 else self.apart(rows).flatten(0, 1)
 
     def apart(self, rows: Tensor) -> Tensor:
         """[count * T, H, D] as (count, H, T, D), a view; without the first dimension for one sequence."""
