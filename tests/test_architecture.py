@@ -26,6 +26,7 @@ SHARED_PARTS = {
     "losses",
     "linear",
     "dropout",
+    "steps",
     "stock",
     "tied",
     "versions",

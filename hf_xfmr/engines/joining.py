@@ -20,6 +20,7 @@ from transformers import (
 from transformers.cache_utils import DynamicCache
 
 from ..models.decoding import GrowingLayer
+from ..models.steps import stepping
 from ..models.versions import CACHE
 from .batches import inputs
 from .drawing import Drawing
@@ -99,7 +100,8 @@ class Running:
         """Read a token for each row."""
         ids = torch.tensor(tokens, device=self.mask.device)[:, None]
         self.mask = torch.nn.functional.pad(self.mask, (0, 1), value=1)
-        self.logits = self._read(ids, self.mask, self.mask.sum(1, keepdim=True) - 1, self.cache)
+        with stepping(self.model):
+            self.logits = self._read(ids, self.mask, self.mask.sum(1, keepdim=True) - 1, self.cache)
 
     @torch.inference_mode()
     def leave(self, rows: Sequence[int]) -> None:

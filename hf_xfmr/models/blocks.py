@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers.activations import ACT2FN
-from transformers.cache_utils import Cache, EncoderDecoderCache
+from transformers.cache_utils import Cache, CacheLayerMixin, EncoderDecoderCache
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from .decoding import shared_attention
 from .dropout import Dropout, is_cheap
-from .linear import project
+from .linear import product, project
 from .packing import Spans, packed_attention, unpadded_attention
 from .recording import attention_of_each
 from .versions import update_paged
@@ -85,6 +85,23 @@ class Attention(nn.Module):
         y, weights = attend(self, q, k, v, mask, scaling=self.scaling, dropout=dropout, **kwargs)
         return project(self.out, y.reshape(*x.shape)), weights  # (B, T, H, D) -> (B, T, E)
 
+    def step(self, x: Tensor, mask: Tensor | None, past: CacheLayerMixin) -> Tensor:
+        """What `forward` does for one more word of each row, (B, E) to (B, E), as steps.py has it: self-attention to
+        the words so far, which are in `past`, and to this one."""
+        heads = x.size(0), -1, 1, self.head_dim
+        q, k, v = (product(part, x).view(heads) for part in (self.query, self.key, self.value))  # (B, H, 1, D)
+        k, v = past.update(k, v)  # (B, H, past + 1, D)
+        y = F.scaled_dot_product_attention(q, k, v, mask, scale=self.scaling)  # (B, H, 1, D)
+        return product(self.out, y.reshape(x.shape))
+
+    def cross_step(self, x: Tensor, memory_mask: Tensor | None, memory: CacheLayerMixin) -> Tensor:
+        """The same for cross-attention: to a memory whose keys and values (B / copies, H, S, D) are known, and whose
+        mask is (B / copies, 1, 1, S)."""
+        k, v = memory.keys, memory.values
+        q = product(self.query, x).view(k.size(0), -1, k.size(1), self.head_dim).transpose(1, 2)  # copies for T
+        y = F.scaled_dot_product_attention(q, k, v, memory_mask, scale=self.scaling)
+        return product(self.out, y.transpose(1, 2).reshape(x.shape))
+
     def heads(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, T, E) -> (B, H, T, D)
 
@@ -100,6 +117,10 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return project(self.down, self.dropout(self.act(project(self.up, x))))
+
+    def step(self, x: Tensor) -> Tensor:
+        """`forward` for one word of each row, (B, E) to (B, E): see steps.py."""
+        return product(self.down, self.act(product(self.up, x)))
 
 
 # transformers spells these three names of one tanh formula out in elementwise steps; torch has it as one kernel.

@@ -11,6 +11,7 @@ from transformers.generation import GenerationMode
 
 from .finished import LeavingMixin, Rows, watch
 from .packing import Packing, keeps_rows
+from .steps import stepping
 from .versions import CACHE
 
 
@@ -25,23 +26,26 @@ class GrowingLayer(DynamicLayer):
             return super().update(key_states, value_states, *args, **kwargs)
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
-        past = self.get_seq_length()
-        total = past + key_states.size(2)
+        past, new = self.get_seq_length(), key_states.size(2)
+        total = past + new
         if not self._has_room(key_states, past, total):
             shape = (*key_states.shape[:2], total + max(64, total // 2), key_states.size(3))
             self.room = key_states.new_empty(shape), value_states.new_empty(shape)
             for room, old in zip(self.room, (self.keys, self.values), strict=True):
                 if past:
                     room[:, :, :past] = old
-        for room, new in zip(self.room, (key_states, value_states), strict=True):
-            room[:, :, past:total] = new
-        self.keys, self.values = (room[:, :, :total] for room in self.room)
+        keys, values = self.room
+        keys.narrow(2, past, new).copy_(key_states)
+        values.narrow(2, past, new).copy_(value_states)
+        self.keys, self.values = keys.narrow(2, 0, total), values.narrow(2, 0, total)
         return self.keys, self.values
 
     def _has_room(self, new: Tensor, past: int, total: int) -> bool:
-        if self.room is None or len(self.room[0]) != len(new) or self.room[0].size(2) < total:
+        if self.room is None:
             return False
-        return past == 0 or self.keys.data_ptr() == self.room[0].data_ptr()
+        room = self.room[0]
+        fits = room.size(0) == new.size(0) and room.size(2) >= total
+        return fits and (past == 0 or self.keys.data_ptr() == room.data_ptr())
 
     def reorder_cache(self, beam_idx: Tensor) -> None:
         """Only the rows that another beam takes the place of are copied."""
@@ -121,10 +125,12 @@ class FastGenerationMixin(LeavingMixin):
             watch(cache)
 
     def _sample(self, *args, **kwargs):
-        return _with_whole_cache(super()._sample(*args, **kwargs))
+        with stepping(self):
+            return _with_whole_cache(super()._sample(*args, **kwargs))
 
     def _beam_search(self, *args, **kwargs):
-        return _with_whole_cache(super()._beam_search(*args, **kwargs))
+        with stepping(self):
+            return _with_whole_cache(super()._beam_search(*args, **kwargs))
 
 
 def _with_whole_cache(output):

@@ -8,7 +8,7 @@ from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
-from transformers.cache_utils import Cache, DynamicCache
+from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache
 from transformers.core_model_loading import Chunk, Transpose, WeightConverter
 from transformers.masking_utils import create_causal_mask
 from transformers.modeling_layers import GradientCheckpointingLayer
@@ -29,6 +29,7 @@ from .linear import project
 from .losses import cross_entropy, next_tokens, sequence_classification_loss
 from .packing import Packing, Spans, is_filled, is_packable, packed_rows, positions, within
 from .recording import recorded, records
+from .steps import is_stepping
 from .stock import StockConfig, StockModel, register, renamings
 from .tied import look_up, one_matrix
 from .versions import CACHE, CACHE_NAMES, slice_logits_to_keep, takes_cache
@@ -112,6 +113,11 @@ class Block(GradientCheckpointingLayer):
     def forward(self, x: Tensor, mask: Tensor | Spans | None, cache: Cache | None, **kwargs) -> Tensor:
         x = x + self.dropout(self.attention(self.attention_norm(x), mask, cache=cache, **kwargs)[0])
         return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+
+    def step(self, x: Tensor, mask: Tensor | None, past: CacheLayerMixin) -> Tensor:
+        """`forward` for one more word of each row, (B, E): see steps.py."""
+        x = x + self.attention.step(self.attention_norm(x), mask, past)
+        return x + self.feed_forward.step(self.feed_forward_norm(x))
 
 
 class XfmrGPT2PreTrainedModel(StockModel, PreTrainedModel):
@@ -200,8 +206,14 @@ class XfmrGPT2Model(XfmrGPT2PreTrainedModel):
             mask = step_mask(attention_mask, x)
         else:
             mask = create_causal_mask(self.config, x, attention_mask, past_key_values, and_mask_function=within(rows))
-        for block in self.blocks:
-            x = block(x, mask, cache, position_ids=position_ids, **kwargs)
+        if is_stepping(self, cache, x, kwargs):
+            x = x.squeeze(1)  # (B, E)
+            for block, past in zip(self.blocks, cache.layers, strict=True):
+                x = block.step(x, mask, past)  # type: ignore[operator]
+            x = x.unsqueeze(1)
+        else:
+            for block in self.blocks:
+                x = block(x, mask, cache, position_ids=position_ids, **kwargs)
         x = self.final_norm(x)
         if packing is not None:
             x = packing.unpack(x)  # (B, T, E)

@@ -30,34 +30,44 @@ def project(layer, x: Tensor) -> Tensor:
     it, which a few milliseconds at the first such product find out: the same numbers but for rounding."""
     if torch.is_grad_enabled() or torch.compiler.is_compiling():  # there sizes may not be known
         return layer(x)
-    weight = _few(layer, x)
-    if weight is None:
+    few = 0 < x.numel() // x.size(-1) <= MOST.get(x.dtype, 0)
+    if not (few and is_plain(layer) and is_usual(layer.weight, x.dtype) and is_computed_here(x)):
         return layer(x)
-    rows = x.reshape(-1, x.size(-1))
-    if x.dtype == torch.bfloat16 and not is_quicker(rows, weight):
-        return layer(x)
-    return few_rows(rows, weight, layer.bias).view(*x.shape[:-1], -1)
+    return product(layer, x.reshape(-1, x.size(-1))).view(*x.shape[:-1], -1)
+
+
+def product(layer: nn.Linear, x: Tensor) -> Tensor:
+    """`project` of rows x (N, in) of which all is known that it asks: a plain layer, no gradient, a CPU."""
+    weight, bias = layer.weight, layer.bias
+    if x.size(0) > MOST.get(x.dtype, 0) or (x.dtype == torch.bfloat16 and not is_quicker(x, weight)):
+        return F.linear(x, weight, bias)
+    return few_rows(x, weight, bias)
+
+
+def is_bare(module: nn.Module) -> bool:
+    """Whether calling a module is nothing but its class's forward: no hooks, and none of the instance's own."""
+    return not module._forward_hooks and not module._forward_pre_hooks and "forward" not in module.__dict__
 
 
 def is_plain(layer) -> bool:
     """Whether a layer is its weight and bias and nothing else: no adapter, no hooks that gather or change them."""
-    return type(layer) is nn.Linear and not layer._forward_hooks and not layer._forward_pre_hooks
+    return type(layer) is nn.Linear and is_bare(layer)
 
 
-def _few(layer, x: Tensor) -> Tensor | None:
-    """The layer's weight, if it is that of an `nn.Linear` and x so few rows that the other side may be quicker."""
-    if not 0 < x.numel() // x.size(-1) <= MOST.get(x.dtype, 0) or not is_plain(layer) or x.device.type != "cpu":
-        return None
-    weight = layer.weight
-    is_usual = (
-        "forward" not in layer.__dict__  # accelerate puts one there
-        and type(weight) is nn.Parameter  # quantized and sharded weights know F.linear alone
-        and weight.dtype == x.dtype
-        and type(x) is Tensor  # and not one of those that only record or pretend
+def is_usual(weight, dtype: torch.dtype) -> bool:
+    """Whether a weight of this type is on a CPU: quantized and sharded ones are no `nn.Parameter`, and know F.linear
+    alone."""
+    return type(weight) is nn.Parameter and weight.dtype == dtype and weight.device.type == "cpu"
+
+
+def is_computed_here(x: Tensor) -> bool:
+    """Whether x is a tensor on a CPU with numbers in it, not one that only records or pretends, computed as given."""
+    return (
+        type(x) is Tensor
+        and x.device.type == "cpu"
         and not torch.jit.is_tracing()
         and not torch.is_autocast_enabled("cpu")
     )
-    return weight if is_usual else None
 
 
 def is_quicker(x: Tensor, weight: Tensor) -> bool:

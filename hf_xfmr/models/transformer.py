@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import MarianConfig, PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
-from transformers.cache_utils import DynamicCache, EncoderDecoderCache
+from transformers.cache_utils import CacheLayerMixin, DynamicCache, EncoderDecoderCache
 from transformers.masking_utils import create_bidirectional_mask, create_causal_mask
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import (
@@ -42,6 +42,7 @@ from .packing import (
     within,
 )
 from .recording import recorded, records
+from .steps import is_stepping
 from .stock import StockConfig, StockModel, register, renamings
 from .tied import look_up, one_matrix
 from .versions import CACHE, CACHE_NAMES, takes_cache
@@ -191,6 +192,19 @@ class DecoderBlock(GradientCheckpointingLayer):
         x = self.cross_attention_norm(x + self.dropout(seen))
         return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
 
+    def step(
+        self,
+        x: Tensor,
+        mask: Tensor | None,
+        past: CacheLayerMixin,
+        memory_mask: Tensor | None,
+        memory: CacheLayerMixin,
+    ) -> Tensor:
+        """`forward` for one more word of each row, (B, E): see steps.py."""
+        x = self.attention_norm(x + self.attention.step(x, mask, past))
+        x = self.cross_attention_norm(x + self.cross_attention.cross_step(x, memory_mask, memory))
+        return self.feed_forward_norm(x + self.feed_forward.step(x))
+
 
 class XfmrPreTrainedModel(StockModel, PreTrainedModel):
     config: XfmrConfig
@@ -327,8 +341,17 @@ class Decoder(XfmrPreTrainedModel):
             memory_mask = create_bidirectional_mask(
                 self.config, x, memory_mask, encoder_hidden_states=memory, and_mask_function=within(rows, memory_rows)
             )
-        for block in self.blocks:
-            x = block(x, mask, memory, memory_mask, past_key_values, **kwargs)
+        if past and is_stepping(self, own, x, kwargs):
+            x = x.squeeze(1)  # (B, E)
+            if memory_mask is not None:  # a row for each source, as its keys and values have
+                memory_mask = memory_mask[:: getattr(past_key_values, "copies", 1)]
+            layers = own.layers, past_key_values.cross_attention_cache.layers
+            for block, words, sources in zip(self.blocks, *layers, strict=True):
+                x = block.step(x, mask, words, memory_mask, sources)  # type: ignore[operator]
+            x = x.unsqueeze(1)
+        else:
+            for block in self.blocks:
+                x = block(x, mask, memory, memory_mask, past_key_values, **kwargs)
         if packing is not None:
             x = packing.unpack(x)  # (B, T, E)
         return recorded(BaseModelOutputWithPastAndCrossAttentions(x, past_key_values), packing)

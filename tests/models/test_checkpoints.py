@@ -496,8 +496,8 @@ def test_remote_code_where_the_package_is_not_installed(saved, answers):
 
 def test_a_folder_carries_only_what_it_needs(saved):
     files = {file.name for file in (saved / "ForMaskedLM").iterdir()}
-    shared = "blocks decoding dropout finished kernel_checks kernels linear losses packing recording sizes stock tied"
-    code = {f"{name}.py" for name in ("bert", *shared.split(), "versions", "vocabulary")}
+    shared = "blocks decoding dropout finished kernel_checks kernels linear losses packing recording sizes steps stock"
+    code = {f"{name}.py" for name in ("bert", *shared.split(), "tied", "versions", "vocabulary")}
     assert files == code | {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
     config = json.loads((saved / "ForMaskedLM" / "config.json").read_text())
     assert set(config["auto_map"]) == {"AutoConfig", *AUTO.values()}
