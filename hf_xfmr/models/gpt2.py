@@ -208,7 +208,7 @@ class XfmrGPT2Model(XfmrGPT2PreTrainedModel):
             mask = create_causal_mask(self.config, x, attention_mask, past_key_values, and_mask_function=within(rows))
         if is_stepping(self, cache, x, kwargs):
             x = x.squeeze(1)  # (B, E)
-            for block, past in zip(self.blocks, cache.layers, strict=True):
+            for block, past in zip(self.blocks, cache.layers, strict=False):
                 x = block.step(x, mask, past)  # type: ignore[operator]
             x = x.unsqueeze(1)
         else:

@@ -68,6 +68,7 @@ def is_stepping(decoder, cache, x: Tensor, kwargs: dict) -> bool:
         and not torch.is_grad_enabled()
         and is_computed_here(x)
         and type(cache) is DynamicCache
+        and len(cache.layers) >= len(decoder.blocks)  # more, where a source has more blocks than a target
         and all(isinstance(layer, DynamicLayer) for layer in cache.layers)
         and not is_asked(decoder, kwargs, "output_hidden_states", "output_attentions")
     )

@@ -341,12 +341,12 @@ class Decoder(XfmrPreTrainedModel):
             memory_mask = create_bidirectional_mask(
                 self.config, x, memory_mask, encoder_hidden_states=memory, and_mask_function=within(rows, memory_rows)
             )
-        if past and is_stepping(self, own, x, kwargs):
+        if own is not None and past_key_values.is_updated.get(0) and is_stepping(self, own, x, kwargs):
             x = x.squeeze(1)  # (B, E)
             if memory_mask is not None:  # a row for each source, as its keys and values have
                 memory_mask = memory_mask[:: getattr(past_key_values, "copies", 1)]
             layers = own.layers, past_key_values.cross_attention_cache.layers
-            for block, words, sources in zip(self.blocks, *layers, strict=True):
+            for block, words, sources in zip(self.blocks, *layers, strict=False):
                 x = block.step(x, mask, words, memory_mask, sources)  # type: ignore[operator]
             x = x.unsqueeze(1)
         else:

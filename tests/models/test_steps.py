@@ -3,7 +3,9 @@ called."""
 
 import pytest
 import torch
+from oracles import same_as_stock
 from test_gpt2_generation import make_prompts, make_twins
+from test_transformer import make_twins as make_translators
 from test_transformer_generation import sources, translators
 from torch import nn
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
@@ -69,6 +71,17 @@ def test_steps_are_the_modules_to_the_bit(way, dtype, writer, monkeypatch):
     assert torch.equal(words, expected[0])
     assert torch.equal(scores, expected[1])
     assert len(words.unique(dim=0)) > 1
+
+
+@pytest.mark.parametrize(("encoder_layers", "decoder_layers"), [(3, 1), (1, 3)])
+def test_a_source_may_have_more_blocks_than_a_target(encoder_layers, decoder_layers, monkeypatch):
+    stock, ours = make_translators(encoder_layers=encoder_layers, decoder_layers=decoder_layers)
+    seen = counted(monkeypatch, ours.model.decoder)
+    words, scores = write(ours, sources("left"), num_beams=2)
+    assert len(seen) == WORDS - 1
+    expected = write(stock, sources("left"), num_beams=2)
+    assert torch.equal(words, expected[0])
+    same_as_stock(scores, expected[1])
 
 
 def test_one_row_is_the_modules_to_the_bit(writer, monkeypatch):
