@@ -41,10 +41,12 @@ def _in_json(match: re.Match) -> str:
     return f"\\u{ord(match[0]):04x}"
 
 
-def some(names: Iterable[object], most: int = 12) -> str:
-    """`a, b, c and 1,093 more`: of many names the first, so that a message stays one."""
+def some(names: Iterable[object], most: int = 12, in_all: int | None = None) -> str:
+    """`a, b, c and 1,093 more`: of many names the first, so that a message stays one. `in_all` are how many there are,
+    where not all are given."""
     names = list(names)
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    rest = (len(names) if in_all is None else in_all) - most
+    more = f" and {rest:,} more" if rest > 0 else ""
     return ", ".join(map(str, names[:most])) + more
 
 

@@ -49,7 +49,9 @@ OUTLIER = 8  # standard deviations
 
 
 def counts(part: Part) -> Counter:
-    """How many rows have each label."""
+    """How many rows have each label: of the split, where that is known, else of those that are looked at."""
+    if part.label_counts is not None:
+        return part.label_counts
     return Counter(name for row in part.labels or [] for name in (row if isinstance(row, list) else [row]))
 
 

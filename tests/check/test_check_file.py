@@ -12,6 +12,7 @@ import pytest
 from hf_xfmr.check.file import check_file
 from hf_xfmr.errors import UserError
 from hf_xfmr.run.console import this_program
+from hf_xfmr.tasks.classification.labels import check_recurring
 
 WORDS = ("good", "bad", "fine", "dull", "film", "book", "very", "long", "short", "old")
 
@@ -89,6 +90,25 @@ def test_a_label_that_hardly_recurs_is_none(tmp_path):
     path.write_text("text,label\n" + "".join(f"{text},{row}\n" for row, (text, _) in enumerate(rows())))
     with pytest.raises(UserError, match='label column "label" has 60 different labels in 60 rows, most of them once'):
         check_file(str(path))
+
+
+@pytest.mark.parametrize(
+    ("values", "is_one"),
+    [
+        ([f"id {row}" for row in range(20)], False),
+        ([f"id {row}" for row in range(19)], True),  # of so few rows nobody can say
+        ([f"class {row % 11}" for row in range(20)], True),  # nine of them twice
+        ([["a", "b"][row % 2] for row in range(20)] + [f"rare {row}" for row in range(15)], True),
+        ([[f"tag {row % 9}", f"tag {row * 5 % 14}", "news"] for row in range(20)], True),  # several a row, all known
+        ([[f"tag {row}", f"tag {row + 100}"] for row in range(30)], False),
+    ],
+)
+def test_labels_recur_if_most_are_there_twice(values, is_one):
+    if is_one:
+        check_recurring(values, column="label")
+    else:
+        with pytest.raises(UserError, match="most of them once"):
+            check_recurring(values, column="label")
 
 
 @pytest.mark.slow

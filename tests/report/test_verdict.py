@@ -61,7 +61,7 @@ def test_every_warning_has_words_in_both_languages_of_the_same_facts(kind):
         name
         for words in (english, chinese)
         for _, name, _, _ in string.Formatter().parse(words.WARNINGS[kind])
-        if name and name != "them"
+        if name and name not in ("they", "them")
     }
     values = dict.fromkeys(named, 0.25) | {"labels": ["a", "b"], "rows": 12, "count": 3, "steps": 9, "epoch": 2}
     values |= {"split": "test", "unit": "rows", "figure": "accuracy", "name": "loss", "what": "samples", "needed": 96.2}

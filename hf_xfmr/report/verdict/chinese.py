@@ -166,7 +166,7 @@ def warning(fact: dict[str, Any]) -> str:
 
 def _shown(name: str, value: Any, fact: dict) -> str:
     if name == "labels":
-        more = f" 等 {len(value)} 个" if len(value) > 5 else ""
+        more = f" 等 {fact.get('in_all', len(value)):,} 个" if len(value) > 5 else ""
         return "、".join(f"“{one}”" for one in value[:5]) + more
     if name == "figure":
         return FIGURES[value]

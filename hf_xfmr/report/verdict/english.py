@@ -51,7 +51,7 @@ WARNINGS = {
     "unbalanced": '{share} of the rows are "{answer}", so accuracy ({accuracy}) says little: judged by macro F1',
     "rare_labels": "accuracy {accuracy} hides weak labels: macro F1 is {macro}, worst {labels}",
     "few_rows": "only {rows} {unit}: a difference of {difference} would take about {needed} to be told from chance",
-    "unmeasured": "no {split} row of {labels}: whether {them} can be found is not known",
+    "unmeasured": "no {split} row of {labels}: whether {they} can be found is not known",
     "few_of_a_label": "few {split} rows of {labels}: their figures may be far off (see their intervals)",
     "perfect": "{figure} is perfect, which is suspicious: see whether the text gives the answer away",
     "perfect_leak": "{figure} is perfect, and {share} of the {split} texts stand in train too: a leak",
@@ -158,18 +158,16 @@ def following(level: str, first: str | None, figure: str | None) -> str:
 
 
 def warning(fact: dict[str, Any]) -> str:
+    is_one = len(fact.get("labels") or []) == 1
+    pronouns = {"they": "it", "them": "it"} if is_one else {"they": "they", "them": "them"}
     return WARNINGS[fact["kind"]].format_map(
-        {name: _shown(name, value, fact) for name, value in fact.items()} | {"them": _them(fact)}
+        {name: _shown(name, value, fact) for name, value in fact.items()} | pronouns
     )
-
-
-def _them(fact: dict) -> str:
-    return "it" if len(fact.get("labels") or []) == 1 else "them"
 
 
 def _shown(name: str, value: Any, fact: dict) -> str:
     if name == "labels":
-        return some([f'"{one}"' for one in value], most=5)
+        return some([f'"{one}"' for one in value], most=5, in_all=fact.get("in_all"))
     if name == "figure":
         return _capital(FIGURES[value])
     if name == "rival":

@@ -122,7 +122,7 @@ def suggestion(settings: Any, corpus: ClassificationData) -> list[str]:
     middle = int(np.median(counts))
     if middle > FEW:
         return []
-    return [f"few rows: {middle} of a label (median) to train on; --few_labels true is made for so few"]
+    return [f"few rows: {middle} of a label (median) to train on; --few_labels true is for so few"]
 
 
 def contrastive_loss(vectors: Tensor, labels: Tensor, temperature: float = TEMPERATURE) -> Tensor:

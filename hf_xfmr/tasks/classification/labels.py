@@ -1,7 +1,8 @@
 """The labels of a dataset's rows: none missing or strange, the distinct ones in order, all of them seen in train."""
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 from datasets import ClassLabel, Dataset, LargeList, List
 
@@ -29,8 +30,9 @@ def check_labels(values: list, kind: type[Problem], *, column: str, split: str, 
 
 def check_recurring(values: list, *, column: str) -> None:
     """Raises UserError for labels of which most occur once: an id, a name or a text, and nothing to learn."""
-    found = _distinct(values)
-    if len(values) >= 20 and 2 * len(found) > len(values):
+    found = Counter(_each(values))
+    once = sum(times == 1 for times in found.values())
+    if len(values) >= 20 and 2 * len(found) > found.total() and 2 * once > len(found):
         raise UserError(
             f'label column "{column}" has {len(found):,} different labels in {len(values):,} rows, most of them once: '
             "it is no label, or not yet one; name another label_column"
@@ -72,4 +74,9 @@ def check_seen(rows: Dataset, train: Dataset, *, column: str, split: str, source
 
 
 def _distinct(labels: Iterable) -> set:
-    return {one for row in labels for one in (row if isinstance(row, list) else [row])}
+    return set(_each(labels))
+
+
+def _each(labels: Iterable) -> Iterator:
+    """Of rows with one label each or a list of them, each label."""
+    return (one for row in labels for one in (row if isinstance(row, list) else [row]))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ...data.answered import are_answered
 from ...data.columns import WhichColumn
-from ...data.part import Part, is_chinese, part_of_rows
+from ...data.part import Part, count_labels, is_chinese, part_of_rows
 from ...data.sources import local_path
 from ...data.summary import splits_line
 from ...data.table import reading
@@ -59,13 +59,17 @@ def look(name: str, words: Sequence[str]) -> Look | None:
 
 def _part(split: str, read: Labelled) -> Part:
     part, rows = part_of_rows(split, read.splits[split], LOOKED_AT)
-    labels = read.problem.named(read.problem.encode(rows["label"][:]))
+
+    def named(labels: list) -> list:
+        return read.problem.named(read.problem.encode(labels))
+
     names = {"text": read.columns.text, "label": read.columns.label}
     return Part(
         part.split,
         part.total,
         part.ids,
         part.texts,
-        labels=labels,
+        labels=named(rows["label"][:]),
+        label_counts=count_labels(read.splits[split]["label"], named) if read.problem.has_names else None,
         names=names | ({"text_pair": read.columns.pair} if read.columns.pair else {}),
     )

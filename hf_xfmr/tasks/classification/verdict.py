@@ -16,6 +16,7 @@ from .problem import Problem
 from .regression import Regression
 
 FEW = 10  # rows of a label, of which its figures say little
+NAMED = 50  # labels of a warning: of tens of thousands a report would be mostly names
 WEAK = 0.5  # F1 of a label that accuracy hides
 APART = 0.15  # by which accuracy is above macro F1 where it hides weak labels
 
@@ -97,7 +98,12 @@ def _unmeasured(problem: Problem, gold: Any, ours: Any, split: str) -> list[dict
     _, _, there = problem.counts_by_label(gold, ours)
     labels = [name for name, rows in zip(problem.label_names, there, strict=True) if not rows]
     more = "--test_fraction 0.3" if split == "test" else "--validation_fraction 0.3"
-    return [{"kind": "unmeasured", "labels": labels, "split": split, "try": more}] if labels else []
+    return [{"kind": "unmeasured", **_named(labels), "split": split, "try": more}] if labels else []
+
+
+def _named(labels: list[str]) -> dict:
+    """A warning's labels: the first `NAMED`, and how many there are if that is more."""
+    return {"labels": labels[:NAMED]} | ({"in_all": len(labels)} if len(labels) > NAMED else {})
 
 
 def _of_labels(
@@ -118,13 +124,13 @@ def _of_labels(
     order = np.argsort(-there, kind="stable")
     lost = [label for label in order if there[label] and not given[label]]
     if lost and one_answer is None:
-        fact = {"kind": "never_found", "labels": names[lost].tolist(), "rows": int(there[lost].sum()), "split": split}
+        fact = {"kind": "never_found", **_named(names[lost].tolist()), "rows": int(there[lost].sum()), "split": split}
         found.append(fact | {"try": weigh})
     if judged == "accuracy" and one_answer is None:
         found += _hidden(problem, gold, ours, None if lost else weigh)
     rare = [label for label in order[::-1] if 0 < there[label] < FEW]
     if rare and len(rare) < (there > 0).sum():
-        found.append({"kind": "few_of_a_label", "labels": names[rare].tolist(), "split": split})
+        found.append({"kind": "few_of_a_label", **_named(names[rare].tolist()), "split": split})
     return found
 
 
@@ -138,7 +144,7 @@ def _hidden(problem: Problem, gold: Any, ours: Any, weigh: str | None) -> list[d
     f1 = 2 * hits / np.maximum(given + there, 1)
     weak = [label for label in np.argsort(f1, kind="stable") if there[label] and f1[label] < WEAK]
     labels = [problem.label_names[label] for label in weak]
-    fact = {"kind": "rare_labels", "accuracy": accuracy, "macro": macro, "labels": labels, "try": weigh}
+    fact = {"kind": "rare_labels", "accuracy": accuracy, "macro": macro, **_named(labels), "try": weigh}
     return [fact] if labels else []
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from datasets import Dataset
 
+from hf_xfmr.report.verdict import words as verdict_words
 from hf_xfmr.tasks.classification import verdict
 from hf_xfmr.tasks.classification.kinds import kind_of
 
@@ -170,3 +171,14 @@ def test_a_label_without_a_row_to_measure_on_is_said():
     (text,) = (one["text"] for one in found["warnings"] if one["kind"] == "unmeasured")
     assert text == 'no test row of "close account": whether it can be found is not known'
     assert tried(found, "unmeasured") == "--test_fraction 0.3"
+
+
+def test_of_many_labels_without_a_row_the_first_are_named_and_all_are_counted():
+    gold, names = [0, 1] * 60, [f"label {one}" for one in range(300)]
+    sure = np.eye(300)[gold] * 4
+    found = told(gold, sure, train=[*gold, *range(2, 300)], names=names, theirs=sure)
+    (fact,) = (one for one in found["warnings"] if one["kind"] == "unmeasured")
+    assert fact["labels"] == names[2:52]
+    first = ", ".join(f'"{name}"' for name in names[2:7])
+    assert fact["text"] == f"no test row of {first} and 293 more: whether they can be found is not known"
+    assert any("等 298 个" in one["text"] for one in verdict_words(found, "zh")["warnings"])

@@ -168,9 +168,7 @@ def test_another_seed_draws_other_rows_and_the_same_one_the_same(tmp_path):
 def test_few_rows_suggest_it(checkpoints, tmp_path, capsys):
     short = {"max_steps": 1, "rows_per_label": 9, "save_strategy": "no", "few_labels": "false"}
     run(tmp_path / "run", checkpoints["words"], table(tmp_path / "rows.csv", rows()), **short)
-    assert (
-        "few rows: 9 of a label (median) to train on; --few_labels true is made for so few" in capsys.readouterr().out
-    )
+    assert "few rows: 9 of a label (median) to train on; --few_labels true is for so few" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

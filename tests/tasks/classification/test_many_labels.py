@@ -151,7 +151,7 @@ def train(dataset: str, out, *more: str):
 
 
 def check_bounded(folder, printed: str, labels: int) -> None:
-    assert len(printed.splitlines()) < 100
+    assert len(printed.splitlines()) < 110
     assert max(map(len, printed.splitlines())) < 1000
     sizes = {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
     assert sizes["report.html"] < 400_000
@@ -220,7 +220,7 @@ def test_a_run_with_300_labels_several_a_row_is_as_short(tmp_path, capsys):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("write", "labels", "rows"), [(single, 20_000, 40_000), (single, 100_000, 120_000), (several, 20_000, 30_000)]
+    ("write", "labels", "rows"), [(single, 20_000, 40_000), (single, 60_000, 120_000), (several, 20_000, 30_000)]
 )
 def test_labels_without_end(tmp_path, capsys, write, labels, rows):
     out = tmp_path / "out"
