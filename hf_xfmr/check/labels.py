@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from ..data.part import Part
+from ..data.part import Part, each_label
 from ..plain import some
 from ..report.data_plots import OTHERS
 from ..splits import plain
@@ -50,9 +50,7 @@ OUTLIER = 8  # standard deviations
 
 def counts(part: Part) -> Counter:
     """How many rows have each label: of the split, where that is known, else of those that are looked at."""
-    if part.label_counts is not None:
-        return part.label_counts
-    return Counter(name for row in part.labels or [] for name in (row if isinstance(row, list) else [row]))
+    return Counter(each_label(part.labels or [])) if part.label_counts is None else part.label_counts
 
 
 def balance(parts: Mapping[str, Part], names: Sequence[str]) -> dict[str, dict[str, int]]:

@@ -230,11 +230,10 @@ def _run(
         loader = _Uncached("nanogpt_model", str(code))
         specification = importlib.util.spec_from_file_location(loader.name, code, loader=loader)
         assert specification is not None
-        assert specification.loader is not None
         module = importlib.util.module_from_spec(specification)
         sys.modules[specification.name] = module  # dataclasses look their module up
         with contextlib.redirect_stdout(sys.stderr):  # it prints its size
-            specification.loader.exec_module(module)
+            loader.exec_module(module)
             model = _made(module, args)
         model.load_state_dict(tensors, strict=False)
         model.float().eval()

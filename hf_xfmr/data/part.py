@@ -1,7 +1,7 @@
 """The rows of a split that a check looks at: all of a small one, a part of a large."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,9 +20,9 @@ class Part:
     """The rows of a split that are looked at, of `total` (None: not known before it is read).
 
     `texts` are columns of equal length; `labels`, if the task has any, names of labels (lists of them where several may
-    hold), or floats to regress on; `label_counts` says how many rows of the whole split have each name. `ids` are the
-    dataset's own, or the row's number from 0 in the split it came from. `names` are the dataset's own names of `text`,
-    `text_pair` and `label`, where it has others; `are_documents` says that a text may be of any length.
+    hold), or floats to regress on; of a sample `label_counts` says how many rows of the whole split have each name.
+    `ids` are the dataset's own, or the row's number from 0 in the split it came from. `names` are the dataset's own
+    names of `text`, `text_pair` and `label`, where it has others; `are_documents`: a text may be of any length.
     """
 
     split: str
@@ -76,14 +76,22 @@ def part_of_rows(split: str, rows: Dataset, most: int) -> tuple[Part, Dataset]:
     return Part(split, total, list(map(str, ids)), texts), rows
 
 
-def count_labels(column: Sequence, named: Callable[[Any], list]) -> Counter:
-    """How many rows of a column have each label, some rows at a time; `named` gives names (a list of them where several
-    may hold) for what the column holds."""
-    found: Counter = Counter()
+def each_label(rows: Iterable) -> Iterator:
+    """Of rows with one label each, or a list of them, each label."""
+    return (label for row in rows for label in (row if isinstance(row, list) else [row]))
+
+
+def with_labels(
+    part: Part, picked: Sequence, column: Sequence, named: Callable[[Any], list], *, are_names: bool
+) -> Part:
+    """A part with its labels: `named` gives them for what `picked` and the split's whole `column` hold. Of a sample the
+    names are counted in all rows, some at a time."""
+    if not are_names or len(column) == len(part):
+        return replace(part, labels=named(picked[:]))
+    counts: Counter = Counter()
     for start in range(0, len(column), AT_A_TIME):
-        for name in named(column[start : start + AT_A_TIME]):
-            found.update(name if isinstance(name, list) else [name])
-    return found
+        counts.update(each_label(named(column[start : start + AT_A_TIME])))
+    return replace(part, labels=named(picked[:]), label_counts=counts)
 
 
 def is_chinese(part: Part) -> bool:

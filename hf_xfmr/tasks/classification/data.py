@@ -11,7 +11,7 @@ from transformers.tokenization_utils_base import LARGE_INTEGER
 
 from ...data.corpus import Corpus
 from ...data.kept_columns import Kept
-from ...data.part import Part, count_labels, part_of_rows
+from ...data.part import Part, part_of_rows, with_labels
 from ...data.summary import splits_line
 from ...data.table import reading
 from ...errors import UserError
@@ -67,9 +67,9 @@ class ClassificationData(Corpus):
         parts = {}
         for split, rows in self.splits.items():
             part, picked = part_of_rows(split, rows, most)
-            labels = self.problem.named(picked["labels"][:])
-            counts = count_labels(rows["labels"], self.problem.named) if self.problem.has_names else None
-            parts[split] = replace(part, labels=labels, label_counts=counts, names=self.column_names)
+            labels = picked["labels"], rows["labels"], self.problem.named
+            part = with_labels(part, *labels, are_names=self.problem.has_names)
+            parts[split] = replace(part, names=self.column_names)
         return parts
 
 

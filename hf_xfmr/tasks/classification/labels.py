@@ -2,10 +2,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from datasets import ClassLabel, Dataset, LargeList, List
 
+from ...data.part import each_label
 from ...data.wording import at
 from ...errors import UserError
 from .problem import Problem, label_name
@@ -30,7 +31,7 @@ def check_labels(values: list, kind: type[Problem], *, column: str, split: str, 
 
 def check_recurring(values: list, *, column: str) -> None:
     """Raises UserError for labels of which most occur once: an id, a name or a text, and nothing to learn."""
-    found = Counter(_each(values))
+    found = Counter(each_label(values))
     once = sum(times == 1 for times in found.values())
     if len(values) >= 20 and 2 * len(found) > found.total() and 2 * once > len(found):
         raise UserError(
@@ -74,9 +75,4 @@ def check_seen(rows: Dataset, train: Dataset, *, column: str, split: str, source
 
 
 def _distinct(labels: Iterable) -> set:
-    return set(_each(labels))
-
-
-def _each(labels: Iterable) -> Iterator:
-    """Of rows with one label each or a list of them, each label."""
-    return (one for row in labels for one in (row if isinstance(row, list) else [row]))
+    return set(each_label(labels))

@@ -1,10 +1,11 @@
 """What a bare table would be as a classification: how it is read, its labels, and how to train on it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ...data.answered import are_answered
 from ...data.columns import WhichColumn
-from ...data.part import Part, count_labels, is_chinese, part_of_rows
+from ...data.part import Part, is_chinese, part_of_rows, with_labels
 from ...data.sources import local_path
 from ...data.summary import splits_line
 from ...data.table import reading
@@ -58,18 +59,9 @@ def look(name: str, words: Sequence[str]) -> Look | None:
 
 
 def _part(split: str, read: Labelled) -> Part:
-    part, rows = part_of_rows(split, read.splits[split], LOOKED_AT)
-
-    def named(labels: list) -> list:
-        return read.problem.named(read.problem.encode(labels))
-
+    whole, problem = read.splits[split], read.problem
+    part, rows = part_of_rows(split, whole, LOOKED_AT)
+    labels = rows["label"], whole["label"], lambda given: problem.named(problem.encode(given))
     names = {"text": read.columns.text, "label": read.columns.label}
-    return Part(
-        part.split,
-        part.total,
-        part.ids,
-        part.texts,
-        labels=named(rows["label"][:]),
-        label_counts=count_labels(read.splits[split]["label"], named) if read.problem.has_names else None,
-        names=names | ({"text_pair": read.columns.pair} if read.columns.pair else {}),
-    )
+    names |= {"text_pair": read.columns.pair} if read.columns.pair else {}
+    return replace(with_labels(part, *labels, are_names=problem.has_names), names=names)

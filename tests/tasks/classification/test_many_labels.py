@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from hf_xfmr import predict
+from hf_xfmr.errors import UserError
 from hf_xfmr.report import bootstrap
 from hf_xfmr.tasks.classification import metrics
 from hf_xfmr.tasks.classification.classifier import Classifier
@@ -151,7 +152,7 @@ def train(dataset: str, out, *more: str):
 
 
 def check_bounded(folder, printed: str, labels: int) -> None:
-    assert len(printed.splitlines()) < 110
+    assert len(printed.splitlines()) < 100
     assert max(map(len, printed.splitlines())) < 1000
     sizes = {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
     assert sizes["report.html"] < 400_000
@@ -218,10 +219,13 @@ def test_a_run_with_300_labels_several_a_row_is_as_short(tmp_path, capsys):
     assert len(Classifier(str(out), all_probabilities=True).columns) == 301
 
 
+def test_a_hundred_thousand_labels_most_of_which_occur_once_are_none(tmp_path):
+    with pytest.raises(UserError, match="has 100,000 different labels in 120,000 rows, most of them once"):
+        train(single(tmp_path / "rows.csv", 100_000, 120_000), tmp_path / "out")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("write", "labels", "rows"), [(single, 20_000, 40_000), (single, 60_000, 120_000), (several, 20_000, 30_000)]
-)
+@pytest.mark.parametrize(("write", "labels", "rows"), [(single, 20_000, 40_000), (several, 20_000, 30_000)])
 def test_labels_without_end(tmp_path, capsys, write, labels, rows):
     out = tmp_path / "out"
     name = "rows.csv" if write is single else "rows.jsonl"
